@@ -25,9 +25,10 @@ check: ## what CI checks besides the tests
 fuzz: ## damaged messages at every reader; SECONDS=n for each, ARGS for targets and flags
 	./deploy/fuzz --seconds $(or $(SECONDS),60) $(ARGS)
 
-guides: postgres ## write what commands print now into README and docs, where it differs
+guides: postgres ## write what commands print now into README and docs and their Chinese pages, where it differs
 	$(CARGO) build --package window
-	SW_GUIDES=write $(CARGO) test --package tests --test main -- guides
+	SW_GUIDES=write $(CARGO) test --package tests --test main -- guides; result=$$?; \
+	./deploy/check-translations --copy-code; exit $$result
 
 mutants: ## change the pure rules on purpose: do the tests notice? ARGS for files and flags
 	./deploy/mutants $(ARGS)

@@ -134,7 +134,7 @@ const DOCUMENTS: [&str; 1] = ["document"];
 const EXEMPT: [&str; 2] =
     [".single_window.trade.v1.Declaration", ".single_window.exchange.v1.Park"];
 
-/// An `impl Texts` for every message that a caller can send, and an `impl Identified` for those with a
+/// An `impl Texts` for every message that a caller can send, and an `impl IdentifiedRequest` for those with a
 /// request id.
 fn texts(schema: &FileDescriptorSet) -> Result<String, Box<dyn std::error::Error>> {
     let mut messages = BTreeMap::new();
@@ -163,7 +163,7 @@ fn texts(schema: &FileDescriptorSet) -> Result<String, Box<dyn std::error::Error
         }
         writeln!(code, "}}\n}}")?;
         if message.field.iter().any(|field| field.name() == "request_id") {
-            writeln!(code, "impl crate::call::Identified for {} {{", rust_type(&name))?;
+            writeln!(code, "impl crate::call::IdentifiedRequest for {} {{", rust_type(&name))?;
             writeln!(code, "fn request_id(&self) -> &str {{ &self.request_id }}\n}}")?;
         }
     }

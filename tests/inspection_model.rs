@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use domain::clearance::Agency::{self, Customs, Quarantine};
-use domain::inspection::appointment::{By, TimeWindow};
+use domain::inspection::appointment::{AppointmentMaker, TimeWindow};
 use domain::inspection::finding::{Disposal, ExaminationFinding, FindingKey, FoundResult};
 use domain::inspection::order::{
     Appointment, Attendance, Instruction, InstructionKey, JointOrder, Method, OrderEvent,
@@ -125,7 +125,7 @@ fn acts(news: News) -> Vec<SiteAct> {
         SiteAct::Appoint {
             seen: news.appointments,
             appointment: Appointment { place: "P".into(), window },
-            by: By::Site,
+            by: AppointmentMaker::Site,
         },
         SiteAct::NoShow { seen: news.appointments, at: start + Duration::hours(1) },
         SiteAct::Assign { officers: [officer.to_owned()].into() },

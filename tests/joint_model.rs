@@ -23,9 +23,9 @@ use domain::clearance::{
     self, Agency, Clearance, ClearanceFact, Demands, Event, Joint, Outcome, Phase, Stand,
 };
 use domain::declaration::Direction;
-use domain::inspection::appointment::{By, TimeWindow};
+use domain::inspection::appointment::{AppointmentMaker, TimeWindow};
 use domain::inspection::finding::{Disposal, ExaminationFinding, FindingKey, FoundResult};
-use domain::inspection::joint::{self, At, JointCase, OrderMessage, Transition};
+use domain::inspection::joint::{self, JointCase, OrderMessage, ReviewRound, Transition};
 use domain::inspection::order::{
     self, Appointment, Attendance, Instruction, InstructionKey, JointOrder, Method, SiteAct, Stage,
 };
@@ -108,16 +108,16 @@ enum What {
 /// An entry of the journal that was not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Told {
-    at: At,
+    at: ReviewRound,
     facts: Vec<What>,
     /// Nothing said about it waits for an answer.
     answered: bool,
 }
 
-/// An errand with its row.
+/// A message with its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Row {
-    errand: OrderMessage,
+    message: OrderMessage,
     /// Who is answered by the record that was written with it.
     customs: bool,
     quarantine: bool,
@@ -191,7 +191,7 @@ fn instructions(by: Agency, rule: bool) -> Vec<Instruction> {
 /// The declaration service.
 impl World {
     fn filed(pair: &Pair) -> Self {
-        let at = At { version: 1, round: 1 };
+        let at = ReviewRound { version: 1, round: 1 };
         let filed = Told { at, facts: vec![What::Declared], answered: false };
         Self {
             // The number of customs matters to nobody here.
@@ -249,18 +249,18 @@ impl World {
             });
         }
         if !told.is_empty() {
-            let at = At { version: then.version, round: then.round };
+            let at = ReviewRound { version: then.version, round: then.round };
             let answered = !(pair.rules && told.contains(&What::Declared));
             self.told.push(Told { at, facts: told, answered });
         }
         Some(!facts.is_empty())
     }
 
-    /// An errand arrives, perhaps again.
+    /// A message arrives, perhaps again.
     fn say(&mut self, pair: &Pair, at: usize) {
-        let Row { errand, customs, quarantine, examination, kept, .. } = self.rows[at];
-        let kept = kept.or_else(|| match errand {
-            OrderMessage::Findings(At { version, round }) => {
+        let Row { message, customs, quarantine, examination, kept, .. } = self.rows[at];
+        let kept = kept.or_else(|| match message {
+            OrderMessage::Findings(ReviewRound { version, round }) => {
                 let any = pair.has(Flaw::AnyRound);
                 let round = if any { self.declaration.round } else { round };
                 let (for_customs, for_quarantine) = (customs, quarantine);
@@ -273,7 +273,7 @@ impl World {
             }
             OrderMessage::Reopening(version) => self.decide(pair, Event::Reopen { version }),
         });
-        let finds = matches!(errand, OrderMessage::Findings(_));
+        let finds = matches!(message, OrderMessage::Findings(_));
         let taken = kept == Some(true) || finds || pair.has(Flaw::IgnoredIsTaken);
         let row = &mut self.rows[at];
         row.kept = kept;
@@ -301,7 +301,7 @@ impl World {
     }
 
     /// Takes down what was told; `opens`: the declaration waits for an examination by this.
-    fn take(&mut self, pair: &Pair, at: At, told: &joint::DeclarationEvent, opens: bool) {
+    fn take(&mut self, pair: &Pair, at: ReviewRound, told: &joint::DeclarationEvent, opens: bool) {
         let order = &self.case.order;
         let is_detained = order.disposal.is_some_and(Disposal::is_detention);
         let (mut at, mut skipped) = (at, false);
@@ -323,13 +323,13 @@ impl World {
         if then.facts.iter().any(|fact| matches!(fact, order::OrderFact::Answered(_))) {
             self.owed -= i8::from(opens);
             if at.version > 1 && pair.has(Flaw::NotReportedAgain) {
-                then.errands.clear();
+                then.messages.clear();
             }
         }
         self.follow(pair, then);
     }
 
-    /// Writes down what follows, the errands with their content.
+    /// Writes down what follows, the messages with their content.
     fn follow(&mut self, pair: &Pair, then: Transition) {
         for fact in &then.facts {
             if matches!(fact, order::OrderFact::Ordered(_) | order::OrderFact::Objected) {
@@ -337,12 +337,12 @@ impl World {
             }
         }
         self.case = Arc::new(then.case);
-        for errand in then.errands {
-            self.write(pair, errand);
+        for message in then.messages {
+            self.write(pair, message);
         }
     }
 
-    fn write(&mut self, pair: &Pair, errand: OrderMessage) {
+    fn write(&mut self, pair: &Pair, message: OrderMessage) {
         let order = &self.case.order;
         let record = joint::record(order);
         let answers = |agency| {
@@ -351,7 +351,7 @@ impl World {
             of.any(|(_, finding)| own(finding) || !pair.has(Flaw::LateNotReported))
         };
         self.rows.push(Row {
-            errand,
+            message,
             customs: answers(Agency::Customs),
             quarantine: answers(Agency::Quarantine),
             examination: order.examination,
@@ -377,19 +377,19 @@ impl World {
 
     /// The enterprise objects. `None`: refused, or known.
     fn object(&mut self, pair: &Pair) -> Option<()> {
-        let (case, errand) = joint::on_objection(&self.case, self.case.order.examination).ok()?;
+        let (case, message) = joint::on_objection(&self.case, self.case.order.examination).ok()?;
         self.case = Arc::new(case);
-        self.write(pair, errand?);
+        self.write(pair, message?);
         self.objections += 1;
         Some(())
     }
 
     /// Takes an answer down.
     fn settle(&mut self, pair: &Pair, at: usize) {
-        let Row { errand, answer, .. } = self.rows.remove(at);
+        let Row { message, answer, .. } = self.rows.remove(at);
         if answer == Some(false)
             && !pair.has(Flaw::LeftPending)
-            && let Some(then) = joint::on_refusal(&self.case, errand)
+            && let Some(then) = joint::on_refusal(&self.case, message)
         {
             self.case = Arc::new(then.case);
         }
@@ -411,7 +411,7 @@ impl World {
         let appointment = Appointment { place: "P".into(), window };
         let officer = self.officer();
         let seen = self.case.order.appointments;
-        self.site(pair, SiteAct::Appoint { seen, appointment, by: By::Site })?;
+        self.site(pair, SiteAct::Appoint { seen, appointment, by: AppointmentMaker::Site })?;
         self.site(pair, SiteAct::Assign { officers: [officer.clone()].into() })?;
         self.site(pair, SiteAct::Present { attendance: Attendance::Declarant })?;
         self.site(pair, SiteAct::Examine { method: Method::Manual, officer })
@@ -475,7 +475,7 @@ impl Pair {
     }
 
     fn may_say(&self, rows: &[Row], at: usize) -> bool {
-        let kind = |row: &Row| matches!(row.errand, OrderMessage::Findings(_));
+        let kind = |row: &Row| matches!(row.message, OrderMessage::Findings(_));
         let mut before = rows[..at].iter();
         rows[at].answer.is_none()
             && before.all(|row| row.answer.is_some() || kind(row) != kind(&rows[at]))

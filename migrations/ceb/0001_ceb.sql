@@ -3,35 +3,10 @@
 -- where it has none, so that what is matched with each other lies together; a receipt lives in the slot
 -- of the exchange number that reads it.
 
-create table journal_head (
-    slot smallint primary key,
-    position bigint not null default 0
-);
-insert into journal_head (slot) select generate_series(0, 255);
-
--- What left the window, in order: the receipts of all exchange numbers of a slot.
-create table journal (
-    slot smallint not null,
-    position bigint not null,
-    event_id uuid not null,
-    -- What it is about: made of the order number of the document, or of its key where it names no order.
-    subject uuid not null,
-    -- dxpId whose receipt it is.
-    owner text not null,
-    -- Type of the message, 0 for a copy of data.
-    version integer not null,
-    -- returnStatus.
-    round integer not null,
-    phase smallint not null,
-    topics integer not null,
-    recorded_time timestamptz not null,
-    trace text not null,
-    facts bytea not null,
-    shows_content boolean not null default false,
-    -- The message.
-    body bytea compression lz4,
-    primary key (slot, position)
-);
+-- The journal (migrations/kit) has what left the window, the receipts of all exchange numbers of a slot. An
+-- entry's subject is made of the order number of the document, or of its key where it names no order; its
+-- owner is the dxpId whose receipt it is, its version the type of the message (0 for a copy of data), its
+-- round the returnStatus, its body the message.
 -- What was said about an order.
 create index journal_subject on journal (slot, owner, subject, position);
 
@@ -111,18 +86,3 @@ create index document_released on document (ebc_code, released_time)
     where released_time is not null and kind = 603;
 create index document_id on document (id);
 create index document_sender on document (dxp_id, id);
-
--- Numbers that were given, by kind and period.
-create table number_used (
-    slot smallint not null,
-    kind text not null,
-    period integer not null,
-    used bigint not null,
-    primary key (slot, kind, period)
-);
-
--- What the tokens that callers keep are encrypted with. One row, made at the first start.
-create table token_key (
-    slot smallint primary key check (slot = 0),
-    key bytea not null check (length(key) = 32)
-);

@@ -1,36 +1,9 @@
 -- The declaration service. Every key begins with the slot (a hash of the declarant's customs code),
 -- so that the tables can be distributed by it; a transaction touches rows of its own slots only.
 
--- The newest position of each slot. Its row is the slot's lock: whoever appends to a slot holds it
--- until commit, which makes positions dense and in commit order.
-create table journal_head (
-    slot smallint primary key,
-    position bigint not null default 0
-);
-insert into journal_head (slot) select generate_series(0, 255);
-
--- What happened, in order. What was declared is in `content`, so that entries of what ended long ago can go.
-create table journal (
-    slot smallint not null,
-    position bigint not null,
-    event_id uuid not null,
-    subject uuid not null,
-    -- Customs code of the declarant, so that everybody is shown only what is theirs.
-    owner text not null,
-    version integer not null,
-    round integer not null,
-    phase smallint not null,
-    topics integer not null,
-    recorded_time timestamptz not null,
-    trace text not null,
-    -- Encoded trade.v1.Facts.
-    facts bytea not null,
-    -- It shows the content of the version: that is new, or has to be seen again.
-    shows_content boolean not null default false,
-    -- Of entries that show something of their own; none does here.
-    body bytea,
-    primary key (slot, position)
-);
+-- In the journal (migrations/kit) an entry's subject is the declaration, its owner the customs code of the
+-- declarant, its facts encoded trade.v1.Facts. What was declared is in `content`, so that entries of what
+-- ended long ago can go.
 
 -- One row a declaration. Narrow, because every verdict rewrites it; no column that changes on the
 -- way to release is indexed and most of each page is left free, so that those updates stay in it.
@@ -160,42 +133,4 @@ create table joint_inspection (
     constraint joint_inspection_state_is_legal check (state between 1 and 3),
     -- A done order may be reopened on objection; its findings stay until there are new ones.
     constraint joint_inspection_done_has_findings check (state <> 2 or findings is not null)
-);
-
--- How many numbers of a kind were given in a period: B for preNo by day; I or E and the customs house
--- for invtNo by year.
-create table number_used (
-    slot smallint not null,
-    kind text not null,
-    period integer not null,
-    used bigint not null,
-    primary key (slot, kind, period)
-);
-
--- Who serves which slot for an agency, until when, and how far it has stored the journal.
-create table subscription (
-    slot smallint not null,
-    agency smallint not null,
-    position bigint not null default 0,
-    consumer text not null default '',
-    epoch bigint not null default 0,
-    expires_time timestamptz not null default '-infinity',
-    primary key (slot, agency)
-);
-
--- Live consumers of an agency; the slots are shared evenly among those that are not stalled.
-create table consumer (
-    agency smallint not null,
-    name text not null,
-    epoch bigint not null,
-    expires_time timestamptz not null,
-    -- It has events to acknowledge, and acknowledged none for too long.
-    stalled boolean not null default false,
-    primary key (agency, name)
-);
-
--- What the tokens that callers keep are encrypted with. One row, made at the first start.
-create table token_key (
-    slot smallint primary key check (slot = 0),
-    key bytea not null check (length(key) = 32)
 );

@@ -3,35 +3,8 @@
 -- declarant, so the credit of a declarant lies beside its declarations. Reference data (places, officers,
 -- rule sets, seeds) and bookings live in slot 0.
 
-create table journal_head (
-    slot smallint primary key,
-    position bigint not null default 0
-);
-insert into journal_head (slot) select generate_series(0, 255);
-
--- What happened to orders.
-create table journal (
-    slot smallint not null,
-    position bigint not null,
-    event_id uuid not null,
-    -- The declaration.
-    subject uuid not null,
-    -- Code of the declarant: enterprises see their own.
-    owner text not null,
-    version integer not null,
-    -- Examination.
-    round integer not null,
-    -- Stage after the entry.
-    phase smallint not null,
-    topics integer not null,
-    recorded_time timestamptz not null,
-    trace text not null,
-    facts bytea not null,
-    shows_content boolean not null default false,
-    -- The order after the entry.
-    body bytea compression lz4,
-    primary key (slot, position)
-);
+-- In the journal (migrations/kit) an entry's subject is the declaration, its owner the code of the declarant,
+-- its round the examination, its phase the stage after the entry, its body the order after it.
 create index journal_subject on journal (subject, position);
 
 -- One row a declaration, for statistics.
@@ -201,10 +174,4 @@ create table seed (
     day date not null,
     bytes bytea not null check (length(bytes) = 32),
     primary key (slot, day)
-);
-
--- What the tokens that callers keep are encrypted with. One row, made at the first start.
-create table token_key (
-    slot smallint primary key check (slot = 0),
-    key bytea not null check (length(key) = 32)
 );

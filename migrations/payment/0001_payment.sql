@@ -289,9 +289,3 @@ create table person_purchase (
     constraint person_purchase_is_given_back_once check (restored_fen <= amount_fen)
 ) with (fillfactor = 70);
 create index person_purchase_of_year on person_purchase (person, year);
-
--- What the tokens that callers keep are encrypted with. One row, made at the first start.
-create table token_key (
-    slot smallint primary key check (slot = 0),
-    key bytea not null check (length(key) = 32)
-);

@@ -198,48 +198,4 @@ create table payments_declaration (
     primary key (slot, receipt_id, number)
 );
 
--- What banks are told: the journal of this service, as the declaration service has its own.
-create table journal_head (
-    slot smallint primary key,
-    position bigint not null default 0
-);
-insert into journal_head (slot) select generate_series(0, 255);
-
-create table journal (
-    slot smallint not null,
-    position bigint not null,
-    event_id uuid not null,
-    subject uuid not null,
-    owner text not null,
-    version integer not null,
-    round integer not null,
-    phase smallint not null,
-    topics integer not null,
-    recorded_time timestamptz not null,
-    trace text not null,
-    -- Encoded trade.v1.Facts.
-    facts bytea not null,
-    shows_content boolean not null default false,
-    body bytea compression lz4,
-    primary key (slot, position)
-);
-
--- Who serves which slot for a bank, until when, and how far it has stored the journal.
-create table subscription (
-    slot smallint not null,
-    agency smallint not null,
-    position bigint not null default 0,
-    consumer text not null default '',
-    epoch bigint not null default 0,
-    expires_time timestamptz not null default '-infinity',
-    primary key (slot, agency)
-);
-
-create table consumer (
-    agency smallint not null,
-    name text not null,
-    epoch bigint not null,
-    expires_time timestamptz not null,
-    stalled boolean not null default false,
-    primary key (agency, name)
-);
+-- In the journal (migrations/kit) are the messages to banks; an entry's facts are encoded trade.v1.Facts.

@@ -2,34 +2,8 @@
 -- Every key begins with the slot, and everything of a firm lies in the slot of its customs code: the lock of
 -- that slot (`journal_head`) makes exact what is used of an invoice line and of an export line.
 
-create table journal_head (
-    slot smallint primary key,
-    position bigint not null default 0
-);
-insert into journal_head (slot) select generate_series(0, 255);
-
--- What happened.
-create table journal (
-    slot smallint not null,
-    position bigint not null,
-    event_id uuid not null,
-    -- Made of the name of what it is about.
-    subject uuid not null,
-    -- Code of the firm: it sees its own.
-    owner text not null,
-    version integer not null,
-    round integer not null,
-    phase smallint not null,
-    topics integer not null,
-    recorded_time timestamptz not null,
-    trace text not null,
-    -- RefundFacts.
-    facts bytea not null,
-    shows_content boolean not null default false,
-    body bytea compression lz4,
-    primary key (slot, position)
-);
-
+-- In the journal (migrations/kit) an entry's subject is made of the name of what it is about, its owner is the
+-- code of the firm, its facts are RefundFacts.
 create index journal_subject on journal (slot, subject, position);
 
 -- How a firm gets its refunds. A firm without a row is a trading firm of class 2.
@@ -106,7 +80,8 @@ create table export_line (
     constraint export_line_is_bought_once check (bought_e5 between 0 and qty_e5),
     constraint export_line_is_claimed_once check (claimed_e5 <= qty_e5)
 ) with (fillfactor = 70);
-create index export_line_declaration on export_line (declaration_id, line);
+-- Every export has a first line, which says where the others are.
+create index export_line_declaration on export_line (declaration_id) where line = 1;
 create index export_line_urgency on export_line (firm, urgency);
 create index export_line_unbought on export_line (slot, firm, gcode, unit, declaration_id, line)
     where bought_e5 < qty_e5;
@@ -309,9 +284,3 @@ create index claim_line_export on claim_line (slot, declaration_id);
 -- What an export line was bought by is in one claim only, until it is dropped, refused to be corrected, or given back.
 create unique index claim_line_uses_once on claim_line (slot, declaration_id, export_line, code, number, invoice_line)
     where state not in (3, 9) and not (state = 4 and consequence = 1) and reversed_e5 = 0;
-
--- What the tokens that callers keep are encrypted with. One row, made at the first start.
-create table token_key (
-    slot smallint primary key check (slot = 0),
-    key bytea not null check (length(key) = 32)
-);

@@ -75,9 +75,3 @@ create table delivery (
 ) with (fillfactor = 70);
 create index delivery_due on delivery (webhook, due_time) where state = 1;
 create index delivery_age on delivery (created_time);
-
--- What the tokens that callers keep are encrypted with. One row, made at the first start.
-create table token_key (
-    slot smallint primary key check (slot = 0),
-    key bytea not null check (length(key) = 32)
-);

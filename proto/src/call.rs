@@ -28,7 +28,7 @@ pub fn caller<T: Texts>(request: &Request<T>) -> Result<Arc<Principal>, Status> 
 
 /// A message that asks for something once, however often it comes. Written by the build script for those
 /// with a `request_id`.
-pub trait Identified {
+pub trait IdentifiedRequest {
     /// Given by the caller.
     fn request_id(&self) -> &str;
 }

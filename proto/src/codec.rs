@@ -42,22 +42,22 @@ where
     type Encode = T;
     type Decode = U;
     type Encoder = ProstEncoder<T>;
-    type Decoder = Counted<U>;
+    type Decoder = CountedDecoder<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
         ProstCodec::<T, U>::default().encoder()
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        Counted(PhantomData)
+        CountedDecoder(PhantomData)
     }
 }
 
 /// Decodes what was counted.
 #[derive(Debug, Clone)]
-pub struct Counted<U>(PhantomData<U>);
+pub struct CountedDecoder<U>(PhantomData<U>);
 
-impl<U: prost::Message + prost::Name + Default> Decoder for Counted<U> {
+impl<U: prost::Message + prost::Name + Default> Decoder for CountedDecoder<U> {
     type Item = U;
     type Error = Status;
 

@@ -1,7 +1,7 @@
 //! Frames of the exchange as domain values, and answers back.
 
+use domain::answer::{AnswerEffect, Demand, ExchangeAnswer, Payload};
 use domain::clearance::{Agency, Outcome};
-use domain::decision::{Decided, Decision, Demand, What};
 use domain::history::{Reason, topic};
 use domain::participant::Participant;
 use domain::refusal::{Code, Refusal};
@@ -17,7 +17,7 @@ use crate::{raw, text, v1};
 /// # Errors
 ///
 /// A refusal that names what cannot be read.
-pub fn decision(by: Subscriber, answer: raw::Answer) -> Result<Decision, Refusal> {
+pub fn exchange_answer(by: Subscriber, answer: raw::Answer) -> Result<ExchangeAnswer, Refusal> {
     text::check(&answer)?;
     let raw::Answer { request_id, declaration_id, version, round, what } = answer;
     let what = what.ok_or_else(|| Refusal::of(Code::Required).with("field", "what"))?;
@@ -31,7 +31,7 @@ pub fn decision(by: Subscriber, answer: raw::Answer) -> Result<Decision, Refusal
         raw::answer::What::Export(moved) => self::export(by, moved)?,
         raw::answer::What::BankFile(file) => self::bank_file(by, file)?,
     };
-    Ok(Decision {
+    Ok(ExchangeAnswer {
         request: request(&request_id)?,
         declaration: declaration(&declaration_id)?,
         version,
@@ -51,28 +51,30 @@ pub fn check(facts: &[u8], declaration: Option<&[u8]>) -> Result<(), prost::Deco
     declaration.map_or(Ok(()), |content| v1::Declaration::decode(content).map(drop))
 }
 
-/// A decision as an answer; what a repetition is compared by, and what waits to be said.
-pub fn answer(decision: &Decision) -> v1::Answer {
-    let Decision { request, declaration, version, round, by: _, what } = decision;
+/// An answer as it goes over the wire; what a repetition is compared by, and what waits to be said.
+pub fn wire_answer(answer: &ExchangeAnswer) -> v1::Answer {
+    let ExchangeAnswer { request, declaration, version, round, by: _, what } = answer;
     let what = match what {
-        What::Verdict { outcome, reasons, demands } => v1::answer::What::Verdict(v1::Verdict {
+        Payload::Verdict { outcome, reasons, demands } => v1::answer::What::Verdict(v1::Verdict {
             outcome: v1::Outcome::from(*outcome).into(),
             reasons: reasons.iter().cloned().map(Into::into).collect(),
             demands: demands.iter().cloned().map(Into::into).collect(),
         }),
-        What::Findings { order_id, findings } => v1::answer::What::Findings(v1::FindingsReport {
-            order_id: order_id.0.to_string(),
-            findings: findings.iter().cloned().map(Into::into).collect(),
-        }),
-        What::Reopening { order_id, reason } => v1::answer::What::Reopening(v1::Reopening {
+        Payload::Findings { order_id, findings } => {
+            v1::answer::What::Findings(v1::FindingsReport {
+                order_id: order_id.0.to_string(),
+                findings: findings.iter().cloned().map(Into::into).collect(),
+            })
+        }
+        Payload::Reopening { order_id, reason } => v1::answer::What::Reopening(v1::Reopening {
             order_id: order_id.0.to_string(),
             reason: reason.clone(),
         }),
-        What::Progress(moved) => v1::answer::What::Progress(moved.clone().into()),
-        What::Duty(moved) => v1::answer::What::Duty(moved.clone().into()),
-        What::Receipt(moved) => v1::answer::What::Receipt(moved.clone().into()),
-        What::Export(moved) => v1::answer::What::Export(moved.clone().into()),
-        What::BankFile(document) => {
+        Payload::Progress(moved) => v1::answer::What::Progress(moved.clone().into()),
+        Payload::Duty(moved) => v1::answer::What::Duty(moved.clone().into()),
+        Payload::Receipt(moved) => v1::answer::What::Receipt(moved.clone().into()),
+        Payload::Export(moved) => v1::answer::What::Export(moved.clone().into()),
+        Payload::BankFile(document) => {
             v1::answer::What::BankFile(v1::BankFile { document: document.clone() })
         }
     };
@@ -94,7 +96,7 @@ impl From<Demand> for v1::Demand {
     }
 }
 
-fn verdict(verdict: raw::Verdict) -> Result<What, Refusal> {
+fn verdict(verdict: raw::Verdict) -> Result<Payload, Refusal> {
     let raw::Verdict { outcome, reasons, demands } = verdict;
     let outcome = v1::Outcome::try_from(outcome)
         .ok()
@@ -112,7 +114,7 @@ fn verdict(verdict: raw::Verdict) -> Result<What, Refusal> {
     }
     let reasons = self::reasons(reasons, "reasons")?;
     let demands = demands.into_iter().map(demand).collect::<Result<_, _>>()?;
-    Ok(What::Verdict { outcome, reasons, demands })
+    Ok(Payload::Verdict { outcome, reasons, demands })
 }
 
 fn demand(demand: raw::Demand) -> Result<Demand, Refusal> {
@@ -127,7 +129,7 @@ fn demand(demand: raw::Demand) -> Result<Demand, Refusal> {
     Ok(Demand { agency, instructions: reasons(instructions, "instructions")? })
 }
 
-fn findings(by: Subscriber, report: raw::FindingsReport) -> Result<What, Refusal> {
+fn findings(by: Subscriber, report: raw::FindingsReport) -> Result<Payload, Refusal> {
     let raw::FindingsReport { order_id, findings } = report;
     inspection_service(by)?;
     if findings.len() > limits::REASONS_MAX
@@ -145,10 +147,10 @@ fn findings(by: Subscriber, report: raw::FindingsReport) -> Result<What, Refusal
         .map(TryInto::try_into)
         .collect::<Result<_, _>>()
         .map_err(|why| Refusal::of(Code::CodeUnknown).with("reason", why))?;
-    Ok(What::Findings { order_id, findings })
+    Ok(Payload::Findings { order_id, findings })
 }
 
-fn reopening(by: Subscriber, reopening: raw::Reopening) -> Result<What, Refusal> {
+fn reopening(by: Subscriber, reopening: raw::Reopening) -> Result<Payload, Refusal> {
     let raw::Reopening { order_id, reason } = reopening;
     inspection_service(by)?;
     if reason.is_empty() {
@@ -157,10 +159,10 @@ fn reopening(by: Subscriber, reopening: raw::Reopening) -> Result<What, Refusal>
     if too_long(&reason) {
         return Err(Refusal::of(Code::TooLong).with("field", "reason"));
     }
-    Ok(What::Reopening { order_id: order(&order_id)?, reason })
+    Ok(Payload::Reopening { order_id: order(&order_id)?, reason })
 }
 
-fn progress(by: Subscriber, moved: v1::InspectionMoved) -> Result<What, Refusal> {
+fn progress(by: Subscriber, moved: v1::InspectionMoved) -> Result<Payload, Refusal> {
     inspection_service(by)?;
     order(&moved.order_id)?;
     let texts =
@@ -170,10 +172,10 @@ fn progress(by: Subscriber, moved: v1::InspectionMoved) -> Result<What, Refusal>
     }
     let moved =
         moved.try_into().map_err(|why| Refusal::of(Code::CodeUnknown).with("reason", why))?;
-    Ok(What::Progress(moved))
+    Ok(Payload::Progress(moved))
 }
 
-fn duty(by: Subscriber, moved: v1::DutyMoved) -> Result<What, Refusal> {
+fn duty(by: Subscriber, moved: v1::DutyMoved) -> Result<Payload, Refusal> {
     if by.row().participant != Some(Participant::Duty) {
         let reason = "what is said about the duty comes from the payment service";
         return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
@@ -184,10 +186,10 @@ fn duty(by: Subscriber, moved: v1::DutyMoved) -> Result<What, Refusal> {
     }
     let moved =
         moved.try_into().map_err(|why| Refusal::of(Code::CodeUnknown).with("reason", why))?;
-    Ok(What::Duty(moved))
+    Ok(Payload::Duty(moved))
 }
 
-fn receipt(by: Subscriber, moved: v1::ReceiptMoved) -> Result<What, Refusal> {
+fn receipt(by: Subscriber, moved: v1::ReceiptMoved) -> Result<Payload, Refusal> {
     if by != Subscriber::PaymentService {
         let reason = "what is said about money from abroad comes from the payment service";
         return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
@@ -198,10 +200,10 @@ fn receipt(by: Subscriber, moved: v1::ReceiptMoved) -> Result<What, Refusal> {
     }
     let moved =
         moved.try_into().map_err(|why| Refusal::of(Code::CodeUnknown).with("reason", why))?;
-    Ok(What::Receipt(moved))
+    Ok(Payload::Receipt(moved))
 }
 
-fn export(by: Subscriber, moved: v1::ExportMoved) -> Result<What, Refusal> {
+fn export(by: Subscriber, moved: v1::ExportMoved) -> Result<Payload, Refusal> {
     if by != Subscriber::NationalDoor {
         let reason = "what documents of customs tell comes from the national door";
         return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
@@ -214,15 +216,15 @@ fn export(by: Subscriber, moved: v1::ExportMoved) -> Result<What, Refusal> {
     }
     let moved =
         moved.try_into().map_err(|why| Refusal::of(Code::CodeUnknown).with("reason", why))?;
-    Ok(What::Export(moved))
+    Ok(Payload::Export(moved))
 }
 
-fn bank_file(by: Subscriber, file: raw::BankFile) -> Result<What, Refusal> {
+fn bank_file(by: Subscriber, file: raw::BankFile) -> Result<Payload, Refusal> {
     if by != Subscriber::Bank {
         let reason = "files of banks come from banks";
         return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
     }
-    Ok(What::BankFile(file.document))
+    Ok(Payload::BankFile(file.document))
 }
 
 /// How many agencies have rules.
@@ -331,12 +333,12 @@ fn bit(topic: v1::Topic) -> Option<i32> {
 }
 
 /// What became of a request, for the agency.
-pub fn result(request_id: String, decided: Result<Decided, Refusal>) -> raw::Result {
+pub fn result(request_id: String, decided: Result<AnswerEffect, Refusal>) -> raw::Result {
     use raw::ResultCode::{Applied, Duplicate, Ignored, Refused, StaleRound, StaleVersion};
     let (code, refusal) = match decided {
-        Ok(Decided::Applied) => (Applied, None),
-        Ok(Decided::Duplicate) => (Duplicate, None),
-        Ok(Decided::Ignored) => (Ignored, None),
+        Ok(AnswerEffect::Applied) => (Applied, None),
+        Ok(AnswerEffect::Duplicate) => (Duplicate, None),
+        Ok(AnswerEffect::Ignored) => (Ignored, None),
         Err(refusal) => {
             let code = match refusal.code {
                 Code::StaleVersion => StaleVersion,

@@ -1,10 +1,10 @@
 //! Facts of the journal on the wire, and the words of agencies as domain values.
 
 use domain::OrderId;
-use domain::clearance::{Agency, Awaited, Outcome, Phase, Stand};
+use domain::clearance::{Agency, Outcome, Phase, ReleaseCondition, Stand};
 use domain::history::{
-    AnnouncedMoney, BackQuantity, DutyMoved, DutyStep, ExportMoved, ExportStep, Finding,
-    HistoryFact, InspectionStep, Moved, Reason, ReceiptMoved, ReceiptStep,
+    AnnouncedMoney, BackQuantity, DutyProgress, DutyStep, ExportProgress, ExportStep, Finding,
+    HistoryFact, InspectionProgress, InspectionStep, Reason, ReceiptProgress, ReceiptStep,
 };
 use domain::numbers::NumberKind;
 use domain::participant::Participant;
@@ -15,13 +15,13 @@ use crate::v1;
 
 /// Encodes the facts of one journal entry, as they are stored and sent, with what the release waits for
 /// after them.
-pub fn encode(records: Vec<HistoryFact>, waits_for: &[Awaited]) -> bytes::Bytes {
+pub fn encode(records: Vec<HistoryFact>, waits_for: &[ReleaseCondition]) -> bytes::Bytes {
     let facts = records.into_iter().map(Into::into).collect();
     v1::Facts { facts, waits_for: awaited(waits_for) }.encode_to_vec().into()
 }
 
 /// What a release waits for, on the wire.
-pub fn awaited(waits_for: &[Awaited]) -> Vec<i32> {
+pub fn awaited(waits_for: &[ReleaseCondition]) -> Vec<i32> {
     waits_for.iter().map(|what| v1::Awaited::from(*what).into()).collect()
 }
 
@@ -120,22 +120,22 @@ impl v1::State {
     }
 }
 
-impl From<Awaited> for v1::Awaited {
-    fn from(awaited: Awaited) -> Self {
+impl From<ReleaseCondition> for v1::Awaited {
+    fn from(awaited: ReleaseCondition) -> Self {
         match awaited {
-            Awaited::Clearance(Participant::Customs) => Self::CustomsVerdict,
-            Awaited::Clearance(Participant::Quarantine) => Self::QuarantineVerdict,
-            Awaited::Clearance(Participant::RiskCheck) => Self::RiskCheck,
-            Awaited::Clearance(Participant::Duty) => Self::Duty,
-            Awaited::Findings => Self::Findings,
+            ReleaseCondition::Clearance(Participant::Customs) => Self::CustomsVerdict,
+            ReleaseCondition::Clearance(Participant::Quarantine) => Self::QuarantineVerdict,
+            ReleaseCondition::Clearance(Participant::RiskCheck) => Self::RiskCheck,
+            ReleaseCondition::Clearance(Participant::Duty) => Self::Duty,
+            ReleaseCondition::Findings => Self::Findings,
         }
     }
 }
 
 impl v1::Awaited {
     /// What this stands for; `None` when unspecified.
-    pub fn awaited(self) -> Option<Awaited> {
-        Awaited::all().find(|what| Self::from(*what) == self)
+    pub fn awaited(self) -> Option<ReleaseCondition> {
+        ReleaseCondition::all().find(|what| Self::from(*what) == self)
     }
 }
 
@@ -288,9 +288,9 @@ impl v1::InspectionStep {
     }
 }
 
-impl From<Moved> for v1::InspectionMoved {
-    fn from(moved: Moved) -> Self {
-        let Moved {
+impl From<InspectionProgress> for v1::InspectionMoved {
+    fn from(moved: InspectionProgress) -> Self {
+        let InspectionProgress {
             order_id,
             step,
             examination,
@@ -317,7 +317,7 @@ impl From<Moved> for v1::InspectionMoved {
     }
 }
 
-impl TryFrom<v1::InspectionMoved> for Moved {
+impl TryFrom<v1::InspectionMoved> for InspectionProgress {
     type Error = &'static str;
 
     fn try_from(moved: v1::InspectionMoved) -> Result<Self, Self::Error> {
@@ -354,9 +354,9 @@ impl TryFrom<v1::InspectionMoved> for Moved {
     }
 }
 
-impl From<DutyMoved> for v1::DutyMoved {
-    fn from(moved: DutyMoved) -> Self {
-        let DutyMoved {
+impl From<DutyProgress> for v1::DutyMoved {
+    fn from(moved: DutyProgress) -> Self {
+        let DutyProgress {
             step,
             code,
             assure_code,
@@ -390,7 +390,7 @@ impl From<DutyMoved> for v1::DutyMoved {
     }
 }
 
-impl TryFrom<v1::DutyMoved> for DutyMoved {
+impl TryFrom<v1::DutyMoved> for DutyProgress {
     type Error = &'static str;
 
     fn try_from(moved: v1::DutyMoved) -> Result<Self, Self::Error> {
@@ -429,9 +429,9 @@ impl TryFrom<v1::DutyMoved> for DutyMoved {
     }
 }
 
-impl From<ReceiptMoved> for v1::ReceiptMoved {
-    fn from(moved: ReceiptMoved) -> Self {
-        let ReceiptMoved {
+impl From<ReceiptProgress> for v1::ReceiptMoved {
+    fn from(moved: ReceiptProgress) -> Self {
+        let ReceiptProgress {
             step,
             receipt,
             receiver,
@@ -465,7 +465,7 @@ impl From<ReceiptMoved> for v1::ReceiptMoved {
     }
 }
 
-impl TryFrom<v1::ReceiptMoved> for ReceiptMoved {
+impl TryFrom<v1::ReceiptMoved> for ReceiptProgress {
     type Error = &'static str;
 
     fn try_from(moved: v1::ReceiptMoved) -> Result<Self, Self::Error> {
@@ -506,9 +506,9 @@ impl TryFrom<v1::ReceiptMoved> for ReceiptMoved {
     }
 }
 
-impl From<ExportMoved> for v1::ExportMoved {
-    fn from(moved: ExportMoved) -> Self {
-        let ExportMoved { step, day, number, lines, money, text, text_zh } = moved;
+impl From<ExportProgress> for v1::ExportMoved {
+    fn from(moved: ExportProgress) -> Self {
+        let ExportProgress { step, day, number, lines, money, text, text_zh } = moved;
         let step = match step {
             ExportStep::Departed => v1::ExportStep::Departed,
             ExportStep::Summarised => v1::ExportStep::Summarised,
@@ -526,7 +526,7 @@ impl From<ExportMoved> for v1::ExportMoved {
     }
 }
 
-impl TryFrom<v1::ExportMoved> for ExportMoved {
+impl TryFrom<v1::ExportMoved> for ExportProgress {
     type Error = &'static str;
 
     fn try_from(moved: v1::ExportMoved) -> Result<Self, Self::Error> {

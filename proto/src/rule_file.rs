@@ -7,7 +7,7 @@ use domain::declaration::Direction;
 use domain::inspection::credit::Class;
 use domain::inspection::order::Method;
 use domain::inspection::samples::{SAMPLE_CUSTOMS, SAMPLE_QUARANTINE};
-use domain::inspection::{RuleSource, Why, risk};
+use domain::inspection::{Explanation, RuleSource, risk};
 use serde::{Deserialize, Serialize};
 use time::Date;
 use time::macros::format_description;
@@ -198,18 +198,18 @@ struct Range {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Action {
     Demand {
-        wanted: Vec<Wanted>,
+        wanted: Vec<InstructionEntry>,
     },
     RandomAt {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         rates: Option<Rates>,
-        wanted: Vec<Wanted>,
+        wanted: Vec<InstructionEntry>,
     },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct InstructionEntry {
     code: String,
     text: String,
     text_zh: String,
@@ -358,8 +358,8 @@ impl From<Action> for risk::RuleAction {
     }
 }
 
-impl From<Wanted> for risk::Wanted {
-    fn from(Wanted { code, text, text_zh, method, sampling }: Wanted) -> Self {
+impl From<InstructionEntry> for risk::RuleInstruction {
+    fn from(InstructionEntry { code, text, text_zh, method, sampling }: InstructionEntry) -> Self {
         Self { code, text, text_zh, method: method.into(), sampling }
     }
 }
@@ -370,7 +370,7 @@ impl From<Area> for risk::Area {
         Self {
             country,
             goods,
-            reason: Why::new(reason, reason_zh),
+            reason: Explanation::new(reason, reason_zh),
             valid_from: valid_from.0,
             valid_to: day(valid_to),
             source: source.into(),
@@ -467,9 +467,9 @@ impl From<risk::RuleAction> for Action {
     }
 }
 
-impl From<risk::Wanted> for Wanted {
-    fn from(wanted: risk::Wanted) -> Self {
-        let risk::Wanted { code, text, text_zh, method, sampling } = wanted;
+impl From<risk::RuleInstruction> for InstructionEntry {
+    fn from(wanted: risk::RuleInstruction) -> Self {
+        let risk::RuleInstruction { code, text, text_zh, method, sampling } = wanted;
         Self { code, text, text_zh, method: method.into(), sampling }
     }
 }
@@ -477,7 +477,7 @@ impl From<risk::Wanted> for Wanted {
 impl From<risk::Area> for Area {
     fn from(area: risk::Area) -> Self {
         let risk::Area { country, goods, reason, valid_from, valid_to, source } = area;
-        let Why { en: reason, zh: reason_zh } = reason;
+        let Explanation { en: reason, zh: reason_zh } = reason;
         Self {
             country,
             goods,

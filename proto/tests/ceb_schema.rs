@@ -11,7 +11,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use proto::ceb::dxp::{self, AddInfo, DxpMsg, DxpRep, ReceiverResult, Response, TransInfo};
 use proto::ceb::{
-    self, Document, ElementKind, Message, MessageFault, MessageType, Outgoing, SchemaField,
+    self, Document, ElementKind, Message, MessageFault, MessageType, OutgoingMessage, SchemaField,
     Subscribe,
 };
 use proto::ceb::{FieldGroup, Transfer};
@@ -100,7 +100,7 @@ fn written_by(
     if !message_type.is_inbound() {
         return ceb::write(message_type, guid, documents);
     }
-    let message = Outgoing { message_type, guid, transfer, subscribers, documents };
+    let message = OutgoingMessage { message_type, guid, transfer, subscribers, documents };
     let text = ceb::write_message(&message);
     if !message_type.signature_required() {
         return text;

@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 use window::command_line::Cli;
 use window::run::Settings;
-use window::sandbox::{Cast, Sandbox};
+use window::sandbox::{Sandbox, SandboxParts};
 use window::signals::Ending;
 
 use super::PATIENCE;
@@ -19,7 +19,7 @@ use super::PATIENCE;
 pub(crate) type Ended = Result<(), String>;
 
 /// What the binary would start with these arguments.
-pub(crate) fn settings(args: Vec<OsString>) -> (Settings, Cast) {
+pub(crate) fn settings(args: Vec<OsString>) -> (Settings, SandboxParts) {
     let asked = Cli::read(args).unwrap_or_else(|_| panic!("the command line says what is wrong"));
     asked.sandbox().expect("a directory").expect("a sandbox")
 }
@@ -33,7 +33,7 @@ pub(crate) struct InProcess {
 
 impl InProcess {
     /// Starts a sandbox; what it logs goes where the binary's would.
-    pub(crate) fn start(settings: Settings, cast: Cast, log: File) -> Self {
+    pub(crate) fn start(settings: Settings, cast: SandboxParts, log: File) -> Self {
         let (ending, (say, ended)) = (Ending::default(), channel());
         let mut said = log.try_clone().expect("the log is open");
         let runtime = runtime(log);

@@ -1,7 +1,7 @@
 //! A firm's system that speaks national messages: it makes documents from our examples, signs them,
 //! sends them and reads its receipts.
 
-use proto::ceb::{self, Document, Outgoing, Transfer};
+use proto::ceb::{self, Document, OutgoingMessage, Transfer};
 use proto::v1;
 use signature::SigningKey;
 use time::OffsetDateTime;
@@ -69,7 +69,7 @@ impl Erp {
             dxp_id: self.dxp_id.clone(),
             note: String::new(),
         };
-        ceb::write_message(&Outgoing {
+        ceb::write_message(&OutgoingMessage {
             message_type: documents[0].message_type(),
             guid: &guid(),
             transfer: &transfer,

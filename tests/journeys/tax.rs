@@ -104,7 +104,7 @@ fn what_cannot_be_explained_is_told_with_its_place() {
         (&["tax", "rates", "9999", "--on", "2026-11-24"], 4, "has nothing for 9999"),
         (&["tax", "rates", "33x"], 2, "a code has two to ten digits"),
         (&["tax", "diff", "2019-01-01"], 2, "AFTER"),
-        (&["list", "--output", "csv"], 2, "has no CSV"),
+        (&["submit", "--output", "csv", "none.json"], 2, "has no CSV"),
     ] {
         let output = alone(args);
         assert_eq!(output.status.code(), Some(code), "{args:?}: {}", shown(&output));

@@ -31,7 +31,7 @@ pub use order::{AccountNumber, BankParty, PaymentBatch, PaymentOrder, Transfer};
 pub use report::{PaymentStatus, Report};
 use schema::BankMessage;
 pub use statement::StatementNotice;
-use tree::Found;
+use tree::FaultList;
 
 /// A file of a bank, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub enum BankFile {
 pub fn read(bytes: &[u8]) -> Result<BankFile, Vec<MessageFault>> {
     let source = utf8(bytes).map_err(|fault| vec![fault])?;
     let mut reader = MessageReader::new(source);
-    let mut found = Found::default();
+    let mut found = FaultList::default();
     let file = match tree::document(&mut reader, source.len(), &mut found) {
         // Sums of what could not be read would be wrong by themselves.
         Ok((message, root)) if found.is_clean() && reader.is_clean() => Some(match message {

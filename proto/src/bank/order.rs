@@ -9,7 +9,7 @@ use domain::payment::ledger::Currency;
 use time::format_description::well_known::Rfc3339;
 use time::{Date, OffsetDateTime};
 
-use super::tree::{Found, Node};
+use super::tree::{FaultList, Node};
 use super::write::Xml;
 
 /// An order to pay.
@@ -169,7 +169,7 @@ fn write_transfer(xml: &mut Xml, transfer: &Transfer) {
 }
 
 /// The value of an amount that was read; a fault when the currency is none of ours, or has fewer digits.
-pub(super) fn amount_of(node: &Node, path: &str, found: &mut Found) -> Option<(Currency, i64)> {
+pub(super) fn amount_of(node: &Node, path: &str, found: &mut FaultList) -> Option<(Currency, i64)> {
     let Some(currency) = Currency::of(&node.currency) else {
         let currency = &node.currency;
         let text = format!("{currency} is no currency that is settled here");
@@ -195,7 +195,13 @@ pub(super) fn amount_of(node: &Node, path: &str, found: &mut Found) -> Option<(C
 }
 
 /// Compares a number that a file says of itself with what is there; one that it does not say fits.
-pub(super) fn agrees(node: &Node, path: &[&str], place: &str, computed: i128, found: &mut Found) {
+pub(super) fn agrees(
+    node: &Node,
+    path: &[&str],
+    place: &str,
+    computed: i128,
+    found: &mut FaultList,
+) {
     let Some(said) = node.find(path) else { return };
     // One that cannot be read that exactly cannot be right.
     if e5_of(&said.text) != Some(computed) {
@@ -247,7 +253,7 @@ fn party(node: &Node, names: [&str; 3]) -> BankParty {
     }
 }
 
-pub(super) fn of(root: &Node, found: &mut Found) -> PaymentOrder {
+pub(super) fn of(root: &Node, found: &mut FaultList) -> PaymentOrder {
     let mut all = Vec::new();
     let mut payments = Vec::new();
     let mut seen = BTreeSet::new();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use time::OffsetDateTime;
 
 use super::order::{PaymentOrder, agrees, count_e5, moment};
-use super::tree::{Found, Node};
+use super::tree::{FaultList, Node};
 use super::write::Xml;
 
 /// A report about one order.
@@ -123,7 +123,7 @@ fn reasons(xml: &mut Xml, reasons: &[String]) {
     }
 }
 
-pub(super) fn of(root: &Node, found: &mut Found) -> Report {
+pub(super) fn of(root: &Node, found: &mut FaultList) -> Report {
     let mut statuses = Vec::new();
     for (number, node) in (1..).zip(root.all("OrgnlPmtInfAndSts")) {
         let place = format!("CstmrPmtStsRpt/OrgnlPmtInfAndSts[{number}]");
@@ -158,7 +158,7 @@ pub(super) fn of(root: &Node, found: &mut Found) -> Report {
 }
 
 /// Counts by status add up to the count of the order, when both are said.
-fn counts(node: &Node, place: &str, found: &mut Found) {
+fn counts(node: &Node, place: &str, found: &mut FaultList) {
     let counted: Vec<usize> = node
         .all("NbOfTxsPerSts")
         // Fifteen digits fit.

@@ -9,7 +9,7 @@ use super::order::{
     AccountNumber, account_of, agrees, amount_of, count_e5, remittance, sum_e5, write_account,
 };
 use super::schema::BankMessage;
-use super::tree::{Found, Node, day_of};
+use super::tree::{FaultList, Node, day_of};
 use super::write::Xml;
 
 /// Which of the two is written, with its head.
@@ -29,7 +29,7 @@ impl StatementNotice<'_> {
     }
 }
 
-pub(super) fn of(root: &Node, name: &'static str, found: &mut Found) -> Vec<Statement> {
+pub(super) fn of(root: &Node, name: &'static str, found: &mut FaultList) -> Vec<Statement> {
     let pagination = if name == "Stmt" { "StmtPgntn" } else { "NtfctnPgntn" };
     let statements = (1..).zip(root.all(name));
     statements
@@ -40,7 +40,7 @@ pub(super) fn of(root: &Node, name: &'static str, found: &mut Found) -> Vec<Stat
         .collect()
 }
 
-fn statement(node: &Node, pagination: &str, place: &str, found: &mut Found) -> Statement {
+fn statement(node: &Node, pagination: &str, place: &str, found: &mut FaultList) -> Statement {
     let account = match account_of(node, &["Acct", "Id"]) {
         AccountNumber::Iban(account) | AccountNumber::Number(account) => account,
     };
@@ -67,7 +67,7 @@ fn statement(node: &Node, pagination: &str, place: &str, found: &mut Found) -> S
     if movements.len() == node.all("Ntry").count() {
         summary(node, place, &movements, found);
     }
-    let balance = |names: [&str; 2], found: &mut Found| {
+    let balance = |names: [&str; 2], found: &mut FaultList| {
         let is = |balance: &&Node| names.contains(&balance.text(&["Tp", "CdOrPrtry", "Cd"]));
         let said = node.all("Bal").find(is)?;
         let (_, amount) = amount_of(said.find(&["Amt"])?, &format!("{place}/Bal/Amt"), found)?;
@@ -114,7 +114,7 @@ fn entries(
     account: Option<Currency>,
     place: &str,
     entries: &mut Vec<StatementEntry>,
-    found: &mut Found,
+    found: &mut FaultList,
 ) -> Option<(Currency, i64, bool)> {
     let (currency, amount) = amount_of(node.find(&["Amt"])?, &format!("{place}/Amt"), found)?;
     if account.is_some_and(|account| account != currency) {
@@ -210,7 +210,7 @@ fn with_details(mut entry: StatementEntry, node: &Node, details: &[&Node]) -> St
 }
 
 /// What the bank says that it kept of the amount.
-fn charges(node: &Node, currency: Currency, place: &str, found: &mut Found) -> i64 {
+fn charges(node: &Node, currency: Currency, place: &str, found: &mut FaultList) -> i64 {
     let records = node.find(&["Chrgs"]).into_iter().flat_map(|charges| charges.all("Rcrd"));
     let kept = records
         .filter(|record| record.is_set(&["ChrgInclInd"]) && record.text(&["CdtDbtInd"]) != "CRDT");
@@ -223,7 +223,7 @@ fn charges(node: &Node, currency: Currency, place: &str, found: &mut Found) -> i
 }
 
 /// What batches say of their own count and sum.
-fn batches(node: &Node, place: &str, found: &mut Found) {
+fn batches(node: &Node, place: &str, found: &mut FaultList) {
     for (number, of) in (1..).zip(node.all("NtryDtls")) {
         let place = format!("{place}/NtryDtls[{number}]");
         let count = of.all("TxDtls").count();
@@ -234,7 +234,7 @@ fn batches(node: &Node, place: &str, found: &mut Found) {
     }
 }
 
-fn summary(node: &Node, place: &str, movements: &[(Currency, i64, bool)], found: &mut Found) {
+fn summary(node: &Node, place: &str, movements: &[(Currency, i64, bool)], found: &mut FaultList) {
     let pairs = |is_wanted: fn(bool) -> bool| -> Vec<(Currency, i64)> {
         let wanted = movements.iter().filter(|(.., is_credit)| is_wanted(*is_credit));
         wanted.map(|(currency, amount, _)| (*currency, *amount)).collect()

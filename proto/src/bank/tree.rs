@@ -71,11 +71,11 @@ pub(super) fn day_of(text: &str) -> Option<Date> {
 
 /// Faults with their offsets.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct FaultList {
     faults: Vec<(usize, MessageFault)>,
 }
 
-impl Found {
+impl FaultList {
     pub(super) fn is_clean(&self) -> bool {
         self.faults.is_empty()
     }
@@ -109,7 +109,7 @@ impl Found {
 /// Where the pass is.
 struct Pass<'r, 'i> {
     reader: &'r mut MessageReader<'i>,
-    found: &'r mut Found,
+    found: &'r mut FaultList,
     namespace: String,
     path: Vec<String>,
 }
@@ -118,7 +118,7 @@ struct Pass<'r, 'i> {
 pub(super) fn document(
     reader: &mut MessageReader<'_>,
     end: usize,
-    found: &mut Found,
+    found: &mut FaultList,
 ) -> Result<(BankMessage, Node), Stop> {
     let root = reader.root(end)?;
     let namespace = reader.namespace(&root).to_owned();

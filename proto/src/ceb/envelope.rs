@@ -108,7 +108,7 @@ pub(super) struct Batch {
 
 /// A message to be written, as firms send it. Its signature is put in afterwards.
 #[derive(Debug, Clone, Copy)]
-pub struct Outgoing<'a> {
+pub struct OutgoingMessage<'a> {
     /// Its type; documents of other types are left out.
     pub message_type: MessageType,
     /// Its guid.

@@ -38,7 +38,7 @@ use std::sync::Arc;
 use domain::{Code, limits};
 
 pub use declaration::declaration;
-pub use envelope::{Outgoing, Subscribe, Transfer};
+pub use envelope::{OutgoingMessage, Subscribe, Transfer};
 pub use messages::{Document, FieldGroup, MessageType};
 pub use table::{ElementKind, SchemaField};
 
@@ -245,8 +245,8 @@ pub fn write(message_type: MessageType, guid: &str, documents: &[Document]) -> S
 
 /// Writes a message as firms send it. Where the schema demands a signature, the text is not complete
 /// before it is put in: before ExtendMessage in export, as the last child of the root in import.
-pub fn write_message(message: &Outgoing<'_>) -> String {
-    let Outgoing { message_type, guid, transfer, subscribers, documents } = *message;
+pub fn write_message(message: &OutgoingMessage<'_>) -> String {
+    let OutgoingMessage { message_type, guid, transfer, subscribers, documents } = *message;
     envelope::write(message_type, guid, documents, |writer| {
         writer.element("BaseTransfer", transfer);
         for subscriber in subscribers {

@@ -2,14 +2,14 @@
 
 use domain::inspection::order::Instruction;
 use domain::inspection::risk::RuleEffect;
-use domain::inspection::{RuleSource, Why, credit, risk};
+use domain::inspection::{Explanation, RuleSource, credit, risk};
 use prost::Message as _;
 
 use super::examination::{instruction, wire_instruction};
 use super::{StoredBytesError, day, wire};
 use crate::v1;
 
-fn reasoning(why: &Why) -> v1::Reasoning {
+fn reasoning(why: &Explanation) -> v1::Reasoning {
     v1::Reasoning { text: why.en.clone(), text_zh: why.zh.clone() }
 }
 

@@ -1,6 +1,6 @@
 //! Credit of firms.
 
-use domain::inspection::Why;
+use domain::inspection::Explanation;
 use domain::inspection::credit::{self, Credit};
 use domain::inspection::finding::FoundResult;
 use prost::Message as _;
@@ -87,7 +87,7 @@ pub fn decode_credit(bytes: &[u8]) -> Result<Credit, StoredBytesError> {
 }
 
 /// One change of credit in words: what, and why.
-pub fn change(change: &credit::CreditChange) -> (String, Why) {
+pub fn change(change: &credit::CreditChange) -> (String, Explanation) {
     use credit::CreditNews;
     let what = match &change.what {
         CreditNews::Entry(source) => format!("entry {source}"),

@@ -9,7 +9,7 @@ use domain::inspection::order::{
     Treatment,
 };
 
-use super::{Said, agency, wire};
+use super::{WireResult, agency, wire};
 use crate::v1;
 
 /// The way of looking that is meant.
@@ -64,7 +64,7 @@ pub(super) fn wire_instruction(
     }
 }
 
-pub(super) fn instruction(said: v1::Instruction) -> Said<Instruction> {
+pub(super) fn instruction(said: v1::Instruction) -> WireResult<Instruction> {
     let agency = agency(said.agency).ok_or("instruction.agency")?;
     Ok(Instruction {
         key: InstructionKey { agency, id: said.id },
@@ -86,7 +86,7 @@ pub fn wire_appointment(appointment: &Appointment) -> v1::Appointment {
     }
 }
 
-pub(super) fn appointment(said: v1::Appointment) -> Said<Appointment> {
+pub(super) fn appointment(said: v1::Appointment) -> WireResult<Appointment> {
     let time = |time: Option<_>| time.and_then(crate::time).ok_or("appointment");
     let window = appointment::TimeWindow { start: time(said.start)?, end: time(said.end)? };
     Ok(Appointment { place: said.place, window })
@@ -97,7 +97,7 @@ pub(super) fn appointment(said: v1::Appointment) -> Said<Appointment> {
 /// # Errors
 ///
 /// The field that means nothing.
-pub fn sample(said: v1::Sample) -> Said<Sample> {
+pub fn sample(said: v1::Sample) -> WireResult<Sample> {
     let agency = agency(said.agency).ok_or("sample.agency")?;
     Ok(Sample {
         id: said.id,
@@ -112,7 +112,7 @@ pub fn sample(said: v1::Sample) -> Said<Sample> {
 /// # Errors
 ///
 /// The field that means nothing.
-pub fn finding(said: v1::ExaminationFinding) -> Said<ExaminationFinding> {
+pub fn finding(said: v1::ExaminationFinding) -> WireResult<ExaminationFinding> {
     let agency = agency(said.agency).ok_or("findings.agency")?;
     let digest = |bytes: Vec<u8>| bytes.try_into().map_err(|_| "findings.evidence");
     Ok(ExaminationFinding {
@@ -124,7 +124,7 @@ pub fn finding(said: v1::ExaminationFinding) -> Said<ExaminationFinding> {
         result: FoundResult::parse(&said.result).ok_or("findings.result")?,
         method: method(said.method).ok_or("findings.method")?,
         text: said.text,
-        evidence: said.evidence.into_iter().map(digest).collect::<Said<_>>()?,
+        evidence: said.evidence.into_iter().map(digest).collect::<WireResult<_>>()?,
         officer: said.officer,
         revision: said.revision,
     })
@@ -152,7 +152,7 @@ fn wire_finding(finding: &ExaminationFinding) -> v1::ExaminationFinding {
 /// # Errors
 ///
 /// The field that means nothing.
-pub fn treatment(said: v1::Treatment) -> Said<Treatment> {
+pub fn treatment(said: v1::Treatment) -> WireResult<Treatment> {
     let digest = said.digest.try_into().map_err(|_| "treatment.digest")?;
     Ok(Treatment { certificate: said.certificate, digest, passed: said.passed })
 }
@@ -186,7 +186,7 @@ pub(super) fn wire_examination(work: &Examination) -> v1::Examination {
     }
 }
 
-pub(super) fn examination(said: v1::Examination) -> Said<Examination> {
+pub(super) fn examination(said: v1::Examination) -> WireResult<Examination> {
     let mut sent = BTreeMap::new();
     let mut samples = BTreeMap::new();
     for mut told in said.samples {
@@ -211,10 +211,10 @@ pub(super) fn examination(said: v1::Examination) -> Said<Examination> {
             0 => None,
             said => Some(attendance(said).ok_or("attendance")?),
         },
-        methods: methods.collect::<Said<BTreeSet<_>>>()?,
+        methods: methods.collect::<WireResult<BTreeSet<_>>>()?,
         samples,
         sent,
-        findings: findings.collect::<Said<_>>()?,
+        findings: findings.collect::<WireResult<_>>()?,
         treatment: said.treatment.map(treatment).transpose()?,
     })
 }

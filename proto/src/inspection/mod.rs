@@ -36,7 +36,7 @@ pub struct StoredBytesError {
 }
 
 /// Something said that means nothing: which field.
-type Said<T> = Result<T, &'static str>;
+type WireResult<T> = Result<T, &'static str>;
 
 /// A day as it is said: YYYY-MM-DD.
 pub fn day(day: Date) -> String {

@@ -1,6 +1,6 @@
 //! Joint inspection orders, and what is told of them.
 
-use domain::clearance::{Agency, Awaited};
+use domain::clearance::{Agency, ReleaseCondition};
 use domain::inspection::finding::Disposal;
 use domain::inspection::order::{Attendance, JointOrder, Method, OrderFact, Stage};
 use domain::{DeclarationId, OrderId};
@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::examination::{
     appointment, examination, instruction, wire_appointment, wire_examination, wire_instruction,
 };
-use super::{Said, StoredBytesError, wire};
+use super::{StoredBytesError, WireResult, wire};
 use crate::v1;
 
 const STAGES: [(Stage, v1::OrderStage); 12] = [
@@ -62,7 +62,7 @@ pub fn state(order: &JointOrder) -> v1::OrderState {
     }
 }
 
-fn order(said: v1::OrderState) -> Said<JointOrder> {
+fn order(said: v1::OrderState) -> WireResult<JointOrder> {
     let decided = |word: &str, field| {
         if word.is_empty() {
             return Ok(None);
@@ -82,8 +82,8 @@ fn order(said: v1::OrderState) -> Said<JointOrder> {
         stage: parse_stage(said.stage).ok_or("stage")?,
         version: said.version,
         examination: said.examination,
-        instructions: said.instructions.into_iter().map(keyed).collect::<Said<_>>()?,
-        late: said.late.into_iter().map(late).collect::<Said<_>>()?,
+        instructions: said.instructions.into_iter().map(keyed).collect::<WireResult<_>>()?,
+        late: said.late.into_iter().map(late).collect::<WireResult<_>>()?,
         appointments: said.appointments,
         appointment: said.appointment.map(appointment).transpose()?,
         reschedules: said.reschedules,
@@ -195,7 +195,7 @@ pub struct OrderView<'a> {
     /// Lines of goods, encoded.
     pub goods: &'a [u8],
     /// What the release of the declaration waits for.
-    pub waits_for: &'a [Awaited],
+    pub waits_for: &'a [ReleaseCondition],
 }
 
 /// An order as it is said.

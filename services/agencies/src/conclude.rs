@@ -91,7 +91,7 @@ pub(crate) fn after_treatment(
 
 /// What an agency still has to say about an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Pending {
+pub(crate) struct RemainingActs {
     /// What becomes of the goods.
     pub(crate) disposal: Option<Disposal>,
     /// They were treated, with this success, and the declaration waits for the verdict on that.
@@ -99,8 +99,8 @@ pub(crate) struct Pending {
 }
 
 /// Looks at an order: which word of an agency is missing.
-pub(crate) fn pending(agency: Agency, record: &v1::OrderRecord) -> Pending {
-    let nothing = Pending { disposal: None, treated: None };
+pub(crate) fn pending(agency: Agency, record: &v1::OrderRecord) -> RemainingActs {
+    let nothing = RemainingActs { disposal: None, treated: None };
     let Some(state) = &record.state else { return nothing };
     let is_found = match state.stage() {
         OrderStage::Found => true,
@@ -136,7 +136,7 @@ pub(crate) fn pending(agency: Agency, record: &v1::OrderRecord) -> Pending {
         Agency::Quarantine => !state.by_quarantine.is_empty(),
         Agency::Unspecified => true,
     };
-    Pending {
+    RemainingActs {
         disposal: disposal.filter(|_| is_found && instructed && !decided),
         treated: treated.filter(|_| conclude(agency, &found) == Conclusion::Treat),
     }
@@ -220,7 +220,7 @@ mod tests {
         let only_pests = &pests[1..];
         let prohibited = [(Customs, "PROHIBITED"), (Quarantine, "CONFORM")];
         let wrong = [(Customs, "QTY_MISMATCH"), (Quarantine, "CONFORM")];
-        let said = |disposal, treated| Pending { disposal, treated };
+        let said = |disposal, treated| RemainingActs { disposal, treated };
         let nothing = said(None, None);
         let table = [
             (

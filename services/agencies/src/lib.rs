@@ -11,7 +11,6 @@
 
 mod bank;
 mod conclude;
-mod desk;
 mod office;
 mod orders;
 mod reference;
@@ -19,13 +18,14 @@ pub mod script;
 pub mod site;
 mod step;
 pub mod tax_office;
+mod work_queue;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use client::{Consumer, ConsumerAnswer, Handler, Window};
 use domain::refusal::Code;
-use office::Office;
+use office::AgencyState;
 use proto::v1::{self, fact::Kind};
 use script::Script;
 use tokio::sync::mpsc;
@@ -124,9 +124,9 @@ pub async fn run(
         return Ok(run?);
     };
     let consumer = Consumer::new(window.clone(), agency.into(), name);
-    let (office, real) = (Office::new(agency), AtomicBool::new(false));
+    let (office, real) = (AgencyState::new(agency), AtomicBool::new(false));
     let (say, said) = mpsc::channel(VERDICTS_WAITING_MAX);
-    let handler = Simulated { agency, office: &office, real: &real };
+    let handler = AgencyRun { agency, office: &office, real: &real };
     tokio::select! {
         ended = consumer.serve(handler, said, shutdown) => match ended {
             Err(_) if real.load(Ordering::Relaxed) => Err(Error::NotASandbox),
@@ -183,14 +183,14 @@ impl Handler for Bank<'_> {
 }
 
 /// An agency at the exchange.
-struct Simulated<'a> {
+struct AgencyRun<'a> {
     agency: v1::Agency,
-    office: &'a Office,
+    office: &'a AgencyState,
     /// The window that is there now is none for simulators.
     real: &'a AtomicBool,
 }
 
-impl Handler for Simulated<'_> {
+impl Handler for AgencyRun<'_> {
     fn handle(
         &mut self,
         events: Vec<v1::Event>,

@@ -17,7 +17,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::conclude::{Conclusion, after_treatment, conclude, of_findings, pending};
-use crate::desk::{self, Desk, Next, Work};
+use crate::work_queue::{self, Next, Work, WorkQueue};
 use crate::{NAMESPACE, Round, orders};
 
 /// Orders that are looked at side by side.
@@ -29,7 +29,7 @@ const REFUSALS_MAX: usize = 3;
 
 /// The office of an agency.
 #[derive(Debug)]
-pub(crate) struct Office {
+pub(crate) struct AgencyState {
     agency: Agency,
     fresh: Mutex<Fresh>,
     news: Notify,
@@ -50,7 +50,7 @@ struct Look {
     round: u32,
 }
 
-impl desk::WorkItem for Look {
+impl work_queue::WorkItem for Look {
     fn join(&mut self, newer: Self) -> bool {
         let is_news = newer > *self;
         *self = newer.max(*self);
@@ -58,7 +58,7 @@ impl desk::WorkItem for Look {
     }
 }
 
-impl Office {
+impl AgencyState {
     pub(crate) fn new(agency: Agency) -> Self {
         Self { agency, fresh: Mutex::default(), news: Notify::new() }
     }
@@ -125,14 +125,14 @@ impl Office {
         say: mpsc::Sender<ConsumerAnswer>,
     ) -> std::convert::Infallible {
         let work = |name, look| -> Work<'_, Look> { Box::pin(self.look(window, &say, name, look)) };
-        let mut desk = Desk::new(ORDERS_AT_ONCE_MAX);
+        let mut queue = WorkQueue::new(ORDERS_AT_ONCE_MAX);
         let all = || Some(Box::pin(orders::list(window, &[v1::OrderStage::Found])));
         let mut listing = all();
         loop {
-            if desk.has_room() {
+            if queue.has_room() {
                 let Fresh { looks, more } = std::mem::take(&mut *self.fresh());
                 for (name, look) in looks {
-                    desk.told(name, look);
+                    queue.add(name, look);
                 }
                 if more {
                     listing = all();
@@ -146,10 +146,10 @@ impl Office {
             };
             tokio::select! {
                 () = self.news.notified() => {}
-                page = page, if desk.has_room() => match page {
+                page = page, if queue.has_room() => match page {
                     Some(Ok(records)) => for record in records {
                         if let Some((name, look)) = self.missed(record) {
-                            desk.told(name, look);
+                            queue.add(name, look);
                         }
                     },
                     Some(Err(status)) => {
@@ -159,7 +159,7 @@ impl Office {
                     }
                     None => listing = None,
                 },
-                () = desk.turn(&work) => {}
+                () = queue.turn(&work) => {}
             }
         }
     }
@@ -274,7 +274,7 @@ mod tests {
         for (kind, customs, quarantine) in table {
             for (agency, expected) in [(Agency::Customs, customs), (Agency::Quarantine, quarantine)]
             {
-                let office = Office::new(agency);
+                let office = AgencyState::new(agency);
                 office.hear(&event("a", 1, TIME, kind.clone()));
                 let looks = std::mem::take(&mut office.fresh().looks);
                 assert_eq!(!looks.is_empty(), expected, "{agency:?} {kind:?}");
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn what_is_too_much_to_remember_is_looked_for() {
-        let office = Office::new(Agency::Quarantine);
+        let office = AgencyState::new(Agency::Quarantine);
         let moved =
             v1::InspectionMoved { step: v1::InspectionStep::Treated.into(), ..Default::default() };
         for n in 0..=FRESH_MAX {
@@ -315,10 +315,10 @@ mod tests {
         };
         let name = "declarations/a/inspection".to_owned();
         let record = v1::OrderRecord { name, state: Some(state), ..Default::default() };
-        let office = Office::new(Agency::Quarantine);
+        let office = AgencyState::new(Agency::Quarantine);
         let missed = office.missed(record.clone()).map(|(_, look)| look);
         assert_eq!(missed, Some(Look { version: 3, round: 3 }));
-        assert_eq!(Office::new(Agency::Customs).missed(record.clone()), None, "it has no say");
+        assert_eq!(AgencyState::new(Agency::Customs).missed(record.clone()), None, "it has no say");
 
         let before = office.request(&record, Disposal::Release).request_id;
         assert_eq!(before, office.request(&record, Disposal::Release).request_id);

@@ -7,7 +7,7 @@ use proto::status::is_worth_repeating;
 use proto::v1;
 use tonic::{Status, Streaming};
 
-use crate::desk::pause;
+use crate::work_queue::pause;
 
 /// Orders on a page.
 const PAGE: i32 = 500;

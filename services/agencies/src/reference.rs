@@ -5,7 +5,7 @@ use proto::status::is_worth_repeating;
 use proto::v1;
 use tonic::Status;
 
-use crate::desk::pause;
+use crate::work_queue::pause;
 
 /// The place at which the simulated site examines.
 pub(crate) const ROUND_THE_CLOCK: &str = "QD-SIM";

@@ -13,11 +13,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use crate::desk::{Desk, Next, Work, WorkItem};
 use crate::orders;
 use crate::reference::ROUND_THE_CLOCK;
 use crate::script::Script;
-use crate::step::{Elapsed, SiteStep, next_step, request_id};
+use crate::step::{SiteStep, StepTimes, next_step, request_id};
+use crate::work_queue::{Next, Work, WorkItem, WorkQueue};
 
 /// Orders that are worked on at once; those that wait for their time do not count.
 const ORDERS_AT_ONCE_MAX: usize = 64;
@@ -45,16 +45,16 @@ const OPEN: &[OrderStage] = &[
 /// A status against which connecting again does not help.
 pub async fn run(window: Window, shutdown: CancellationToken) -> Result<(), Status> {
     let work = |name, visit| -> Work<'_, Visit> { Box::pin(visit_order(&window, name, visit)) };
-    let mut desk = Desk::new(ORDERS_AT_ONCE_MAX);
+    let mut queue = WorkQueue::new(ORDERS_AT_ONCE_MAX);
     let mut news = std::pin::pin!(orders::follow(&window, OPEN));
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
-            () = desk.turn(&work) => {}
-            Some(told) = news.next(), if desk.has_room() => for record in told? {
+            () = queue.turn(&work) => {}
+            Some(told) = news.next(), if queue.has_room() => for record in told? {
                 let visit = Visit::to(record);
                 if visit.is_worth_while() {
-                    desk.told(visit.name(), visit);
+                    queue.add(visit.name(), visit);
                 }
             },
         }
@@ -119,9 +119,9 @@ impl Visit {
         self.record.as_deref().is_some_and(|record| step(record) != SiteStep::Nothing)
     }
 
-    fn elapsed(&self) -> Elapsed {
+    fn elapsed(&self) -> StepTimes {
         let sent = self.sent.map_or(Duration::ZERO, |sent| sent.elapsed());
-        Elapsed { seen: self.seen.elapsed(), sent }
+        StepTimes { seen: self.seen.elapsed(), sent }
     }
 
     /// Goes on from a record.

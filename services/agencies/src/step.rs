@@ -39,7 +39,7 @@ pub(crate) enum SiteStep {
 
 /// How long ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Elapsed {
+pub(crate) struct StepTimes {
     /// That the site saw the order.
     pub(crate) seen: Duration,
     /// That the laboratory got the last sample.
@@ -47,7 +47,7 @@ pub(crate) struct Elapsed {
 }
 
 /// The next step.
-pub(crate) fn next_step(record: &v1::OrderRecord, script: &Script, elapsed: Elapsed) -> SiteStep {
+pub(crate) fn next_step(record: &v1::OrderRecord, script: &Script, elapsed: StepTimes) -> SiteStep {
     let Some(state) = &record.state else { return SiteStep::Nothing };
     match state.stage() {
         OrderStage::Ordered => SiteStep::Appoint,
@@ -83,7 +83,7 @@ fn examine(
     record: &v1::OrderRecord,
     state: &v1::OrderState,
     script: &Script,
-    elapsed: Elapsed,
+    elapsed: StepTimes,
 ) -> SiteStep {
     let Some(officer) = officers(state).next() else { return SiteStep::Nothing };
     let none = v1::Examination::default();
@@ -299,9 +299,9 @@ mod tests {
     use super::*;
     use v1::Agency::{Customs, Quarantine};
 
-    const LONG_AGO: Elapsed =
-        Elapsed { seen: Duration::from_secs(9_000), sent: Duration::from_secs(9_000) };
-    const JUST_NOW: Elapsed = Elapsed { seen: Duration::ZERO, sent: Duration::ZERO };
+    const LONG_AGO: StepTimes =
+        StepTimes { seen: Duration::from_secs(9_000), sent: Duration::from_secs(9_000) };
+    const JUST_NOW: StepTimes = StepTimes { seen: Duration::ZERO, sent: Duration::ZERO };
 
     fn instruction(agency: v1::Agency, id: &str) -> v1::Instruction {
         v1::Instruction { agency: agency.into(), id: id.to_owned(), ..Default::default() }
@@ -364,7 +364,7 @@ mod tests {
         }
     }
 
-    fn next(record: &v1::OrderRecord, order_no: &str, elapsed: Elapsed) -> String {
+    fn next(record: &v1::OrderRecord, order_no: &str, elapsed: StepTimes) -> String {
         told(&next_step(record, &Script::of(order_no), elapsed))
     }
 
@@ -494,7 +494,7 @@ mod tests {
             let step = next_step(&record, &Script::of("QD-1"), LONG_AGO);
             keep(&mut record, step);
         }
-        let sent = |sent| Elapsed { sent, ..LONG_AGO };
+        let sent = |sent| StepTimes { sent, ..LONG_AGO };
         assert_eq!(next(&record, "QD-1", sent(Duration::from_millis(100))), "wait 200");
         let late = next(&record, "SBX-LABFAIL-LAB5-1", sent(Duration::from_secs(1)));
         assert_eq!(late, "sample 500", "first everything is on its way");

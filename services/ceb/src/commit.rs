@@ -1,5 +1,5 @@
 //! The one transaction of the national door. Documents that came, events of the declaration service, and
-//! answers to our errands go through it together.
+//! answers about them go through it together.
 //!
 //! Order: take the lock; load what is concerned, once; decide in memory; write. One lane does all of it:
 //! within a process because there is one, among several processes on one database because each
@@ -20,31 +20,31 @@ use store::tail::Tail;
 use store::{Clock, Fault};
 
 use crate::document_set::{DocumentKeys, DocumentSet};
-use crate::errand::Hints;
+use crate::filing_answer::Hints;
 use crate::follow::{self, EventBatch, LateEvent};
 use crate::issue::{self, IssuedDocument};
 use crate::receipt::IssuedReceipt;
-use crate::receive::{self, Malformed, Received};
-use crate::transaction::{CebTransaction, DayNumbers, Written};
-use crate::{errand, expire, export};
+use crate::receive::{self, MalformedMessage, ReceivedDocument};
+use crate::transaction::{CebTransaction, DayNumbers, WrittenRows};
+use crate::{expire, export, filing_answer};
 
 /// What waits for its transaction, and what it is answered with.
 #[derive(Debug)]
 pub(crate) enum CebCommand {
     /// A document came; the first receipts.
-    Receive(Box<Received>, Reply<Vec<IssuedReceipt>>),
+    Receive(Box<ReceivedDocument>, Reply<Vec<IssuedReceipt>>),
     /// A message broke the schema.
-    Malformed(Malformed, Reply<()>),
+    Malformed(MalformedMessage, Reply<()>),
     /// Events came over the exchange.
     Take(EventBatch, Reply<()>),
     /// One out of the queue of those that could not be taken when they came.
     Late(LateEvent, Reply<()>),
-    /// The declaration service answered an errand.
-    Errand(errand::Answered, Reply<()>),
+    /// The declaration service answered about a document.
+    Filing(filing_answer::FilingAnswer, Reply<()>),
     /// Customs issued something; whether it was taken, or had been before.
     Issue(Box<IssuedDocument>, Reply<bool>),
     /// This inventory has waited long enough for its documents; false when it may wait longer.
-    Expire(expire::Expired, Reply<bool>),
+    Expire(expire::Expiry, Reply<bool>),
 }
 
 impl CebCommand {
@@ -54,7 +54,7 @@ impl CebCommand {
             Self::Issue(issued, _) => vec![issued.key()],
             Self::Take(batch, _) => batch.requests().collect(),
             Self::Late(late, _) => late.event.request().into_iter().collect(),
-            Self::Receive(..) | Self::Malformed(..) | Self::Errand(..) | Self::Expire(..) => {
+            Self::Receive(..) | Self::Malformed(..) | Self::Filing(..) | Self::Expire(..) => {
                 Vec::new()
             }
         }
@@ -66,7 +66,7 @@ impl CebCommand {
             Self::Malformed(..) => {}
             Self::Take(batch, _) => batch.events.iter().for_each(|it| follow::want(it, wanted)),
             Self::Late(late, _) => follow::want(&late.event, wanted),
-            Self::Errand(answered, _) => answered.want(wanted),
+            Self::Filing(answered, _) => answered.want(wanted),
             Self::Issue(issued, _) => {
                 wanted.invt_nos.insert(issued.invt_no.clone());
             }
@@ -80,13 +80,13 @@ impl CebCommand {
 pub(crate) struct CebWriter {
     pub(crate) tail: Tail,
     pub(crate) clock: Clock,
-    /// Wakes the loops of the errands.
-    pub(crate) errands: Arc<Hints>,
+    /// Wakes the loops of the queues.
+    pub(crate) hints: Arc<Hints>,
 }
 
 impl Transaction for CebWriter {
     type Command = CebCommand;
-    type Published = (Vec<JournalEntry>, bool);
+    type Publication = (Vec<JournalEntry>, bool);
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
@@ -97,7 +97,7 @@ impl Transaction for CebWriter {
         &self,
         tx: &mut PgConnection,
         commands: &[CebCommand],
-    ) -> Result<Self::Published, Fault> {
+    ) -> Result<Self::Publication, Fault> {
         let mut wanted = DocumentKeys::default();
         for command in commands {
             command.want(&mut wanted);
@@ -135,8 +135,8 @@ impl Transaction for CebWriter {
                     follow::take_late(&mut step, late);
                     reply.done();
                 }
-                CebCommand::Errand(answered, reply) => {
-                    errand::answered(&mut step, answered);
+                CebCommand::Filing(answered, reply) => {
+                    filing_answer::answered(&mut step, answered);
                     reply.done();
                 }
                 CebCommand::Issue(issued, reply) => reply.give(issue::issue(&mut step, issued)),
@@ -148,7 +148,7 @@ impl Transaction for CebWriter {
         for bill in std::mem::take(&mut step.bills) {
             export::release_bill(&mut step, &bill);
         }
-        let Written { entries, positions, errands } =
+        let WrittenRows { entries, positions, work } =
             step.write(&mut *tx, self.tail.cipher()).await?;
         for (reply, mut receipts) in said {
             for receipt in &mut receipts {
@@ -157,13 +157,13 @@ impl Transaction for CebWriter {
             }
             reply.give(receipts);
         }
-        Ok((entries, errands))
+        Ok((entries, work))
     }
 
-    fn publish(&self, (entries, errands): Self::Published) {
+    fn publish(&self, (entries, work): Self::Publication) {
         self.tail.tell(entries);
-        if errands {
-            self.errands.give();
+        if work {
+            self.hints.give();
         }
     }
 }

@@ -10,14 +10,14 @@ use crate::transaction::CebTransaction;
 
 /// An inventory that has waited too long when it was looked for.
 #[derive(Debug)]
-pub(crate) struct Expired {
+pub(crate) struct Expiry {
     pub(crate) kind: DocumentKind,
     pub(crate) key: String,
     /// It has waited too long unless it was declared or changed after this.
     pub(crate) before: OffsetDateTime,
 }
 
-impl Expired {
+impl Expiry {
     pub(crate) fn of(paper: &StoredDocument, now: OffsetDateTime) -> Self {
         let before = now - time::Duration::seconds(POLICY.wait_seconds);
         Self { kind: paper.kind, key: paper.key.clone(), before }
@@ -30,7 +30,7 @@ impl Expired {
 
 /// Rejects it, when it still waits; false when it may wait longer: it changed lately, or its documents are
 /// there after all.
-pub(crate) fn expire(step: &mut CebTransaction, expired: &Expired) -> bool {
+pub(crate) fn expire(step: &mut CebTransaction, expired: &Expiry) -> bool {
     let paper = step.shelf.by_key(expired.kind, &expired.key);
     // What waits no more is in no queue any more.
     let Some(paper) = paper.filter(|paper| is_waiting(paper)) else { return true };

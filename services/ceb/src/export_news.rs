@@ -3,11 +3,11 @@
 //!
 //! Each piece of news has an id made of what it tells, so that it has one effect however often it is told.
 
-use domain::decision::{Decision, What};
+use domain::answer::{ExchangeAnswer, Payload};
 use domain::documents::refund::ReturnLine;
 use domain::documents::summary::C14;
 use domain::documents::{DocumentKind, status};
-use domain::history::{AnnouncedMoney, BackQuantity, ExportMoved, ExportStep};
+use domain::history::{AnnouncedMoney, BackQuantity, ExportProgress, ExportStep};
 use domain::payment::ledger::Currency;
 use domain::rules::decimal;
 use domain::subscriber::Subscriber;
@@ -34,7 +34,7 @@ const FORMS_PER_SLOT_A_DAY: i64 = 10_000;
 /// An inventory left the country on that day.
 pub(crate) fn departed(step: &mut CebTransaction, inventory: Uuid, day: Date) {
     let text = format!("left the country on {day}");
-    let moved = ExportMoved {
+    let moved = ExportProgress {
         step: ExportStep::Departed,
         day,
         number: String::new(),
@@ -48,7 +48,7 @@ pub(crate) fn departed(step: &mut CebTransaction, inventory: Uuid, day: Date) {
 
 /// An inventory is in a goods declaration form.
 pub(crate) fn summarised(step: &mut CebTransaction, inventory: Uuid, entry_id: &str) {
-    let moved = ExportMoved {
+    let moved = ExportProgress {
         step: ExportStep::Summarised,
         day: today(step.now),
         number: entry_id.to_owned(),
@@ -67,7 +67,7 @@ pub(crate) fn return_allowed(
     application: &StoredDocument,
 ) {
     let number = application.names.cop_no.clone();
-    let moved = ExportMoved {
+    let moved = ExportProgress {
         step: ExportStep::ReturnAllowed,
         day: today(step.now),
         lines: back(application),
@@ -96,7 +96,7 @@ pub(crate) fn came_back(step: &mut CebTransaction, tally: &StoredDocument) {
                 && other.invt_no == application.invt_no
         });
         let Some(inventory) = inventory.map(|found| found.id) else { continue };
-        let moved = ExportMoved {
+        let moved = ExportProgress {
             step: ExportStep::CameBack,
             day: today(step.now),
             number: number.clone(),
@@ -133,7 +133,7 @@ pub(crate) fn money_announced(
     };
     let amount_e5 = if taken_back { 0 } else { told.charge };
     let accounted = PrimitiveDateTime::parse(&told.accounting_date, C14);
-    let moved = ExportMoved {
+    let moved = ExportProgress {
         step: ExportStep::MoneyAnnounced,
         day: accounted.map_or(today(step.now), PrimitiveDateTime::date),
         number: pay_no.clone(),
@@ -161,25 +161,25 @@ fn back(application: &StoredDocument) -> Vec<BackQuantity> {
 }
 
 /// Tells it, where the inventory became a declaration.
-fn tell(step: &mut CebTransaction, inventory: Uuid, moved: ExportMoved) {
+fn tell(step: &mut CebTransaction, inventory: Uuid, moved: ExportProgress) {
     let which = moved.number.clone();
     tell_as(step, inventory, &which, moved);
 }
 
 /// Tells one of several things of a kind.
-fn tell_as(step: &mut CebTransaction, inventory: Uuid, which: &str, moved: ExportMoved) {
+fn tell_as(step: &mut CebTransaction, inventory: Uuid, which: &str, moved: ExportProgress) {
     let Some(paper) = step.shelf.get(inventory) else { return };
     let Some(declaration) = paper.declaration else { return };
     let name = format!("{declaration}/{:?}/{which}", moved.step);
     let id = Uuid::new_v5(&NAMESPACE, name.as_bytes());
-    let decision = Decision {
+    let decision = ExchangeAnswer {
         request: RequestId(id),
         declaration: DeclarationId::from_uuid(declaration),
         // It is about the goods, whatever version was declared last.
         version: 0,
         round: 0,
         by: Subscriber::NationalDoor,
-        what: What::Export(moved),
+        what: Payload::Export(moved),
     };
     step.news.push(Item {
         slot: paper.slot,
@@ -187,7 +187,7 @@ fn tell_as(step: &mut CebTransaction, inventory: Uuid, which: &str, moved: Expor
         kind: 0,
         subject: declaration,
         place: 0,
-        body: proto::exchange::answer(&decision).encode_to_vec(),
+        body: proto::exchange::wire_answer(&decision).encode_to_vec(),
         due: step.now,
         tries: 0,
     });

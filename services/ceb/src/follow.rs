@@ -16,15 +16,15 @@ use store::Fault;
 use store::cipher::Cipher;
 use store::inbox::Inbox;
 use store::queue::{self, Item};
-use store::request::{RequestKey, Requests, Seen};
+use store::request::{RequestKey, RequestStatus, Requests};
 use uuid::Uuid;
 
 use crate::commit::CebCommand;
 use crate::document_set::DocumentKeys;
-use crate::errand::{InventoryEnd, settle_cancellations};
 use crate::export_news;
+use crate::filing_answer::{InventoryEnd, settle_cancellations};
 use crate::matching::Companions;
-use crate::stored_document::{FilingErrand, StoredDocument};
+use crate::stored_document::{FilingWork, StoredDocument};
 use crate::transaction::CebTransaction;
 
 /// The queue of events that could not be taken when they came. Their subject is the declaration.
@@ -90,7 +90,7 @@ impl ReceiptEvent {
         let Some(key) = self.request() else { return inbox.take(self.slot, self.position) };
         // The same id is the same event.
         let digest = [0; 32];
-        let is_new = requests.seen(&key, &digest) == Seen::New;
+        let is_new = requests.seen(&key, &digest) == RequestStatus::New;
         if is_new {
             requests.keep(key, digest, Vec::new());
         }
@@ -174,7 +174,7 @@ fn tell_all(step: &mut CebTransaction, events: &[&ReceiptEvent]) {
         if matches!(fact, Fact::Filed(_)) {
             step.shelf.change(id, |paper| {
                 paper.declaration = Some(declaration);
-                paper.errand = FilingErrand::None;
+                paper.work = FilingWork::None;
             });
         }
         tell(step, id, fact);

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::document_set::DocumentSet;
 use crate::receipt::IssuedReceipt;
 use crate::receive::days_since;
-use crate::stored_document::{FilingErrand, StoredDocument};
+use crate::stored_document::{FilingWork, StoredDocument};
 use crate::transaction::CebTransaction;
 use proto::ceb::parcel;
 
@@ -162,12 +162,12 @@ pub(crate) fn cancel(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> 
         return step.refuse(id, &refusal).into_iter().collect();
     }
     let mut said = say_all(step, id, &[ReceiptStatus::sent()]);
-    if inventory.declaration.is_none() && inventory.errand == FilingErrand::None {
+    if inventory.declaration.is_none() && inventory.work == FilingWork::None {
         // Customs has not heard of it yet.
         said.extend(cancelled(step, id, Some(inventory.id)));
     } else {
         step.shelf.change(id, |paper| {
-            paper.errand = FilingErrand::Withdraw;
+            paper.work = FilingWork::Withdraw;
             paper.cancels.clone_from(&inventory.key);
         });
     }
@@ -194,7 +194,7 @@ pub(crate) fn cancelled(
     if let Some(inventory) = inventory {
         step.shelf.change(inventory, |paper| {
             paper.deleted = true;
-            paper.errand = FilingErrand::None;
+            paper.work = FilingWork::None;
         });
         step.look_at_bill(inventory);
     }

@@ -6,7 +6,7 @@ use domain::principal::CUSTOMS_LOG;
 use domain::{RequestId, Slot};
 use proto::ceb::MessageType;
 use sha2::{Digest as _, Sha256};
-use store::request::{Digest, RequestKey, Seen};
+use store::request::{Digest, RequestKey, RequestStatus};
 use uuid::Uuid;
 
 use crate::transaction::CebTransaction;
@@ -41,7 +41,7 @@ impl IssuedDocument {
 /// comes after it, and customs asks again.
 pub(crate) fn issue(step: &mut CebTransaction, issued: &IssuedDocument) -> bool {
     let (key, digest) = (issued.key(), issued.digest());
-    if step.requests.seen(&key, &digest) != Seen::New {
+    if step.requests.seen(&key, &digest) != RequestStatus::New {
         return true;
     }
     let found =

@@ -7,11 +7,12 @@
 
 mod calls;
 mod commit;
+mod document_rows;
 mod document_set;
-mod errand;
 mod expire;
 mod export;
 mod export_news;
+mod filing_answer;
 mod follow;
 mod import;
 mod issue;
@@ -93,9 +94,9 @@ pub struct Service(Arc<Ceb>);
 
 /// Names of the queues, for their figures.
 const QUEUES: &[&str] = &[
-    errand::FILING,
-    errand::WITHDRAWAL,
-    errand::MATCHING,
+    filing_answer::FILING,
+    filing_answer::WITHDRAWAL,
+    filing_answer::MATCHING,
     follow::EVENTS,
     export_news::EXPORT_NEWS,
 ];
@@ -116,19 +117,19 @@ fn mount(
 ) -> Mount {
     let Pools { work, reads, tokens, cipher } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
-    let hints = Arc::new(errand::Hints::default());
-    let desk = CebWriter { tail: tail.clone(), clock: clock.clone(), errands: Arc::clone(&hints) };
-    let (batch, lanes) = commit_queue::lanes(Arc::new(desk), &work, LANES, &parts.closing);
+    let hints = Arc::new(filing_answer::Hints::default());
+    let writer = CebWriter { tail: tail.clone(), clock: clock.clone(), hints: Arc::clone(&hints) };
+    let (batch, lanes) = commit_queue::lanes(Arc::new(writer), &work, LANES, &parts.closing);
     let mut loops = Loops::new(&MANIFEST, &reads, parts);
     lanes.into_iter().for_each(|lane| loops.add(lane));
     loops.add(tail.run(reads.clone(), parts.closing.clone()));
     let pulls = Pulls::default();
     let ceb = Arc::new(Ceb { reads, tokens, tail, batch, clock, policy, draining, pulls });
-    let filing = relay::FilingPort(Arc::clone(&ceb), window.clone());
+    let filing = relay::filing::FilingPort(Arc::clone(&ceb), window.clone());
     loops.queue("ceb.filing", filing, Arc::clone(&hints.filing));
-    let withdrawal = relay::WithdrawalPort(Arc::clone(&ceb), window.clone());
+    let withdrawal = relay::withdrawal::WithdrawalPort(Arc::clone(&ceb), window.clone());
     loops.queue("ceb.withdrawal", withdrawal, Arc::clone(&hints.withdrawal));
-    loops.queue("ceb.matching", relay::Matching(Arc::clone(&ceb)), Arc::default());
+    loops.queue("ceb.matching", relay::matching::MatchingPort(Arc::clone(&ceb)), Arc::default());
     let (pending, said) = PendingAnswers::new();
     let pending = Arc::new(pending);
     let news = relay::export_news::ExportNews(Arc::clone(&ceb), Arc::clone(&pending));

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::document_set::DocumentSet;
 use crate::receipt::IssuedReceipt;
-use crate::stored_document::{FilingErrand, StoredDocument};
+use crate::stored_document::{FilingWork, StoredDocument};
 use crate::transaction::CebTransaction;
 
 /// What can be set about the match. The window has no positive list and no ledger yet: customs
@@ -78,7 +78,7 @@ pub(crate) fn is_used(step: &CebTransaction, paper: &StoredDocument) -> bool {
     if paper.kind.is_inventory() {
         return paper.uses_others();
     }
-    if paper.errand != FilingErrand::None {
+    if paper.work != FilingWork::None {
         // A cancellation that is on its way.
         return true;
     }
@@ -134,7 +134,7 @@ pub(crate) fn complete(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt
                 step.refuse(inventory, &taken)
             }
             Some(MatchOutcome::Matched) => {
-                step.shelf.change(inventory, |paper| paper.errand = FilingErrand::File);
+                step.shelf.change(inventory, |paper| paper.work = FilingWork::File);
                 None
             }
             Some(MatchOutcome::Refused(broken)) => {
@@ -165,7 +165,7 @@ pub(crate) fn is_waiting(paper: &StoredDocument) -> bool {
     declared
         && paper.status == status::DECLARING
         && paper.declaration.is_none()
-        && paper.errand == FilingErrand::None
+        && paper.work == FilingWork::None
 }
 
 fn outcome(shelf: &DocumentSet, inventory: &StoredDocument) -> Option<MatchOutcome> {

@@ -14,13 +14,13 @@ use domain::rules::SINGLE_LIMIT_E5;
 use domain::{Principal, limits};
 use proto::ceb::{self, Document, MessageFault, MessageType, dxp};
 use sha2::{Digest as _, Sha256};
-use signature::{MixedDigest, Refused, Trust, Verified, Verifier};
+use signature::{MixedDigest, SignatureRefusal, Trust, VerifiedMessage, Verifier};
 use store::ServiceError;
 use store::numbers::CHINA;
 use time::OffsetDateTime;
 
 use crate::export::C14;
-use crate::receive::{Copies, Malformed, Received, Sender};
+use crate::receive::{Copies, MalformedMessage, ReceivedDocument, Sender};
 use crate::stored_document::{key, slot};
 
 /// What a message is held to.
@@ -51,7 +51,7 @@ pub(crate) enum IncomingMessage {
 /// A message that breaks the schema.
 #[derive(Debug)]
 pub(crate) struct SchemaBreach {
-    pub(crate) malformed: Malformed,
+    pub(crate) malformed: MalformedMessage,
     pub(crate) faults: Vec<MessageFault>,
     pub(crate) envelope_id: String,
     /// The answer, which is also in the log of its sender where that is known.
@@ -64,7 +64,7 @@ pub(crate) struct DocumentMessage {
     pub(crate) guid: String,
     pub(crate) message_type: MessageType,
     pub(crate) envelope_id: String,
-    pub(crate) documents: Vec<Received>,
+    pub(crate) documents: Vec<ReceivedDocument>,
 }
 
 /// Unpacks and reads what a caller sent.
@@ -114,7 +114,7 @@ pub(crate) fn read(
         // As it is kept, and what it is told apart from others by.
         let body = serde_json::to_vec(&document)
             .map_err(|error| store::Fault::Broken(format!("a document has no JSON: {error}")))?;
-        documents.push(Received {
+        documents.push(ReceivedDocument {
             kind,
             slot: slot(&document, &key),
             key,
@@ -135,7 +135,7 @@ pub(crate) fn read(
 }
 
 /// What a signature came to: none, good, or refused.
-type Signature = Result<Option<Verified>, Refused>;
+type Signature = Result<Option<VerifiedMessage>, SignatureRefusal>;
 
 /// Verifies the signature, when there is one, and reads the bytes that it covers.
 fn verified(
@@ -257,7 +257,7 @@ fn broken(
     });
     // Nobody's log, where the sender cannot be known: the caller is told in the answer.
     let dxp_id = claimed.filter(|id| id.len() <= 30 && principal.holds(id)).unwrap_or_default();
-    let malformed = Malformed { dxp_id, status: SCHEMA, body };
+    let malformed = MalformedMessage { dxp_id, status: SCHEMA, body };
     IncomingMessage::Broken(Box::new(SchemaBreach { malformed, faults, envelope_id, answer }))
 }
 
@@ -326,8 +326,8 @@ fn copies(read: &ceb::Message, message: &[u8]) -> Copies {
 }
 
 /// The receipt for a message whose signature is not good, with the codes of its kind where it has some.
-fn unsigned(kind: DocumentKind, document: &Document, refused: &Refused) -> ReceiptStatus {
-    let empty = matches!(refused, Refused::Empty { .. });
+fn unsigned(kind: DocumentKind, document: &Document, refused: &SignatureRefusal) -> ReceiptStatus {
+    let empty = matches!(refused, SignatureRefusal::Empty { .. });
     match (kind, empty) {
         (_, true) => ReceiptStatus::refused(unsigned_code(kind), &[]),
         (DocumentKind::ImportCancel, false) => {
@@ -373,7 +373,7 @@ fn own_refusal(
     principal: &Principal,
     kind: DocumentKind,
     document: &ceb::ReadDocument,
-    verified: Option<&Verified>,
+    verified: Option<&VerifiedMessage>,
 ) -> Option<ReceiptStatus> {
     let value = |element: &str| document.document.text(element);
     let optional = matches!(kind, DocumentKind::ImportCancel | DocumentKind::ImportRefund);
@@ -444,7 +444,7 @@ fn wants_signature(kind: DocumentKind) -> bool {
 fn signs_for(
     policy: &MessagePolicy,
     principal: &Principal,
-    verified: &Verified,
+    verified: &VerifiedMessage,
     code: &str,
 ) -> bool {
     let certificate = &verified.certificate;
@@ -465,7 +465,7 @@ fn broken_rules(
     policy: &MessagePolicy,
     kind: DocumentKind,
     document: &ceb::ReadDocument,
-    verified: Option<&Verified>,
+    verified: Option<&VerifiedMessage>,
 ) -> Option<ReceiptStatus> {
     let declared = ceb::declaration(&document.document)?;
     // A signed document was read from its canonical text, whose lines count differently.

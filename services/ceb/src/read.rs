@@ -11,13 +11,14 @@ use store::{Fault, ServiceError, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::document_set::{DocumentKeys, DocumentSet, Row, kind_column};
+use crate::document_rows::{Row, kind_column};
+use crate::document_set::{DocumentKeys, DocumentSet};
 use crate::stored_document::StoredDocument;
 use crate::{Ceb, matching, receipt};
 
 /// A message in the log of an exchange number.
 #[derive(Debug)]
-pub(crate) struct Logged {
+pub(crate) struct LogEntry {
     pub(crate) position: u64,
     pub(crate) message_type: u32,
     pub(crate) about: receipt::DocumentRef,
@@ -48,7 +49,7 @@ pub(crate) async fn log(
     about: &ReceiptSelection,
     after: i64,
     page: (i64, i64),
-) -> Result<Vec<Logged>, Fault> {
+) -> Result<Vec<LogEntry>, Fault> {
     let rows = if about.is_everything() {
         log_of_all(pool, dxp_id, after, page).await?
     } else {
@@ -131,7 +132,7 @@ struct LogRow {
 impl LogRow {
     /// As a message. What says of which kind it is and what it is about may be damaged: the message itself is
     /// carried all the same. One that cannot be decrypted is passed over; what is behind either goes on.
-    fn logged(self, tail: &Tail, slot: Slot) -> Result<Option<Logged>, Fault> {
+    fn logged(self, tail: &Tail, slot: Slot) -> Result<Option<LogEntry>, Fault> {
         let heading =
             || Ok((column::number(self.version)?, receipt::DocumentRef::read(&self.facts)?));
         let (message_type, about) = heading().unwrap_or_else(|fault: Fault| {
@@ -146,7 +147,7 @@ impl LogRow {
             }
         };
         let position = column::unsigned(self.number)?;
-        Ok(Some(Logged { position, message_type, about, body, time: self.recorded_time }))
+        Ok(Some(LogEntry { position, message_type, about, body, time: self.recorded_time }))
     }
 }
 

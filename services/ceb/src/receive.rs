@@ -17,13 +17,13 @@ use crate::document_set::DocumentKeys;
 use crate::matching;
 use crate::message::responsible;
 use crate::receipt::IssuedReceipt;
-use crate::stored_document::{FilingErrand, Names, StoredDocument};
+use crate::stored_document::{FilingWork, Names, StoredDocument};
 use crate::transaction::CebTransaction;
 use crate::{export, import, receipt};
 
 /// A document that was read and waits for its transaction.
 #[derive(Debug)]
-pub(crate) struct Received {
+pub(crate) struct ReceivedDocument {
     pub(crate) kind: DocumentKind,
     pub(crate) slot: Slot,
     pub(crate) key: String,
@@ -61,13 +61,13 @@ pub(crate) struct Sender {
 
 /// A message that breaks the schema (CEB900).
 #[derive(Debug)]
-pub(crate) struct Malformed {
+pub(crate) struct MalformedMessage {
     pub(crate) dxp_id: String,
     pub(crate) status: i32,
     pub(crate) body: Bytes,
 }
 
-impl Received {
+impl ReceivedDocument {
     pub(crate) fn want(&self, wanted: &mut DocumentKeys) {
         let names = Names::of(&self.document);
         wanted.keys.insert((self.kind.number(), self.key.clone()));
@@ -209,7 +209,10 @@ fn split(document: &Document) -> Option<Split> {
 
 /// Takes one document; gives the receipts that are said about it at once. What is there under its key or
 /// its second number is told first, before what is wrong with the repetition.
-pub(crate) fn receive(step: &mut CebTransaction, received: &Received) -> Vec<IssuedReceipt> {
+pub(crate) fn receive(
+    step: &mut CebTransaction,
+    received: &ReceivedDocument,
+) -> Vec<IssuedReceipt> {
     let header = received.header();
     let mut paper = paper(received, &header, step.now);
     paper.key = own_key(step, received);
@@ -288,7 +291,7 @@ pub(crate) fn receive(step: &mut CebTransaction, received: &Received) -> Vec<Iss
 /// document that came; no number is used up.
 fn refuse_repetition(
     step: &mut CebTransaction,
-    received: &Received,
+    received: &ReceivedDocument,
     mut paper: StoredDocument,
     there: &StoredDocument,
     refusal: &ReceiptStatus,
@@ -301,7 +304,7 @@ fn refuse_repetition(
 
 fn delete(
     step: &mut CebTransaction,
-    received: &Received,
+    received: &ReceivedDocument,
     header: &Header,
     held: Option<StoredDocument>,
 ) -> Vec<IssuedReceipt> {
@@ -322,7 +325,7 @@ fn delete(
 
 /// Whether the sender may change what is held: it came under the same exchange number, or from a firm for
 /// which the sender stands.
-fn owns(received: &Received, held: &StoredDocument) -> bool {
+fn owns(received: &ReceivedDocument, held: &StoredDocument) -> bool {
     let firms = responsible(held.kind).iter().filter_map(|element| held.document.value(element));
     let stands = firms.into_iter().any(|code| received.principal.transmits_for(&code));
     let own = held.dxp_id == received.sender.dxp_id || stands;
@@ -335,7 +338,7 @@ fn issuers(kind: DocumentKind, document: &Document) -> Vec<String> {
 
 /// The key under which a document is kept: its business key, and with its issuers where another's has that
 /// already. So nobody learns from an answer that there is another one, and none keeps another out.
-fn own_key(step: &CebTransaction, received: &Received) -> String {
+fn own_key(step: &CebTransaction, received: &ReceivedDocument) -> String {
     let held = step.shelf.by_key(received.kind, &received.key);
     let issued = issued_key(received.kind, &received.document, &received.key);
     match issued {
@@ -353,7 +356,7 @@ fn issued_key(kind: DocumentKind, document: &Document, key: &str) -> Option<(u16
 }
 
 /// Copies go out when the first document of a message is taken.
-fn send_copies(step: &mut CebTransaction, received: &Received) {
+fn send_copies(step: &mut CebTransaction, received: &ReceivedDocument) {
     let copies = &received.copies;
     if step.copied.insert(copies.message) {
         for to in &copies.to {
@@ -375,7 +378,7 @@ fn keep_numbers(paper: &mut StoredDocument, held: &StoredDocument) {
 /// has them, to a sender who stands for the declarant.
 fn same_number(
     step: &CebTransaction,
-    received: &Received,
+    received: &ReceivedDocument,
     paper: &StoredDocument,
 ) -> Option<(StoredDocument, ReceiptStatus)> {
     let names = &paper.names;
@@ -450,7 +453,7 @@ fn stray_part(step: &CebTransaction, paper: &StoredDocument, part: Split) -> Opt
     Some(ReceiptStatus::new(status::REJECTED, text))
 }
 
-fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> StoredDocument {
+fn paper(received: &ReceivedDocument, header: &Header, now: OffsetDateTime) -> StoredDocument {
     StoredDocument {
         slot: received.slot,
         kind: received.kind,
@@ -471,7 +474,7 @@ fn paper(received: &Received, header: &Header, now: OffsetDateTime) -> StoredDoc
         released: None,
         sum_no: String::new(),
         cancels: String::new(),
-        errand: FilingErrand::None,
+        work: FilingWork::None,
         signed: received.signed,
         digest: received.digest.clone(),
         document: Arc::clone(&received.document),
@@ -555,7 +558,7 @@ fn letter(kind: DocumentKind) -> char {
 }
 
 /// A message that breaks the schema is answered in the log of its sender, where that is known.
-pub(crate) fn malformed(step: &mut CebTransaction, malformed: &Malformed) {
+pub(crate) fn malformed(step: &mut CebTransaction, malformed: &MalformedMessage) {
     let kind = MessageType::Ceb900.number();
     step.mail_to(&malformed.dxp_id, (kind, malformed.status), malformed.body.clone(), None);
 }

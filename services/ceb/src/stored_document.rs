@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 /// What must still be told to the declaration service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FilingErrand {
+pub(crate) enum FilingWork {
     None,
     /// File this inventory.
     File,
@@ -47,7 +47,7 @@ pub(crate) struct StoredDocument {
     pub(crate) released: Option<OffsetDateTime>,
     /// The summary that took up an export inventory.
     pub(crate) sum_no: String,
-    pub(crate) errand: FilingErrand,
+    pub(crate) work: FilingWork,
     /// Cancellations: the key of the inventory that they cancel.
     pub(crate) cancels: String,
     /// The message carried a signature, which was verified.
@@ -156,6 +156,6 @@ impl StoredDocument {
 
     /// An inventory that holds on to its order, payment and waybill.
     pub(crate) fn uses_others(&self) -> bool {
-        self.is_live() && (self.declaration.is_some() || self.errand == FilingErrand::File)
+        self.is_live() && (self.declaration.is_some() || self.work == FilingWork::File)
     }
 }

@@ -49,12 +49,12 @@ pub(crate) struct CebTransaction {
 }
 
 /// What was written.
-pub(crate) struct Written {
+pub(crate) struct WrittenRows {
     pub(crate) entries: Vec<JournalEntry>,
     /// Where receipts stand in the logs of their senders, by their ids.
     pub(crate) positions: HashMap<Uuid, u64>,
     /// There is something to say to the declaration service.
-    pub(crate) errands: bool,
+    pub(crate) work: bool,
 }
 
 /// A bill of lading of an agent.
@@ -104,7 +104,7 @@ impl CebTransaction {
         self,
         tx: &mut PgConnection,
         cipher: &Cipher,
-    ) -> Result<Written, Fault> {
+    ) -> Result<WrittenRows, Fault> {
         let Self { now, shelf, mail, numbers, events, requests, news, fault, .. } = self;
         if let Some(fault) = fault {
             return Err(fault);
@@ -116,7 +116,7 @@ impl CebTransaction {
         queue::enqueue(&mut *tx, cipher, EXPORT_NEWS, &news).await?;
         let entries = post(&mut *tx, cipher, mail, now).await?;
         let positions = log::append(&mut *tx, &entries).await?;
-        Ok(Written { entries, positions, errands: shelf.has_errands() || !news.is_empty() })
+        Ok(WrittenRows { entries, positions, work: shelf.has_work() || !news.is_empty() })
     }
 
     /// Notes what cannot be: the transaction fails with it, and nothing of it is kept.
@@ -211,7 +211,7 @@ impl CebTransaction {
             note: String::new(),
         };
         let (kind, status) = (paper.document.message_type(), paper.status);
-        let body = ceb::write_message(&ceb::Outgoing {
+        let body = ceb::write_message(&ceb::OutgoingMessage {
             message_type: kind,
             guid: &Uuid::now_v7().to_string().to_uppercase(),
             transfer: &transfer,

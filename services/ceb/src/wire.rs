@@ -96,8 +96,8 @@ pub(crate) fn tax_bill(document: &Document, about: &DocumentRef) -> Option<v1::T
     })
 }
 
-pub(crate) fn logged(logged: read::Logged) -> v1::OutgoingMessage {
-    let read::Logged { position, message_type, about, body, time } = logged;
+pub(crate) fn logged(logged: read::LogEntry) -> v1::OutgoingMessage {
+    let read::LogEntry { position, message_type, about, body, time } = logged;
     // A copy of somebody's data is carried as it is, whether or not it can be read.
     let documents = ceb::read(&body).map(|read| read.documents).unwrap_or_default();
     let documents = || documents.iter().map(|read| &read.document);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use proto::v1;
 
-use super::{Exit, Output, Said, Session, say, say_json};
+use super::{BilingualText, Exit, Output, Session, say, say_json};
 
 /// Archive declarations that ended long ago: what was declared and what happened leaves the database; where
 /// they stood, their numbers and releases stay.
@@ -50,7 +50,7 @@ pub async fn run(session: &Session, args: ArchiveArgs) -> anyhow::Result<Exit> {
             .await?;
         waiting += page.waiting;
         if let Some((file, path)) = file.as_mut().zip(to.as_deref()) {
-            append(file, &page.records).with_context(|| Said::unwritable(path))?;
+            append(file, &page.records).with_context(|| BilingualText::unwritable(path))?;
         }
         let names: Vec<_> = page.records.into_iter().map(|record| record.name).collect();
         if !names.is_empty() {
@@ -72,7 +72,7 @@ pub async fn run(session: &Session, args: ArchiveArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn words(archived: u32, waiting: u32) -> Said {
+fn words(archived: u32, waiting: u32) -> BilingualText {
     let (waits, waits_zh) = match waiting {
         0 => (String::new(), String::new()),
         _ => (
@@ -82,13 +82,16 @@ fn words(archived: u32, waiting: u32) -> Said {
             format!("；另有{waiting}份待各机关和服务确认接收后方可归档"),
         ),
     };
-    Said::new(format!("{archived} archived{waits}"), format!("已归档{archived}份{waits_zh}"))
+    BilingualText::new(
+        format!("{archived} archived{waits}"),
+        format!("已归档{archived}份{waits_zh}"),
+    )
 }
 
 fn open(path: &Path) -> anyhow::Result<File> {
     let mut options = File::options();
     let file = options.create(true).append(true).mode(0o600).open(path);
-    file.with_context(|| Said::unwritable(path))
+    file.with_context(|| BilingualText::unwritable(path))
 }
 
 /// Durable before anything goes.

@@ -9,7 +9,7 @@ use tonic::Status;
 use super::input::{self, InputDocument};
 use super::problem::{BrokenRule, Problem};
 use super::words::{self, pick};
-use super::{Exit, Output, Said, Session, read, say, say_json};
+use super::{BilingualText, Exit, Output, Session, read, say, say_json};
 
 /// File a new version of a declaration. Verdicts for older versions are void, and review begins
 /// again.
@@ -54,7 +54,7 @@ pub async fn amend(session: &Session, args: AmendArgs) -> anyhow::Result<Exit> {
     let mut items =
         input::read(&args.file, session.language).map_err(|problem| problem.in_file(&file))?;
     let (Some(InputDocument { request, .. }), true) = (items.pop(), items.is_empty()) else {
-        anyhow::bail!(Said::new(
+        anyhow::bail!(BilingualText::new(
             format!("{file} must hold exactly one document to amend with"),
             format!("{file}须恰好包含一份用于变更的单证"),
         ));

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use tonic::{Code as Grpc, Response, Status};
 
 use super::words::{self, pick};
-use super::{Exit, Output, Said, Session, say, say_json};
+use super::{BilingualText, Exit, Output, Session, say, say_json};
 
 /// Show the time in the sandbox, or move it forward (deadlines of days and years can be tried so).
 ///
@@ -64,7 +64,7 @@ pub async fn run(session: &Session, args: ClockArgs) -> anyhow::Result<Exit> {
     };
     let clock = match clock {
         Err(status) if status.code() == Grpc::Unimplemented => {
-            let no_sandbox = Said::new(
+            let no_sandbox = BilingualText::new(
                 "the clock of a window with real declarations is not moved, and nothing was changed",
                 "真实申报的单一窗口时钟不可调整，未作任何更改",
             );

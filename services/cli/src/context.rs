@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
-use super::session::{TableRow, rows};
+use super::session::{TableRow, print_rows};
 use super::table::{columns, fields};
 use super::words::pick;
-use super::{Exit, Language, Output, Said, say, say_json};
+use super::{BilingualText, Exit, Language, Output, OutputFormat, say, say_json};
 
 /// How one window is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,10 +83,15 @@ struct ShowContextArgs {
 }
 
 /// Does what the verb says.
-pub(super) fn run(output: Output, language: Language, args: ContextArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(
+    format: OutputFormat,
+    language: Language,
+    args: ContextArgs,
+) -> anyhow::Result<Exit> {
+    let output = format.output();
     let contexts = Contexts::read()?;
     match args.verb {
-        Verb::List(_) => contexts.list(output, language),
+        Verb::List(_) => contexts.list(format, language),
         Verb::Use(args) => contexts.choose(args.name, output, language),
         Verb::Show(args) => contexts.show(args.name, output),
     }
@@ -110,7 +115,7 @@ impl Contexts {
         let file = directory.join("contexts.toml");
         let text = read(&file)?;
         let known = text.as_deref().map_or_else(|| Ok(BTreeMap::new()), toml::from_str);
-        let known = known.with_context(|| Said::unreadable(&file))?;
+        let known = known.with_context(|| BilingualText::unreadable(&file))?;
         let chosen = read(&directory.join(CHOSEN))?.map(|name| name.trim().to_owned());
         Ok(Self { file, known, chosen: chosen.filter(|name| !name.is_empty()) })
     }
@@ -121,7 +126,7 @@ impl Contexts {
         let known = self.known.get(name);
         let known = known.with_context(|| {
             let (file, names) = (self.file.display(), self.names());
-            Said::new(
+            BilingualText::new(
                 format!("there is no context {name} in {file}; there are {names}"),
                 format!("{file}中没有环境{name}；现有 {names}"),
             )
@@ -133,26 +138,14 @@ impl Contexts {
         self.known.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
     }
 
-    fn list(&self, output: Output, language: Language) -> anyhow::Result<Exit> {
+    fn list(&self, format: OutputFormat, language: Language) -> anyhow::Result<Exit> {
         let listed = self.known.iter().map(|(name, context)| ListedContext {
             name,
             in_use: self.chosen.as_deref() == Some(name),
             context,
         });
         let listed: Vec<_> = listed.collect();
-        match output {
-            Output::Json => listed.iter().try_for_each(say_json)?,
-            Output::Table if listed.is_empty() => {
-                let file = self.file.display();
-                let none = match language {
-                    Language::English => format!("there are no contexts in {file}"),
-                    Language::Chinese => format!("{file}中没有环境"),
-                };
-                say(&none)?;
-            }
-            Output::Table => say(&rows(&listed, language))?,
-        }
-        Ok(Exit::Done)
+        print_rows(format, language, &listed)
     }
 
     fn choose(
@@ -168,7 +161,7 @@ impl Contexts {
         let place = self.file.with_file_name(CHOSEN);
         let made = place.parent().map_or(Ok(()), std::fs::create_dir_all);
         made.and_then(|()| std::fs::write(&place, format!("{name}\n")))
-            .with_context(|| Said::unwritable(&place))?;
+            .with_context(|| BilingualText::unwritable(&place))?;
         match output {
             Output::Json => say_json(&serde_json::json!({ "in_use": name }))?,
             Output::Table if name.is_empty() => {
@@ -184,7 +177,8 @@ impl Contexts {
 
     fn show(&self, name: Option<String>, output: Output) -> anyhow::Result<Exit> {
         let found = self.find(name.as_deref())?;
-        let none = || Said::new("no context is in use; name one", "未使用任何环境，请指定名称");
+        let none =
+            || BilingualText::new("no context is in use; name one", "未使用任何环境，请指定名称");
         let context = found.with_context(none)?;
         match output {
             Output::Json => say_json(context)?,
@@ -247,6 +241,6 @@ fn read(file: &Path) -> anyhow::Result<Option<String>> {
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(anyhow::Error::new(error).context(Said::unreadable(file))),
+        Err(error) => Err(anyhow::Error::new(error).context(BilingualText::unreadable(file))),
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use time::Duration;
 
 use super::words::pick;
-use super::{Language, Said};
+use super::{BilingualText, Language};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -31,9 +31,9 @@ impl DiagnosisLevel {
 pub(crate) struct Diagnosis {
     pub(crate) level: DiagnosisLevel,
     /// What.
-    pub(crate) what: Said,
+    pub(crate) what: BilingualText,
     /// What to do.
-    pub(crate) remedy: Said,
+    pub(crate) remedy: BilingualText,
 }
 
 /// Whoever is behind for longer has something to answer for.
@@ -62,7 +62,8 @@ pub(crate) fn diagnoses(status: &v1::GetOperatingStatusResponse) -> Vec<Diagnosi
 }
 
 fn diagnosis(level: DiagnosisLevel, what: (String, String), remedy: (&str, &str)) -> Diagnosis {
-    let (what, remedy) = (Said::new(what.0, what.1), Said::new(remedy.0, remedy.1));
+    let (what, remedy) =
+        (BilingualText::new(what.0, what.1), BilingualText::new(remedy.0, remedy.1));
     Diagnosis { level, what, remedy }
 }
 

@@ -106,11 +106,27 @@ impl Command {
         session::settle(options.output(), options.language(), self.ended(options).await)
     }
 
+    /// Whether there are rows for spreadsheets.
+    fn has_lists(&self) -> bool {
+        matches!(
+            self,
+            Self::List(_)
+                | Self::Ceb(_)
+                | Self::Inspect(_)
+                | Self::Stuck(_)
+                | Self::Key(_)
+                | Self::Context(_)
+                | Self::Tax(_)
+                | Self::Pay(_)
+                | Self::Refund(_)
+                | Self::Webhooks(_)
+        )
+    }
+
     async fn ended(self, options: &Options) -> anyhow::Result<Exit> {
-        let has_csv = matches!(self, Self::Tax(_) | Self::Pay(_) | Self::Refund(_));
         anyhow::ensure!(
-            has_csv || options.format() != OutputFormat::Csv,
-            Said::new(
+            self.has_lists() || options.format() != OutputFormat::Csv,
+            BilingualText::new(
                 "this command has no CSV; take --output table or --output json",
                 "该命令不支持CSV，请用 --output table 或 --output json"
             )
@@ -159,7 +175,7 @@ impl Command {
                 let session = options.session_as("admin").await?;
                 clock::run(&session, args).await
             }
-            Self::Context(args) => context::run(options.output(), options.language(), args),
+            Self::Context(args) => context::run(options.format(), options.language(), args),
             Self::Tax(args) => tax::run(options.voice(), &args),
         }
     }
@@ -272,12 +288,12 @@ impl From<Exit> for ExitCode {
 /// What we say ourselves, in both languages.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{english}")]
-pub struct Said {
+pub struct BilingualText {
     english: String,
     chinese: String,
 }
 
-impl Said {
+impl BilingualText {
     /// The same in English and in Chinese.
     pub fn new(english: impl Into<String>, chinese: impl Into<String>) -> Self {
         Self { english: english.into(), chinese: chinese.into() }
@@ -315,7 +331,7 @@ pub type ErrorZh = fn(&(dyn std::error::Error + 'static)) -> Option<String>;
 
 /// An error with its causes, in the caller's language as far as it is known.
 pub fn told(error: &anyhow::Error, language: Language, error_zh: ErrorZh) -> String {
-    let said = error.downcast_ref::<Said>();
+    let said = error.downcast_ref::<BilingualText>();
     let connection = error.downcast_ref::<client::Error>();
     let code = error.downcast_ref::<Code>();
     let part = |cause: &(dyn std::error::Error + 'static)| {
@@ -433,7 +449,7 @@ mod tests {
 
     #[test]
     fn errors_are_told_in_the_language_of_the_caller() {
-        let said = Said::new("another program has port 1", "端口1已被占用");
+        let said = BilingualText::new("another program has port 1", "端口1已被占用");
         let error = anyhow::anyhow!("os error 98").context(said).context(Code::PortInUse);
         assert_eq!(
             told(&error, Language::English, |_| None),

@@ -7,8 +7,8 @@ use clap::{Args, ValueEnum};
 use client::Config;
 
 use crate::context::{ClientContext, Contexts};
-use crate::tax::Voice;
-use crate::{Language, Output, OutputFormat, Said, Session, input, sandbox};
+use crate::tax::TaxPrinter;
+use crate::{BilingualText, Language, Output, OutputFormat, Session, input, sandbox};
 
 /// What every command takes: where and how to speak, and which window it means.
 #[derive(Debug, Args)]
@@ -85,7 +85,7 @@ impl Options {
     pub fn data_dir(&self) -> anyhow::Result<PathBuf> {
         match &self.data_dir {
             Some(directory) => std::path::absolute(directory)
-                .context(Said::new("--data-dir is no path", "--data-dir不是路径")),
+                .context(BilingualText::new("--data-dir is no path", "--data-dir不是路径")),
             None => sandbox::default_data_dir(),
         }
     }
@@ -111,13 +111,13 @@ impl Options {
         let (Some(ca), Some(cert), Some(key)) = (&ca, &cert, &key) else {
             let none = ca.is_none() && cert.is_none() && key.is_none();
             let together = "--ca, --cert and --key belong together";
-            anyhow::ensure!(none, Said::new(together, "--ca、--cert、--key须同时给出"));
+            anyhow::ensure!(none, BilingualText::new(together, "--ca、--cert、--key须同时给出"));
             let caller = caller.as_deref().unwrap_or(default_caller);
             let data_dir = data_dir.map_or_else(|| self.data_dir(), Ok)?;
             return sandbox::config(&data_dir, caller, endpoint.as_deref());
         };
         let address = endpoint.with_context(|| {
-            Said::new("--endpoint is needed with --cert", "使用--cert时须给出--endpoint")
+            BilingualText::new("--endpoint is needed with --cert", "使用--cert时须给出--endpoint")
         })?;
         let (authority, certificate, key) = (pem(ca)?, pem(cert)?, pem(key)?);
         Ok(Config { address, authority, certificate, key, api_key: String::new() })
@@ -129,7 +129,7 @@ impl Options {
             return sandbox::config_by_key(&self.data_dir()?, api_key, self.endpoint.as_deref());
         };
         let address = self.endpoint.clone().with_context(|| {
-            Said::new("--endpoint is needed with --ca", "使用--ca时须给出--endpoint")
+            BilingualText::new("--endpoint is needed with --ca", "使用--ca时须给出--endpoint")
         })?;
         let (certificate, key) = (Vec::new(), Vec::new());
         Ok(Config { address, authority: pem(ca)?, certificate, key, api_key: api_key.to_owned() })
@@ -149,7 +149,10 @@ impl Options {
         let together =
             "--context stands for --data-dir, --endpoint, --ca, --cert and --key: give either";
         let together_zh = "--context代替--data-dir、--endpoint、--ca、--cert和--key，请勿同时给出";
-        anyhow::ensure!(!is_given || self.context.is_none(), Said::new(together, together_zh));
+        anyhow::ensure!(
+            !is_given || self.context.is_none(),
+            BilingualText::new(together, together_zh)
+        );
         let context = if is_given {
             own
         } else {
@@ -173,8 +176,8 @@ impl Options {
     }
 
     /// For commands that ask no window.
-    pub(crate) fn voice(&self) -> Voice {
-        Voice { format: self.format(), language: self.language() }
+    pub(crate) fn voice(&self) -> TaxPrinter {
+        TaxPrinter { format: self.format(), language: self.language() }
     }
 
     /// How to write, where there are rows.
@@ -195,6 +198,7 @@ impl Options {
         Ok(Session {
             window: client::Window::connect(&self.config(caller)?).await?,
             output: self.output(),
+            format: self.format(),
             language: self.language(),
         })
     }
@@ -204,6 +208,7 @@ impl Options {
         Ok(Session {
             window: client::Window::connect_lazy(&self.config("agent")?)?,
             output: self.output(),
+            format: self.format(),
             language: self.language(),
         })
     }
@@ -215,5 +220,5 @@ impl Options {
 ///
 /// When it cannot be read.
 pub fn pem(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| Said::unreadable(path))
+    std::fs::read(path).with_context(|| BilingualText::unreadable(path))
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::session::rows;
 use super::words;
-use super::{Exit, Output, Said, Session, card, clean, say, say_json};
+use super::{BilingualText, Exit, Output, Session, card, clean, say, say_json};
 
 /// Show one declaration with its history.
 #[derive(Debug, clap::Args)]
@@ -52,8 +52,8 @@ pub struct ListArgs {
 /// What kept it from doing so.
 pub async fn get(session: &Session, args: GetArgs) -> anyhow::Result<Exit> {
     let record = match find(session, &args.name).await? {
-        Found::One(record) => record,
-        Found::Several(candidates) => return choose(session, &args.name, &candidates),
+        NumberMatch::One(record) => record,
+        NumberMatch::Several(candidates) => return choose(session, &args.name, &candidates),
     };
     session.print_one(&*record, card::whole)
 }
@@ -120,16 +120,16 @@ pub(super) async fn fetch(session: &Session, name: &str) -> Result<v1::Declarati
 }
 
 /// What a person typed, as the window knows it.
-enum Found {
+enum NumberMatch {
     /// The declaration that is meant.
     One(Box<v1::DeclarationRecord>),
     /// Several have this number.
     Several(Vec<v1::DeclarationRecord>),
 }
 
-async fn find(session: &Session, text: &str) -> anyhow::Result<Found> {
+async fn find(session: &Session, text: &str) -> anyhow::Result<NumberMatch> {
     // An unset variable of a script must not stand for "any".
-    let empty = || Said::new("NAME is empty", "NAME为空");
+    let empty = || BilingualText::new("NAME is empty", "NAME为空");
     anyhow::ensure!(!text.trim().is_empty(), empty());
     let named = text.starts_with("declarations/");
     let (name, number) = if named { (text, "") } else { ("", text) };
@@ -141,8 +141,8 @@ async fn find(session: &Session, text: &str) -> anyhow::Result<Found> {
     let v1::GetResponse { record, candidates } =
         session.ask(request, async |it, ask| it.declarations().get(ask).await).await?;
     Ok(match record {
-        Some(record) => Found::One(Box::new(record)),
-        None => Found::Several(candidates),
+        Some(record) => NumberMatch::One(Box::new(record)),
+        None => NumberMatch::Several(candidates),
     })
 }
 
@@ -156,8 +156,8 @@ pub(super) async fn resolve(session: &Session, text: &str) -> anyhow::Result<Str
         Err(error) => return own_name(text, &error).ok_or(error),
     };
     match found {
-        Found::One(record) => Ok(record.name),
-        Found::Several(candidates) => {
+        NumberMatch::One(record) => Ok(record.name),
+        NumberMatch::Several(candidates) => {
             let names: Vec<_> = candidates.iter().map(|record| record.name.as_str()).collect();
             let names = names.join(", ");
             Err(several(text, candidates.len(), &format!(": {names}")).into())
@@ -172,12 +172,12 @@ fn own_name(text: &str, error: &anyhow::Error) -> Option<String> {
     (status.code() == Grpc::PermissionDenied).then(|| format!("declarations/{id}"))
 }
 
-fn several(text: &str, count: usize, names: &str) -> Said {
+fn several(text: &str, count: usize, names: &str) -> BilingualText {
     let (more, more_zh) = match count >= usize::from(domain::limits::CANDIDATES_MAX) {
         true => (" or more", "以上"),
         false => ("", ""),
     };
-    Said::new(
+    BilingualText::new(
         format!("{count}{more} declarations have {text}; say which by its id{names}"),
         format!("有{count}份{more_zh}清单的编号为{text}，请用编号（id）指明{names}"),
     )

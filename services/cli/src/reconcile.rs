@@ -9,7 +9,7 @@ use domain::Code;
 use domain::payment::amount;
 use domain::payment::ledger::Currency;
 use domain::payment::matching::{Group, GroupOutcome, Receivable, groups};
-use domain::payment::statement::{EntryUse, Sorted, Statement, StatementEntry, sort};
+use domain::payment::statement::{EntryUse, SortedEntry, Statement, StatementEntry, sort};
 use proto::bank::{self, BankFile};
 use proto::ceb::MessageFault;
 use proto::status::Language;
@@ -18,9 +18,9 @@ use serde_json::{Value, json};
 
 use super::ceb::message;
 use super::problem::{BrokenRule, Problem};
-use super::tax::Voice;
+use super::tax::TaxPrinter;
 use super::words::{pick, table};
-use super::{Exit, OutputFormat, Said, csv, input, say, say_json, tell_refusal};
+use super::{BilingualText, Exit, OutputFormat, csv, input, say, say_json, tell_refusal};
 
 /// Match the statement of a bank with expected receipts: partial and combined ones, fees, and why something
 /// does not match. Asks no window.
@@ -62,8 +62,8 @@ fn tolerance(hundredths: u32, currency: Currency) -> i64 {
 }
 
 /// Matches, and tells.
-pub(super) fn run(voice: Voice, args: &Reconcile) -> anyhow::Result<Exit> {
-    let Voice { format, language } = voice;
+pub(super) fn run(voice: TaxPrinter, args: &Reconcile) -> anyhow::Result<Exit> {
+    let TaxPrinter { format, language } = voice;
     let mut refused = Exit::Done;
     let orders = match orders(&args.orders, language) {
         Ok(orders) => orders,
@@ -87,7 +87,7 @@ pub(super) fn run(voice: Voice, args: &Reconcile) -> anyhow::Result<Exit> {
     }
     anyhow::ensure!(
         is_early.len() < 2,
-        Said::new(
+        BilingualText::new(
             "give statements or notices, not both: a statement tells the entries of its notices again",
             "对账单与动账通知不能同时给出：对账单会再次列出通知中的分录"
         )
@@ -103,11 +103,11 @@ pub(super) fn run(voice: Voice, args: &Reconcile) -> anyhow::Result<Exit> {
         .collect();
     let groups = groups(&orders, &receipts, |currency| tolerance(args.tolerance, currency));
     let orders = orders.iter().map(|order| (order.order_no.as_str(), order)).collect();
-    let is_receipt = |sorted: &&Sorted<'_>| matches!(sorted.usage, EntryUse::Receipt(_));
+    let is_receipt = |sorted: &&SortedEntry<'_>| matches!(sorted.usage, EntryUse::Receipt(_));
     // An identity is told once as a receipt.
     let receipts = sorted.iter().filter(is_receipt);
     let receipts = receipts.map(|sorted| (sorted.line.as_str(), sorted)).collect();
-    let matched = Matched { orders, receipts, sorted: &sorted, groups, language };
+    let matched = MatchReport { orders, receipts, sorted: &sorted, groups, language };
     match format {
         OutputFormat::Table => say(matched.text().trim_end())?,
         OutputFormat::Csv => say(matched.csv().trim_end())?,
@@ -165,7 +165,7 @@ fn starts(bytes: &[u8], with: &[u8]) -> bool {
 /// An order of a JSON file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Expected {
+struct ListedOrder {
     order_no: String,
     currency: String,
     amount: String,
@@ -180,7 +180,7 @@ fn orders(path: &Path, language: Language) -> Result<Vec<Receivable>, Problem> {
     };
     let rows = if starts(&bytes, b"[") {
         let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let read: Vec<Expected> = serde_json::from_slice(text).map_err(|error| {
+        let read: Vec<ListedOrder> = serde_json::from_slice(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             let broken = BrokenRule::of_json(error.to_string(), line, column);
             let problem = Problem::local(Code::JsonMalformed, language, vec![broken]);
@@ -188,7 +188,7 @@ fn orders(path: &Path, language: Language) -> Result<Vec<Receivable>, Problem> {
         })?;
         (1..)
             .zip(read)
-            .map(|(number, Expected { order_no, currency, amount })| {
+            .map(|(number, ListedOrder { order_no, currency, amount })| {
                 let cells = [("order_no", order_no), ("currency", currency), ("amount", amount)];
                 (number, cells.map(|(key, value)| (key.to_owned(), value)).into_iter().collect())
             })
@@ -230,18 +230,18 @@ fn orders(path: &Path, language: Language) -> Result<Vec<Receivable>, Problem> {
 }
 
 /// What was found, ready to be told.
-struct Matched<'a> {
+struct MatchReport<'a> {
     orders: BTreeMap<&'a str, &'a Receivable>,
-    receipts: BTreeMap<&'a str, &'a Sorted<'a>>,
-    sorted: &'a [Sorted<'a>],
+    receipts: BTreeMap<&'a str, &'a SortedEntry<'a>>,
+    sorted: &'a [SortedEntry<'a>],
     groups: Vec<Group>,
     language: Language,
 }
 
-impl Matched<'_> {
+impl MatchReport<'_> {
     /// Every order is paid, and every entry has its place.
     fn is_complete(&self) -> bool {
-        let is_open = |sorted: &Sorted<'_>| matches!(sorted.usage, EntryUse::Reversal);
+        let is_open = |sorted: &SortedEntry<'_>| matches!(sorted.usage, EntryUse::Reversal);
         self.groups.iter().all(|group| matches!(group.outcome, GroupOutcome::Paid { .. }))
             && !self.sorted.iter().any(is_open)
     }
@@ -250,7 +250,7 @@ impl Matched<'_> {
         group.order_nos.iter().filter_map(|no| self.orders.get(no.as_str()).copied())
     }
 
-    fn entries(&self, group: &Group) -> impl Iterator<Item = &Sorted<'_>> {
+    fn entries(&self, group: &Group) -> impl Iterator<Item = &SortedEntry<'_>> {
         group.lines.iter().filter_map(|line| self.receipts.get(line.as_str()).copied())
     }
 
@@ -438,7 +438,7 @@ impl Matched<'_> {
     }
 
     fn json(&self) -> Vec<Value> {
-        let receipt = |sorted: &Sorted<'_>| entry_json(&sorted.line, sorted.entry);
+        let receipt = |sorted: &SortedEntry<'_>| entry_json(&sorted.line, sorted.entry);
         let group = |group: &Group| {
             let (reason, reason_zh) = self.why(group);
             let difference = match group.outcome {
@@ -467,7 +467,7 @@ impl Matched<'_> {
                 "reason_zh": reason_zh,
             })
         };
-        let other = |sorted: &Sorted<'_>| {
+        let other = |sorted: &SortedEntry<'_>| {
             let (state, reason, reason_zh) = Self::usage(&sorted.usage)?;
             let mut value = entry_json(&sorted.line, sorted.entry);
             value["state"] = state.into();
@@ -480,7 +480,7 @@ impl Matched<'_> {
 }
 
 /// What a person finds an entry by: the bank's reference, or else its identity.
-fn reference(sorted: &Sorted<'_>) -> String {
+fn reference(sorted: &SortedEntry<'_>) -> String {
     if sorted.entry.reference.is_empty() {
         sorted.line.clone()
     } else {

@@ -190,14 +190,14 @@ pub(super) struct DocumentReport {
     shown: Vec<DocumentResult>,
     /// Refusals that are not told in full, by code.
     more: BTreeMap<String, usize>,
-    warnings: BTreeMap<String, Warned>,
+    warnings: BTreeMap<String, WarningCount>,
     sums: BTreeMap<&'static str, usize>,
     exit: Exit,
 }
 
 /// A warning: its first text, and how many documents have it.
 #[derive(Debug)]
-struct Warned {
+struct WarningCount {
     first: String,
     documents: usize,
 }
@@ -249,7 +249,9 @@ impl DocumentReport {
             if of_row.insert(&warning.code) {
                 let first = || warning.placed_text(Some(&row.file));
                 let warned = self.warnings.entry(warning.code.clone());
-                warned.or_insert_with(|| Warned { first: first(), documents: 0 }).documents += 1;
+                warned
+                    .or_insert_with(|| WarningCount { first: first(), documents: 0 })
+                    .documents += 1;
             }
         }
     }
@@ -319,7 +321,7 @@ impl DocumentReport {
 
     /// Each code once, with how many documents it concerns and the first place.
     fn warnings(&self, text: &mut String) {
-        for (code, Warned { first, documents }) in &self.warnings {
+        for (code, WarningCount { first, documents }) in &self.warnings {
             let title = title(code, self.language);
             let _infallible = match self.language {
                 Language::English => {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use client::Config;
 
-use crate::Said;
+use crate::BilingualText;
 
 /// A caller that the sandbox knows.
 #[derive(Debug, Clone, Copy)]
@@ -178,7 +178,7 @@ pub fn config(data_dir: &Path, name: &str, address: Option<&str>) -> anyhow::Res
         let path = identities(data_dir).join(file);
         std::fs::read(&path).with_context(|| {
             let path = path.display();
-            Said::new(
+            BilingualText::new(
                 format!("{path} cannot be read; the sandbox's callers are {known}"),
                 format!("无法读取{path}；沙箱的调用方有 {known}"),
             )
@@ -206,7 +206,7 @@ pub fn config_by_key(
     let path = identities(data_dir).join(AUTHORITY);
     Ok(Config {
         address: address_of(data_dir, address)?,
-        authority: std::fs::read(&path).with_context(|| Said::unreadable(&path))?,
+        authority: std::fs::read(&path).with_context(|| BilingualText::unreadable(&path))?,
         certificate: Vec::new(),
         key: Vec::new(),
         api_key: api_key.to_owned(),
@@ -220,7 +220,7 @@ fn address_of(data_dir: &Path, address: Option<&str>) -> anyhow::Result<String> 
         None => std::fs::read_to_string(address_file(data_dir))
             .with_context(|| {
                 let here = data_dir.display();
-                Said::new(
+                BilingualText::new(
                     format!(
                         "no sandbox was started in {here}; start one with `single-window sandbox`, \
                          or name a window with --endpoint"
@@ -250,7 +250,7 @@ pub fn default_data_dir() -> anyhow::Result<PathBuf> {
         return Ok(PathBuf::from(data).join("single-window"));
     }
     let home = std::env::var_os("HOME").with_context(|| {
-        Said::new("neither HOME nor --data-dir is set", "未设置HOME，也未给出--data-dir")
+        BilingualText::new("neither HOME nor --data-dir is set", "未设置HOME，也未给出--data-dir")
     })?;
     Ok(PathBuf::from(home).join(".local/share/single-window"))
 }

@@ -8,7 +8,9 @@ use tonic::{Request, Response, Status};
 
 use crate::problem::Problem;
 use crate::words::pick;
-use crate::{Exit, Language, Output, is_closed_pipe, say, say_json, table, tell_refusal};
+use crate::{
+    Exit, Language, Output, OutputFormat, csv, is_closed_pipe, say, say_json, table, tell_refusal,
+};
 
 /// What every command works with.
 #[derive(Debug, Clone)]
@@ -17,6 +19,8 @@ pub struct Session {
     pub window: Window,
     /// For whom to write.
     pub output: Output,
+    /// How to write lists.
+    pub(crate) format: OutputFormat,
     /// In which language.
     pub language: Language,
 }
@@ -42,7 +46,7 @@ impl Session {
     }
 
     /// Reads what a list holds, at most so many, over as many pages as it takes.
-    pub(crate) async fn pages<Q: Paged>(
+    pub(crate) async fn pages<Q: PageRequest>(
         &self,
         mut message: Q,
         most: usize,
@@ -63,14 +67,9 @@ impl Session {
         Ok(items)
     }
 
-    /// Tells what a list holds: a line of JSON for each, rows, or a sentence when there is nothing.
+    /// Tells what a list holds.
     pub(crate) fn print<T: TableRow>(&self, items: &[T]) -> anyhow::Result<Exit> {
-        match self.output {
-            Output::Json => items.iter().try_for_each(say_json)?,
-            Output::Table if items.is_empty() => say(pick(self.language, T::NONE.0, T::NONE.1))?,
-            Output::Table => say(&rows(items, self.language))?,
-        }
-        Ok(Exit::Done)
+        print_rows(self.format, self.language, items)
     }
 
     /// Tells one thing: a line of JSON, or a text.
@@ -105,7 +104,7 @@ impl Session {
 }
 
 /// A request for one page of a list.
-pub(crate) trait Paged: Clone {
+pub(crate) trait PageRequest: Clone {
     /// The answer.
     type Page;
     /// What the list is of.
@@ -123,7 +122,7 @@ pub(crate) trait Paged: Clone {
 
 macro_rules! paged {
     ($($request:ident, $response:ident, $items:ident, $item:ident;)+) => {$(
-        impl Paged for v1::$request {
+        impl PageRequest for v1::$request {
             type Page = v1::$response;
             type Item = v1::$item;
 
@@ -166,11 +165,66 @@ pub(crate) trait TableRow: Serialize {
     fn cells(&self, language: Language) -> Vec<String>;
 }
 
+/// How a list looks in one language.
+pub(crate) struct Columns {
+    /// What stands above the columns.
+    pub(crate) header: Vec<&'static str>,
+    /// The column that becomes narrow where the terminal is.
+    pub(crate) flexible: Option<usize>,
+    /// What is said when there is nothing.
+    pub(crate) none: &'static str,
+}
+
+/// Tells what a list holds, every list the same way: a line of JSON for each item, rows for spreadsheets, a table,
+/// or a sentence when there is nothing. Programs read the English words.
+pub(crate) fn print_list<T: Serialize, C: IntoIterator<Item = String>>(
+    (format, language): (OutputFormat, Language),
+    items: &[T],
+    columns: impl FnOnce(Language) -> Columns,
+    cells: impl Fn(&T, Language) -> C,
+) -> anyhow::Result<Exit> {
+    match format {
+        OutputFormat::Json => items.iter().try_for_each(say_json)?,
+        OutputFormat::Csv => {
+            say(&csv::row(columns(Language::English).header))?;
+            for item in items {
+                say(&csv::row(cells(item, Language::English)))?;
+            }
+        }
+        OutputFormat::Table if items.is_empty() => say(columns(language).none)?,
+        OutputFormat::Table => {
+            let columns = columns(language);
+            let mut table = table::table(&columns.header, columns.flexible);
+            for item in items {
+                table.add_row(cells(item, language));
+            }
+            say(&table.to_string())?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Tells what a list of such rows holds.
+pub(crate) fn print_rows<T: TableRow>(
+    format: OutputFormat,
+    language: Language,
+    items: &[T],
+) -> anyhow::Result<Exit> {
+    let columns = |language| Columns {
+        header: header::<T>(language),
+        flexible: T::FLEXIBLE,
+        none: pick(language, T::NONE.0, T::NONE.1),
+    };
+    print_list((format, language), items, columns, T::cells)
+}
+
+fn header<T: TableRow>(language: Language) -> Vec<&'static str> {
+    T::HEADER.iter().map(|(english, chinese)| pick(language, english, chinese)).collect()
+}
+
 /// Rows under their header.
 pub(crate) fn rows<T: TableRow>(items: &[T], language: Language) -> String {
-    let header: Vec<_> =
-        T::HEADER.iter().map(|(english, chinese)| pick(language, english, chinese)).collect();
-    let mut table = table::table(&header, T::FLEXIBLE);
+    let mut table = table::table(&header::<T>(language), T::FLEXIBLE);
     for item in items {
         table.add_row(item.cells(language));
     }

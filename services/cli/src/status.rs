@@ -13,7 +13,7 @@ use super::options::Options;
 use super::session::{Session, TableRow, rows};
 use super::table::{columns, fields, wrapped};
 use super::words::{self, pick};
-use super::{Exit, Language, Output, Said, sandbox, say, say_json};
+use super::{BilingualText, Exit, Language, Output, sandbox, say, say_json};
 
 /// Show how the window gets on: services, who is behind, what waits and on whom, space, certificates.
 ///
@@ -99,7 +99,7 @@ fn unreachable(away: &client::Error, data_dir: &Path) -> Diagnosis {
     let holder =
         holder.as_deref().map(str::trim).filter(|pid| Path::new("/proc").join(pid).exists());
     let remedy = match holder {
-        Some(pid) => Said::new(
+        Some(pid) => BilingualText::new(
             format!(
                 "process {pid} has the data directory {dir} and does not serve there: look at its address \
                  (--listen), its log and {log}"
@@ -108,7 +108,7 @@ fn unreachable(away: &client::Error, data_dir: &Path) -> Diagnosis {
                 "进程{pid}占用数据目录{dir}但未在该地址提供服务：请检查其--listen、日志和{log}"
             ),
         ),
-        None if sandbox::address_file(data_dir).exists() => Said::new(
+        None if sandbox::address_file(data_dir).exists() => BilingualText::new(
             format!(
                 "no window runs with the data directory {dir}: start it (`systemctl start single-window`, or \
                  `single-window sandbox`); why it ended is in its log"
@@ -118,16 +118,16 @@ fn unreachable(away: &client::Error, data_dir: &Path) -> Diagnosis {
                  single-window sandbox）；退出原因见其日志"
             ),
         ),
-        None => Said::new(
+        None => BilingualText::new(
             "see whether the window runs on that machine, and whether its port can be reached from here",
             "请确认该机器上单一窗口是否在运行、其端口能否从本机访问",
         ),
     };
-    Diagnosis { level: DiagnosisLevel::Error, what: Said::new(english, chinese), remedy }
+    Diagnosis { level: DiagnosisLevel::Error, what: BilingualText::new(english, chinese), remedy }
 }
 
 fn shown(diagnosis: &Diagnosis) -> serde_json::Value {
-    let texts = |said: &Said| json!({ "en": said.text(Language::English), "zh": said.text(Language::Chinese) });
+    let texts = |said: &BilingualText| json!({ "en": said.text(Language::English), "zh": said.text(Language::Chinese) });
     json!({
         "level": diagnosis.level,
         "what": texts(&diagnosis.what),
@@ -162,7 +162,7 @@ fn overview(status: &v1::GetOperatingStatusResponse, language: Language) -> Stri
         parts.push(rows(&queues.collect::<Vec<_>>(), language));
     }
     if !status.waits.is_empty() {
-        let waits = status.waits.iter().map(|it| Waiting { of: it, age: aged(it.oldest_time) });
+        let waits = status.waits.iter().map(|it| WaitingRow { of: it, age: aged(it.oldest_time) });
         parts.push(rows(&waits.collect::<Vec<_>>(), language));
     }
     parts.push(rows(&status.certificates, language));
@@ -268,12 +268,12 @@ impl TableRow for Queue<'_> {
 
 /// Declarations that wait, and for how long the oldest does.
 #[derive(serde::Serialize)]
-struct Waiting<'a> {
+struct WaitingRow<'a> {
     of: &'a v1::WaitingDeclarations,
     age: String,
 }
 
-impl TableRow for Waiting<'_> {
+impl TableRow for WaitingRow<'_> {
     const HEADER: &'static [(&'static str, &'static str)] = &[
         ("waits for", "等待"),
         ("declarations", "清单数"),

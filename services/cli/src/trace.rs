@@ -12,7 +12,7 @@ use crate::pay::{purpose, yuan};
 use crate::table::{columns, wrapped};
 use crate::watch::describe;
 use crate::words::{self, pick, when};
-use crate::{Exit, Language, Output, Said, Session, read, say, say_json};
+use crate::{BilingualText, Exit, Language, Output, Session, read, say, say_json};
 
 /// Tell the whole story of one parcel: who said what when, by which rule, which money, what is open.
 #[derive(Debug, clap::Args)]
@@ -102,7 +102,7 @@ struct ParcelStory {
 
 /// Tells it.
 pub(super) async fn run(session: &Session, args: TraceArgs) -> anyhow::Result<Exit> {
-    anyhow::ensure!(!args.name.trim().is_empty(), Said::new("NAME is empty", "NAME为空"));
+    anyhow::ensure!(!args.name.trim().is_empty(), BilingualText::new("NAME is empty", "NAME为空"));
     let name = read::resolve(session, &args.name).await?;
     let record = read::fetch(session, &name).await?;
     let (state, _) = words::state(record.state());

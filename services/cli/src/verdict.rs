@@ -131,7 +131,9 @@ pub async fn run(session: &Session, args: VerdictArgs) -> anyhow::Result<Exit> {
         .or_else(|| Uuid::try_parse(&args.name).ok().map(DeclarationId::from_uuid));
     // The events of a version and round that were named need not be found.
     let named = match (id, args.version, args.round) {
-        (Some(id), Some(version), Some(round)) => Some(Known { id, version, round, over: false }),
+        (Some(id), Some(version), Some(round)) => {
+            Some(TrackedDeclaration { id, version, round, over: false })
+        }
         (None, Some(_), Some(_)) => anyhow::bail!("--version and --round need a UUID as NAME"),
         (_, _, _) => None,
     };
@@ -245,7 +247,7 @@ fn is_of_another(status: &Status, language: Language) -> bool {
 
 /// A declaration as the events tell it.
 #[derive(Debug, Clone, Copy)]
-struct Known {
+struct TrackedDeclaration {
     id: DeclarationId,
     version: u32,
     round: u32,
@@ -259,7 +261,7 @@ async fn find(
     agency: v1::Agency,
     name: &str,
     id: Option<DeclarationId>,
-) -> anyhow::Result<(Line, Known)> {
+) -> anyhow::Result<(Line, TrackedDeclaration)> {
     let wanted: Vec<u32> = match id {
         Some(id) => vec![id.slot().number()],
         None => Slot::all().map(Slot::number).collect(),
@@ -290,8 +292,12 @@ async fn find(
 }
 
 /// The declaration of this name: the newest that is alive, or else the newest.
-fn choose(name: &str, id: Option<DeclarationId>, events: &[v1::Event]) -> Option<Known> {
-    let mut all: BTreeMap<Uuid, Known> = BTreeMap::new();
+fn choose(
+    name: &str,
+    id: Option<DeclarationId>,
+    events: &[v1::Event],
+) -> Option<TrackedDeclaration> {
+    let mut all: BTreeMap<Uuid, TrackedDeclaration> = BTreeMap::new();
     for event in events {
         let Some(of) = DeclarationId::parse(&event.declaration_id) else { continue };
         let is_named = match id {
@@ -303,7 +309,7 @@ fn choose(name: &str, id: Option<DeclarationId>, events: &[v1::Event]) -> Option
             let over = facts(event).any(|kind| {
                 matches!(kind, Kind::Rejected(_) | Kind::Returned(_) | Kind::Withdrawn(_))
             });
-            all.insert(of.uuid(), Known { id: of, version, round, over });
+            all.insert(of.uuid(), TrackedDeclaration { id: of, version, round, over });
         }
     }
     let lives = all.values().rev().find(|known| !known.over);

@@ -8,11 +8,11 @@ use super::{Exit, Language, Output, Session, say, say_json};
 #[derive(Debug, clap::Args)]
 pub struct VerifyLedgerArgs {
     #[command(subcommand)]
-    what: What,
+    what: VerifyTarget,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum What {
+enum VerifyTarget {
     Ledger(Ledger),
 }
 
@@ -26,7 +26,7 @@ struct Ledger {
 
 /// Verifies.
 pub(super) async fn run(session: &Session, args: VerifyLedgerArgs) -> anyhow::Result<Exit> {
-    let What::Ledger(args) = args.what;
+    let VerifyTarget::Ledger(args) = args.what;
     ledger(session, args).await
 }
 

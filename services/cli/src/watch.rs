@@ -319,7 +319,7 @@ fn listed(items: Vec<String>, language: Language) -> String {
 #[cfg(test)]
 mod tests {
     use domain::clearance::{Agency, Stand};
-    use domain::history::{Finding, HistoryFact, InspectionStep, Moved, Reason};
+    use domain::history::{Finding, HistoryFact, InspectionProgress, InspectionStep, Reason};
     use domain::participant::Participant;
     use domain::{OrderId, ReleaseId};
     use uuid::Uuid;
@@ -380,7 +380,7 @@ mod tests {
         );
         assert_eq!(both(checked(Participant::Duty)), ["the duty is secured", "税款已担保"]);
         let begin = time::OffsetDateTime::UNIX_EPOCH;
-        let moved = Moved {
+        let moved = InspectionProgress {
             order_id,
             step: InspectionStep::Appointed,
             examination: 1,
@@ -392,7 +392,7 @@ mod tests {
             text: "bring the key".to_owned(),
             text_zh: String::new(),
         };
-        let later = Moved { step: InspectionStep::Disposed, ..moved.clone() };
+        let later = InspectionProgress { step: InspectionStep::Disposed, ..moved.clone() };
         assert_eq!(
             both(HistoryFact::InspectionMoved(moved)),
             [

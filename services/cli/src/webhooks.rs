@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::session::TableRow;
 use super::words::{self, pick};
-use super::{Exit, Language, Output, Said, Session, say, say_json};
+use super::{BilingualText, Exit, Language, Output, Session, say, say_json};
 
 /// Webhooks: what happens is posted to an address, signed as Standard Webhooks has it.
 #[derive(Debug, clap::Args)]
@@ -239,18 +239,28 @@ async fn rotate(session: &Session, args: RotateArgs) -> anyhow::Result<Exit> {
 async fn listen(session: &Session, args: ListenWebhookArgs) -> anyhow::Result<Exit> {
     let ListenWebhookArgs { forward_to, types, secret } = args;
     if let Some(name) = types.iter().find(|name| !webhook::TYPES.contains(&name.as_str())) {
-        anyhow::bail!(Said::new(format!("there is no type {name}"), format!("没有类型{name}")));
+        anyhow::bail!(BilingualText::new(
+            format!("there is no type {name}"),
+            format!("没有类型{name}")
+        ));
     }
     anyhow::ensure!(
         forward_to.scheme_str() == Some("http"),
-        Said::new("--forward-to takes an address with http://", "--forward-to须为http://地址")
+        BilingualText::new(
+            "--forward-to takes an address with http://",
+            "--forward-to须为http://地址"
+        )
     );
     let secret = match secret {
         Some(text) => WebhookSecret::parse(&text).ok_or_else(|| {
-            Said::new("the secret is not like whsec_ and base64", "密钥格式应为whsec_加Base64")
+            BilingualText::new(
+                "the secret is not like whsec_ and base64",
+                "密钥格式应为whsec_加Base64",
+            )
         })?,
-        None => WebhookSecret::fresh()
-            .ok_or_else(|| Said::new("the system gives no random bytes", "系统未提供随机数"))?,
+        None => WebhookSecret::fresh().ok_or_else(|| {
+            BilingualText::new("the system gives no random bytes", "系统未提供随机数")
+        })?,
     };
     match session.output {
         Output::Json => say_json(&serde_json::json!({ "secret": secret.text() }))?,

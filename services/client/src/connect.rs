@@ -3,20 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::limits::MESSAGE_BYTES_MAX;
 use hyper_util::rt::TokioIo;
 use proto::status::Language;
-use proto::v1::ceb_service_client::CebServiceClient;
-use proto::v1::declaration_service_client::DeclarationServiceClient;
-use proto::v1::exchange_service_client::ExchangeServiceClient;
-use proto::v1::forex_service_client::ForexServiceClient;
-use proto::v1::inspection_service_client::InspectionServiceClient;
-use proto::v1::operation_service_client::OperationServiceClient;
-use proto::v1::payment_exchange_service_client::PaymentExchangeServiceClient;
-use proto::v1::payment_service_client::PaymentServiceClient;
-use proto::v1::refund_service_client::RefundServiceClient;
-use proto::v1::sandbox_service_client::SandboxServiceClient;
-use proto::v1::status_service_client::StatusServiceClient;
-use proto::v1::webhook_service_client::WebhookServiceClient;
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -243,73 +232,6 @@ impl Window {
         Ok(Self { channel, bearer: Bearer::of(config)? })
     }
 
-    /// The declaration service.
-    pub fn declarations(&self) -> DeclarationServiceClient<Line> {
-        DeclarationServiceClient::new(self.line())
-            .max_decoding_message_size(domain::limits::MESSAGE_BYTES_MAX)
-    }
-
-    /// The exchange.
-    pub fn exchange(&self) -> ExchangeServiceClient<Line> {
-        // A batch of many declarations is larger than one message may be.
-        ExchangeServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
-    }
-
-    /// The exchange of the payment service.
-    pub fn payment_exchange(&self) -> PaymentExchangeServiceClient<Line> {
-        PaymentExchangeServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
-    }
-
-    /// Receipts from abroad and their settlement.
-    pub fn forex(&self) -> ForexServiceClient<Line> {
-        ForexServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
-    }
-
-    /// The national door.
-    pub fn ceb(&self) -> CebServiceClient<Line> {
-        // A page has up to a thousand receipts, and one that says what is wrong with a message
-        // carries that message.
-        CebServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
-    }
-
-    /// The inspection service.
-    pub fn inspection(&self) -> InspectionServiceClient<Line> {
-        // A page has up to a thousand orders, each with all that was found.
-        InspectionServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
-    }
-
-    /// The payment service.
-    pub fn payment(&self) -> PaymentServiceClient<Line> {
-        // A page has up to a thousand orders, each with all that was found.
-        PaymentServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
-    }
-
-    /// The refund service.
-    pub fn refund(&self) -> RefundServiceClient<Line> {
-        // A page has up to a thousand invoices, each with its lines.
-        RefundServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
-    }
-
-    /// The webhook service.
-    pub fn webhooks(&self) -> WebhookServiceClient<Channel> {
-        WebhookServiceClient::new(self.channel.clone()).max_decoding_message_size(64 * 1024 * 1024)
-    }
-
-    /// Operation of the window.
-    pub fn operation(&self) -> OperationServiceClient<Line> {
-        OperationServiceClient::new(self.line()).max_decoding_message_size(64 * 1024 * 1024)
-    }
-
-    /// What only a sandbox can do.
-    pub fn sandbox(&self) -> SandboxServiceClient<Line> {
-        SandboxServiceClient::new(self.line())
-    }
-
-    /// What the window says about itself.
-    pub fn status(&self) -> StatusServiceClient<Line> {
-        StatusServiceClient::new(self.line())
-    }
-
     /// The bare channel, for other services. What goes over it carries no key.
     pub fn channel(&self) -> Channel {
         self.channel.clone()
@@ -320,12 +242,55 @@ impl Window {
     }
 }
 
+/// The services of a window, a line each: how it is called here, its client, and how large its answers may be.
+macro_rules! services {
+    ($($(#[doc = $doc:literal])+ $name:ident: $module:ident::$client:ident, $bytes:expr;)+) => {
+        impl Window {$(
+            $(#[doc = $doc])+
+            pub fn $name(&self) -> proto::v1::$module::$client<Line> {
+                proto::v1::$module::$client::new(self.line()).max_decoding_message_size($bytes)
+            }
+        )+}
+    };
+}
+
+/// A page has up to a thousand items, each with all that belongs to it; a batch of many declarations is larger
+/// than one message may be.
+const PAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+services! {
+    /// The declaration service.
+    declarations: declaration_service_client::DeclarationServiceClient, MESSAGE_BYTES_MAX;
+    /// The exchange.
+    exchange: exchange_service_client::ExchangeServiceClient, PAGE_BYTES_MAX;
+    /// The exchange of the payment service.
+    payment_exchange: payment_exchange_service_client::PaymentExchangeServiceClient, PAGE_BYTES_MAX;
+    /// Receipts from abroad and their settlement.
+    forex: forex_service_client::ForexServiceClient, PAGE_BYTES_MAX;
+    /// The national door.
+    ceb: ceb_service_client::CebServiceClient, PAGE_BYTES_MAX;
+    /// The inspection service.
+    inspection: inspection_service_client::InspectionServiceClient, PAGE_BYTES_MAX;
+    /// The payment service.
+    payment: payment_service_client::PaymentServiceClient, PAGE_BYTES_MAX;
+    /// The refund service.
+    refund: refund_service_client::RefundServiceClient, PAGE_BYTES_MAX;
+    /// The webhook service.
+    webhooks: webhook_service_client::WebhookServiceClient, PAGE_BYTES_MAX;
+    /// Operation of the window.
+    operation: operation_service_client::OperationServiceClient, PAGE_BYTES_MAX;
+    /// What only a sandbox can do.
+    sandbox: sandbox_service_client::SandboxServiceClient, MESSAGE_BYTES_MAX;
+    /// What the window says about itself.
+    status: status_service_client::StatusServiceClient, MESSAGE_BYTES_MAX;
+}
+
 type Tls = TokioIo<tokio_rustls::client::TlsStream<TcpStream>>;
-type Connecting = std::pin::Pin<Box<dyn Future<Output = std::io::Result<Tls>> + Send>>;
+type ConnectFuture = std::pin::Pin<Box<dyn Future<Output = std::io::Result<Tls>> + Send>>;
 
 /// Makes a TLS connection.
 trait Connect:
-    tower::Service<Uri, Response = Tls, Error = std::io::Error, Future = Connecting>
+    tower::Service<Uri, Response = Tls, Error = std::io::Error, Future = ConnectFuture>
     + Send
     + Clone
     + 'static
@@ -333,7 +298,7 @@ trait Connect:
 }
 
 impl<S> Connect for S where
-    S: tower::Service<Uri, Response = Tls, Error = std::io::Error, Future = Connecting>
+    S: tower::Service<Uri, Response = Tls, Error = std::io::Error, Future = ConnectFuture>
         + Send
         + Clone
         + 'static
@@ -373,7 +338,7 @@ fn endpoint(config: &Config) -> Result<Endpoint, Error> {
 fn connector(config: &Config) -> Result<impl Connect + use<>, Error> {
     let Address { host, port, name } = address(config)?;
     let tls = TlsConnector::from(Arc::new(tls(config)?));
-    Ok(tower::service_fn(move |_: Uri| -> Connecting {
+    Ok(tower::service_fn(move |_: Uri| -> ConnectFuture {
         let (tls, name, host) = (tls.clone(), name.clone(), host.clone());
         Box::pin(async move {
             let tcp = TcpStream::connect((host.as_str(), port)).await?;

@@ -545,12 +545,12 @@ mod tests {
     }
 
     /// Commits before it replies, and cannot at first.
-    struct Committing {
+    struct CommitFirst {
         away: bool,
         kept: Vec<u64>,
     }
 
-    impl Handler for Committing {
+    impl Handler for CommitFirst {
         async fn handle(
             &mut self,
             events: Vec<v1::Event>,
@@ -569,7 +569,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_not_committed_is_neither_answered_nor_acknowledged() {
         let mut session = Session::default();
-        let mut handler = Committing { away: true, kept: Vec::new() };
+        let mut handler = CommitFirst { away: true, kept: Vec::new() };
         let failed = session.take(vec![event(1)], &mut handler).await;
         assert!(failed.is_err() && session.replies.is_empty() && session.open.is_empty());
         let now = session.take(vec![event(1), event(2)], &mut handler).await;
@@ -672,9 +672,9 @@ mod tests {
     #[tokio::test]
     async fn the_handler_is_asked_before_each_connection() {
         /// Lets two connections go and no third.
-        struct Asked<'a>(&'a mut u32);
+        struct ConnectCount<'a>(&'a mut u32);
 
-        impl Handler for Asked<'_> {
+        impl Handler for ConnectCount<'_> {
             fn handle(
                 &mut self,
                 _: Vec<v1::Event>,
@@ -696,7 +696,7 @@ mod tests {
         let window = Window { channel, bearer: crate::Bearer::default() };
         let consumer = Consumer::new(window, v1::Subscriber::Customs, "c");
         let ((_say, said), mut asked) = (mpsc::channel(1), 0);
-        let served = consumer.serve(Asked(&mut asked), said, CancellationToken::new()).await;
+        let served = consumer.serve(ConnectCount(&mut asked), said, CancellationToken::new()).await;
         assert_eq!(served.map_err(|status| status.code()), Err(tonic::Code::PermissionDenied));
         assert_eq!(asked, 3);
     }

@@ -57,9 +57,12 @@ pub(crate) async fn pass(State(console): State<Console>, request: Request, next:
 }
 
 /// What is known of a visit, and a cookie for whoever has none yet.
-type Known = (Visit, Option<HeaderValue>);
+type VisitAndCookie = (Visit, Option<HeaderValue>);
 
-async fn visit(console: Console, request: Request) -> Result<(Known, Request), Box<Response>> {
+async fn visit(
+    console: Console,
+    request: Request,
+) -> Result<(VisitAndCookie, Request), Box<Response>> {
     let (mut parts, body) = request.into_parts();
     let extensions = parts.extensions.clone();
     let language = language::of(&parts.headers);

@@ -14,7 +14,7 @@ use prost::Message as _;
 use proto::stored::FilingKind;
 use sha2::{Digest as _, Sha256};
 use store::Fault;
-use store::request::{Digest, RequestKey, Seen};
+use store::request::{Digest, RequestKey, RequestStatus};
 
 use crate::declared_order::OrderKey;
 use crate::row::DeclarationRow;
@@ -78,9 +78,9 @@ pub(crate) async fn amend(
     };
     let key = filing::key(id.slot(), amendment.request_id, &case.declarant_code);
     let before = match step.requests.seen(&key, &amendment.digest) {
-        Seen::New => return file(step, amendment, key).await,
-        Seen::Same(outcome) => return Ok(Ok(filing::read(outcome)?.version)),
-        Seen::Other(outcome) => filing::read(outcome)?,
+        RequestStatus::New => return file(step, amendment, key).await,
+        RequestStatus::Same(outcome) => return Ok(Ok(filing::read(outcome)?.version)),
+        RequestStatus::Other(outcome) => filing::read(outcome)?,
     };
     let is_version = before.kind == FilingKind::Amend && before.declaration == id;
     let body = is_version.then_some(&amendment.body[..]);

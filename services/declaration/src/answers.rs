@@ -17,7 +17,7 @@ pub(crate) struct AppliedAnswers(Vec<u8>);
 
 /// Whether an answer came before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum AnswerSeen {
+pub(crate) enum EarlierAnswer {
     /// None under its id had an effect.
     New,
     /// It had its effect.
@@ -46,13 +46,13 @@ impl AppliedAnswers {
         by: Subscriber,
         request: RequestId,
         digest: &AnswerDigest,
-    ) -> AnswerSeen {
+    ) -> EarlierAnswer {
         let start = start(by, request);
         let same = self.0.chunks_exact(BYTES).find(|answer| answer.starts_with(&start));
         match same {
-            None => AnswerSeen::New,
-            Some(answer) if answer.ends_with(digest) => AnswerSeen::Same,
-            Some(_) => AnswerSeen::Other,
+            None => EarlierAnswer::New,
+            Some(answer) if answer.ends_with(digest) => EarlierAnswer::Same,
+            Some(_) => EarlierAnswer::Other,
         }
     }
 
@@ -90,19 +90,19 @@ mod tests {
         let mut answers = AppliedAnswers::default();
         let seen = |answers: &AppliedAnswers, by, id, digest| answers.seen(by, id, &[digest; 16]);
         for (by, id, digest) in [(Subscriber::Customs, one, 1), (Subscriber::Quarantine, two, 2)] {
-            assert_eq!(seen(&answers, by, id, digest), AnswerSeen::New);
+            assert_eq!(seen(&answers, by, id, digest), EarlierAnswer::New);
             answers.keep(by, id, &[digest; 16]);
         }
         let answers = AppliedAnswers::read(answers.column().to_vec()).expect("as it was kept");
         let seen = |by, id, digest| seen(&answers, by, id, digest);
-        assert_eq!(seen(Subscriber::Customs, one, 1), AnswerSeen::Same);
-        assert_eq!(seen(Subscriber::Customs, one, 2), AnswerSeen::Other);
+        assert_eq!(seen(Subscriber::Customs, one, 1), EarlierAnswer::Same);
+        assert_eq!(seen(Subscriber::Customs, one, 2), EarlierAnswer::Other);
         assert_eq!(
             seen(Subscriber::Quarantine, one, 1),
-            AnswerSeen::New,
+            EarlierAnswer::New,
             "each makes up its own ids"
         );
-        assert_eq!(seen(Subscriber::Quarantine, two, 2), AnswerSeen::Same);
+        assert_eq!(seen(Subscriber::Quarantine, two, 2), EarlierAnswer::Same);
         assert!(AppliedAnswers::read(vec![0; BYTES + 1]).is_err(), "half an answer");
     }
 }

@@ -16,13 +16,13 @@ use store::journal::Heads;
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::read::{Whole, parse_name, whole};
+use crate::read::{DeclarationDetails, parse_name, whole};
 use crate::{Declarations, Error};
 
 /// A page of declarations that may be archived.
 #[derive(Debug)]
 pub(crate) struct ArchivePage {
-    pub(crate) records: Vec<Whole>,
+    pub(crate) records: Vec<DeclarationDetails>,
     /// So many more could be, but for subscribers that have not stored everything about them.
     pub(crate) waiting: u32,
     /// Where the next page begins; `None` at the end.
@@ -30,7 +30,7 @@ pub(crate) struct ArchivePage {
 }
 
 /// One that ended, with nothing since.
-struct Ended {
+struct EndedDeclaration {
     id: Uuid,
     positions: Vec<i64>,
     /// Every subscriber has stored it.
@@ -147,10 +147,10 @@ async fn ended(
     slot: Slot,
     (before, after): (OffsetDateTime, Uuid),
     only: Option<&[Uuid]>,
-) -> Result<Vec<Ended>, Fault> {
+) -> Result<Vec<EndedDeclaration>, Fault> {
     let most = i64::try_from(limits::ARCHIVE_STEP).unwrap_or(i64::MAX); // far fewer
     let ended = sqlx::query_as!(
-        Ended,
+        EndedDeclaration,
         r#"select d.id, d.positions,
                   not exists (select from subscription s
                               where s.slot = d.slot and s.position < last.position) as "heard!"

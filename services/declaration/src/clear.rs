@@ -8,8 +8,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use domain::answer::{AnswerEffect, ExchangeAnswer, Payload};
 use domain::clearance::{self, Agency, ClearanceFact, Stand};
-use domain::decision::{Decided, Decision, What};
 use domain::declaration::Direction;
 use domain::history::HistoryFact;
 use domain::participant::Participant;
@@ -24,7 +24,7 @@ use store::numbers::{CHINA, use_numbers};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::answers::{AnswerDigest, AnswerSeen};
+use crate::answers::{AnswerDigest, EarlierAnswer};
 use crate::row::{DeclarationRow, JointOrderRow};
 use crate::transaction::DeclarationTransaction;
 
@@ -34,9 +34,9 @@ pub(crate) type CustomsNumbers = HashMap<DeclarationId, String>;
 /// Decides, or answers as it was answered before.
 pub(crate) async fn clear(
     step: &mut DeclarationTransaction<'_>,
-    decision: &Decision,
+    decision: &ExchangeAnswer,
     numbers: &mut CustomsNumbers,
-) -> Result<Result<Decided, Refusal>, Fault> {
+) -> Result<Result<AnswerEffect, Refusal>, Fault> {
     let id = decision.declaration;
     // Out of the step while it is decided about: nothing else is concerned.
     let Some(mut case) = step.cases.remove(&id) else {
@@ -51,20 +51,20 @@ pub(crate) async fn clear(
 async fn once(
     step: &mut DeclarationTransaction<'_>,
     case: &mut DeclarationRow,
-    decision: &Decision,
+    decision: &ExchangeAnswer,
     numbers: &mut CustomsNumbers,
-) -> Result<Result<Decided, Refusal>, Fault> {
+) -> Result<Result<AnswerEffect, Refusal>, Fault> {
     if !decision.is_kept() {
         return decide(step, case, decision, numbers).await;
     }
     let (by, request, digest) = (decision.by, decision.request, digest(decision));
     match case.answers.seen(by, request, &digest) {
-        AnswerSeen::New => {}
-        AnswerSeen::Same => return Ok(Ok(Decided::Duplicate)),
-        AnswerSeen::Other => return Ok(Err(Refusal::of(Code::RequestIdReused))),
+        EarlierAnswer::New => {}
+        EarlierAnswer::Same => return Ok(Ok(AnswerEffect::Duplicate)),
+        EarlierAnswer::Other => return Ok(Err(Refusal::of(Code::RequestIdReused))),
     }
     let answer = decide(step, case, decision, numbers).await?;
-    if matches!(answer, Ok(Decided::Applied)) {
+    if matches!(answer, Ok(AnswerEffect::Applied)) {
         case.answers.keep(by, request, &digest);
     }
     Ok(answer)
@@ -73,36 +73,36 @@ async fn once(
 async fn decide(
     step: &mut DeclarationTransaction<'_>,
     case: &mut DeclarationRow,
-    decision: &Decision,
+    decision: &ExchangeAnswer,
     numbers: &mut CustomsNumbers,
-) -> Result<Result<Decided, Refusal>, Fault> {
+) -> Result<Result<AnswerEffect, Refusal>, Fault> {
     let order = case.order.as_ref().map(|order| order.id);
     let event = match decision.event(&case.clearance, order) {
         Ok(Some(event)) => event,
         Ok(None) => {
             match &decision.what {
-                What::Progress(moved) => {
+                Payload::Progress(moved) => {
                     step.record(case.id, [HistoryFact::InspectionMoved(moved.clone())]);
                 }
-                What::Duty(moved) => {
+                Payload::Duty(moved) => {
                     step.record(case.id, [HistoryFact::DutyMoved(moved.clone())]);
                     let other = decision.guarantor().filter(|it| *it != case.declarant_code);
                     if let Some(guarantor) = other {
                         step.tell_guarantor(case, guarantor, moved)?;
                     }
                 }
-                What::Receipt(moved) => {
+                Payload::Receipt(moved) => {
                     step.record(case.id, [HistoryFact::ReceiptMoved(moved.clone())]);
                 }
-                What::Export(moved) => {
+                Payload::Export(moved) => {
                     step.record(case.id, [HistoryFact::ExportMoved(moved.clone())]);
                 }
-                What::Verdict { .. }
-                | What::Findings { .. }
-                | What::Reopening { .. }
-                | What::BankFile(_) => {}
+                Payload::Verdict { .. }
+                | Payload::Findings { .. }
+                | Payload::Reopening { .. }
+                | Payload::BankFile(_) => {}
             }
-            return Ok(Ok(Decided::Applied));
+            return Ok(Ok(AnswerEffect::Applied));
         }
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -117,7 +117,7 @@ async fn decide(
         let stand = decision.by.row().participant.and_then(|who| then.stands.of(who));
         let done = stand == Some(Stand::Cleared);
         let again = !decision.is_kept() && done;
-        return Ok(Ok(if again { Decided::Duplicate } else { Decided::Ignored }));
+        return Ok(Ok(if again { AnswerEffect::Duplicate } else { AnswerEffect::Ignored }));
     }
     for fact in facts {
         let record = match fact {
@@ -134,14 +134,14 @@ async fn decide(
         step.record(case.id, [record]);
     }
     case.clearance = then;
-    Ok(Ok(Decided::Applied))
+    Ok(Ok(AnswerEffect::Applied))
 }
 
 /// A fact with its data, and the row that repeats its promise.
 async fn record(
     step: &mut DeclarationTransaction<'_>,
     case: &mut DeclarationRow,
-    what: &What,
+    what: &Payload,
     fact: ClearanceFact,
 ) -> Result<HistoryFact, Fault> {
     let reasons = |agency: Agency| what.reasons(agency.into());
@@ -167,7 +167,7 @@ async fn record(
             instructions: reasons(agency),
         },
         ClearanceFact::InspectionCompleted => {
-            let What::Findings { findings, .. } = what else {
+            let Payload::Findings { findings, .. } = what else {
                 return Err(otherwise("an inspection was completed without findings"));
             };
             order(case)?.findings = Some(proto::facts::encode_findings(findings));
@@ -189,7 +189,7 @@ async fn record(
         ClearanceFact::InspectionReopened => {
             let order_id = keep_order(step, case, OrderState::Open)?;
             show(step, case).await?;
-            let What::Reopening { reason, .. } = what else {
+            let Payload::Reopening { reason, .. } = what else {
                 return Err(otherwise("an inspection was reopened by no objection"));
             };
             HistoryFact::InspectionReopened { order_id, reason: reason.clone() }
@@ -242,7 +242,7 @@ async fn show(step: &mut DeclarationTransaction<'_>, case: &DeclarationRow) -> R
 /// digits are shared evenly among the slots. Left out where the share is used up.
 pub(crate) async fn look_up(
     step: &mut DeclarationTransaction<'_>,
-    decisions: &[&Decision],
+    decisions: &[&ExchangeAnswer],
 ) -> Result<CustomsNumbers, Fault> {
     let year = step.now.to_offset(CHINA).year();
     let mut wanted: BTreeMap<(String, Direction), Vec<DeclarationId>> = BTreeMap::new();
@@ -282,8 +282,9 @@ pub(crate) async fn look_up(
 }
 
 /// To tell a repetition from another decision under the same request id.
-fn digest(decision: &Decision) -> AnswerDigest {
-    let whole: [u8; 32] = Sha256::digest(proto::exchange::answer(decision).encode_to_vec()).into();
+fn digest(decision: &ExchangeAnswer) -> AnswerDigest {
+    let whole: [u8; 32] =
+        Sha256::digest(proto::exchange::wire_answer(decision).encode_to_vec()).into();
     let mut digest = AnswerDigest::default();
     digest.copy_from_slice(&whole[..16]);
     digest

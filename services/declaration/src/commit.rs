@@ -7,8 +7,8 @@
 
 use std::sync::Arc;
 
+use domain::answer::{AnswerEffect, ExchangeAnswer};
 use domain::clearance::Phase;
-use domain::decision::{Decided, Decision};
 use domain::history::topic::END;
 use domain::refusal::Refusal;
 use domain::{DeclarationId, RequestId, Slot};
@@ -38,7 +38,7 @@ pub(crate) enum DeclarationCommand {
     /// Take a declaration back.
     Withdraw(Withdrawal, Reply<Result<(), Refusal>>),
     /// An agency decided; what became of it.
-    Decide(Decision, Reply<Result<Decided, Refusal>>),
+    Decide(ExchangeAnswer, Reply<Result<AnswerEffect, Refusal>>),
 }
 
 impl DeclarationCommand {
@@ -97,7 +97,7 @@ pub(crate) struct DeclarationWriter {
 
 impl Transaction for DeclarationWriter {
     type Command = DeclarationCommand;
-    type Published = DeclarationCommit;
+    type Publication = DeclarationCommit;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {

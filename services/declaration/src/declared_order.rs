@@ -148,7 +148,7 @@ fn columns<'a>(keys: impl Iterator<Item = &'a OrderKey>) -> Columns<'a> {
     columns
 }
 
-type Stored = BTreeMap<OrderKey, DeclarationId>;
+type StoredOrders = BTreeMap<OrderKey, DeclarationId>;
 
 /// A row of the table.
 struct Row {
@@ -157,7 +157,7 @@ struct Row {
     declaration_id: Uuid,
 }
 
-fn stored(rows: Vec<Row>) -> Stored {
+fn stored(rows: Vec<Row>) -> StoredOrders {
     let entry = |Row { order_no, ebc_code, declaration_id }| {
         (OrderKey { order_no, ebc_code }, DeclarationId::from_uuid(declaration_id))
     };
@@ -166,9 +166,9 @@ fn stored(rows: Vec<Row>) -> Stored {
 
 /// Puts declarations there, in the order of the keys, so that transactions do not wait for each other in a
 /// circle; who is there already stays, locked, and is given back.
-async fn put(tx: &mut PgConnection, new: &Stored) -> Result<Stored, Fault> {
+async fn put(tx: &mut PgConnection, new: &StoredOrders) -> Result<StoredOrders, Fault> {
     if new.is_empty() {
-        return Ok(Stored::new());
+        return Ok(StoredOrders::new());
     }
     let (slots, orders, sellers) = columns(new.keys());
     let ids: Vec<Uuid> = new.values().map(|id| id.uuid()).collect();
@@ -192,9 +192,9 @@ async fn put(tx: &mut PgConnection, new: &Stored) -> Result<Stored, Fault> {
 }
 
 /// Who has them, and keeps them until the end of the transaction.
-async fn lock(tx: &mut PgConnection, keys: &BTreeSet<OrderKey>) -> Result<Stored, Fault> {
+async fn lock(tx: &mut PgConnection, keys: &BTreeSet<OrderKey>) -> Result<StoredOrders, Fault> {
     if keys.is_empty() {
-        return Ok(Stored::new());
+        return Ok(StoredOrders::new());
     }
     let (slots, orders, sellers) = columns(keys.iter());
     let rows = sqlx::query_as!(
@@ -214,9 +214,9 @@ async fn lock(tx: &mut PgConnection, keys: &BTreeSet<OrderKey>) -> Result<Stored
 }
 
 /// Who has them at the moment.
-async fn look(tx: &mut PgConnection, keys: &BTreeSet<OrderKey>) -> Result<Stored, Fault> {
+async fn look(tx: &mut PgConnection, keys: &BTreeSet<OrderKey>) -> Result<StoredOrders, Fault> {
     if keys.is_empty() {
-        return Ok(Stored::new());
+        return Ok(StoredOrders::new());
     }
     let (slots, orders, sellers) = columns(keys.iter());
     let rows = sqlx::query_as!(

@@ -25,22 +25,22 @@ pub(crate) struct OpenDeclarations(Mutex<Memory>);
 #[derive(Debug, Default)]
 struct Memory {
     /// By the column of the slot.
-    slots: HashMap<i16, Known>,
+    slots: HashMap<i16, SlotState>,
     /// What was put in lately, and what was before that: when the first is full, the second is forgotten.
-    recent: HashMap<DeclarationId, Remembered>,
-    earlier: HashMap<DeclarationId, Remembered>,
+    recent: HashMap<DeclarationId, CachedRow>,
+    earlier: HashMap<DeclarationId, CachedRow>,
 }
 
 /// What is known of a slot.
 #[derive(Debug, Default)]
-struct Known {
+struct SlotState {
     head: i64,
     /// Rows of an earlier one are no longer true.
     generation: u64,
 }
 
 #[derive(Debug)]
-struct Remembered {
+struct CachedRow {
     generation: u64,
     row: DeclarationRow,
 }
@@ -78,7 +78,7 @@ impl Memory {
     fn see(&mut self, slot: i16, head: i64) {
         let known = self.slots.entry(slot).or_default();
         if known.head != head {
-            *known = Known { head, generation: known.generation + 1 };
+            *known = SlotState { head, generation: known.generation + 1 };
         }
     }
 
@@ -101,7 +101,7 @@ impl Memory {
         self.earlier.remove(&row.id);
         let stored_phase = Some(row.clearance.phase);
         let row = DeclarationRow { added: Vec::new(), stored_phase, ..row };
-        self.recent.insert(row.id, Remembered { generation: known.generation, row });
+        self.recent.insert(row.id, CachedRow { generation: known.generation, row });
     }
 
     /// The head of a slot was moved there, by whoever had locked it.

@@ -37,7 +37,7 @@ pub(crate) struct DeclarationOverview {
 
 /// One declaration with everything about it.
 #[derive(Debug, Clone)]
-pub(crate) struct Whole {
+pub(crate) struct DeclarationDetails {
     pub(crate) record: DeclarationOverview,
     /// `None` once it is archived.
     pub(crate) content: Option<bytes::Bytes>,
@@ -54,7 +54,7 @@ pub(crate) async fn get(
     declarations: &Declarations,
     scope: &Scope,
     name: &str,
-) -> Result<Whole, Error> {
+) -> Result<DeclarationDetails, Error> {
     whole(declarations, scope, parse_name(name)?).await
 }
 
@@ -63,7 +63,7 @@ pub(crate) async fn whole(
     declarations: &Declarations,
     scope: &Scope,
     id: DeclarationId,
-) -> Result<Whole, Error> {
+) -> Result<DeclarationDetails, Error> {
     let positions = locate(&declarations.pool, scope, id).await?;
     let mut rows = records(&declarations.pool, &[id]).await?;
     let record = rows.pop().ok_or_else(|| Refusal::of(Code::NotFound))?;
@@ -76,14 +76,14 @@ pub(crate) async fn whole(
     if content.is_none() && record.archived_time.is_none() {
         return Err(Fault::Broken(format!("declaration {id} has no content")).into());
     }
-    Ok(Whole { record, content, history })
+    Ok(DeclarationDetails { record, content, history })
 }
 
 /// What has a number.
 #[derive(Debug, Clone)]
 pub(crate) enum LookupResult {
     /// The one that is meant.
-    One(Box<Whole>),
+    One(Box<DeclarationDetails>),
     /// Several, newest first: the caller says which.
     Several(Vec<DeclarationOverview>),
 }

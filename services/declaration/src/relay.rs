@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::decision::Decision;
+use domain::answer::ExchangeAnswer;
 use futures::future::BoxFuture;
 use store::share::Share;
 
@@ -20,7 +20,7 @@ impl Service {
 }
 
 impl exchange::AnswerHandler for Declarations {
-    fn handle(&self, decision: Decision) -> BoxFuture<'_, exchange::Handled> {
+    fn handle(&self, decision: ExchangeAnswer) -> BoxFuture<'_, exchange::AnswerOutcome> {
         Box::pin(async move {
             let slot = decision.declaration.slot();
             let decide = |reply| DeclarationCommand::Decide(decision, reply);

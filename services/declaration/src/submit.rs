@@ -17,7 +17,7 @@ use proto::stored::FilingKind;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use store::numbers::{CHINA, Numbers, use_numbers};
-use store::request::{Digest, RequestKey, Seen};
+use store::request::{Digest, RequestKey, RequestStatus};
 use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -128,7 +128,7 @@ pub(crate) async fn look_up(
     submissions: &[&Submission],
     amended: &[DeclarationId],
 ) -> Result<Lookup, Fault> {
-    let is_new = |s: &&&Submission| step.requests.seen(&s.key(), &s.digest) == Seen::New;
+    let is_new = |s: &&&Submission| step.requests.seen(&s.key(), &s.digest) == RequestStatus::New;
     let new: Vec<&Submission> = submissions.iter().filter(is_new).copied().collect();
     let mut wanted: BTreeMap<Slot, i64> = BTreeMap::new();
     for submission in new.iter().filter(|submission| submission.pre_no.is_none()) {
@@ -171,9 +171,9 @@ pub(crate) async fn submit(
     lookup: &mut Lookup,
 ) -> Result<Result<Receipt, Refusal>, Fault> {
     let (before, is_same) = match step.requests.seen(&submission.key(), &submission.digest) {
-        Seen::New => return file(step, submission, lookup).await,
-        Seen::Same(outcome) => (filing::read(outcome)?, true),
-        Seen::Other(outcome) => (filing::read(outcome)?, false),
+        RequestStatus::New => return file(step, submission, lookup).await,
+        RequestStatus::Same(outcome) => (filing::read(outcome)?, true),
+        RequestStatus::Other(outcome) => (filing::read(outcome)?, false),
     };
     if before.kind != FilingKind::Submit {
         return Ok(Err(filing::reused(step, &before, None, "request_id").await?));

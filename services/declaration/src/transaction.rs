@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use domain::clearance::{Joint, awaited};
 use domain::declaration::Direction;
-use domain::history::{DutyMoved, HistoryFact, topic};
+use domain::history::{DutyProgress, HistoryFact, topic};
 use domain::{DeclarationId, Slot};
 use sqlx::PgConnection;
 use store::Fault;
@@ -35,7 +35,7 @@ pub(crate) struct DeclarationTransaction<'t> {
     pub(crate) cases: Rows,
     filed: Vec<DeclarationId>,
     /// Facts of a case that are not yet an entry.
-    pending: BTreeMap<DeclarationId, Pending>,
+    pending: BTreeMap<DeclarationId, PendingEntry>,
     entries: Vec<JournalEntry>,
     /// Contents of new versions.
     contents: Vec<(ContentKey, Bytes)>,
@@ -56,7 +56,7 @@ pub(crate) struct DeclarationCommit {
 }
 
 #[derive(Default)]
-struct Pending {
+struct PendingEntry {
     records: Vec<HistoryFact>,
     body: Option<Bytes>,
 }
@@ -136,7 +136,7 @@ impl<'t> DeclarationTransaction<'t> {
     /// Makes an entry of what was recorded about a case so far.
     pub(crate) fn enter(&mut self, id: DeclarationId, trace: &str) -> Result<(), Fault> {
         let pending = self.pending.remove(&id);
-        let Pending { records, body } = pending
+        let PendingEntry { records, body } = pending
             .ok_or_else(|| Fault::Broken("an entry is about nothing that happened".into()))?;
         let position = self.heads.next(id.slot())?;
         let case = loaded(&mut self.cases, id)?;
@@ -176,7 +176,7 @@ impl<'t> DeclarationTransaction<'t> {
         &mut self,
         case: &DeclarationRow,
         guarantor: &str,
-        moved: &DutyMoved,
+        moved: &DutyProgress,
     ) -> Result<(), Fault> {
         let (slot, fact) = (Slot::of(guarantor), HistoryFact::DutyMoved(moved.clone()));
         self.entries.push(JournalEntry {

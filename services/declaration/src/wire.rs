@@ -5,7 +5,7 @@ use domain::clearance::{Agency, Phase, awaited};
 use domain::refusal::{Code, Refusal, Violation};
 use prost::Message as _;
 use proto::v1;
-use store::follow::News;
+use store::follow::JournalUpdate;
 use store::journal::JournalEntry;
 use store::{Fault, column};
 
@@ -74,8 +74,8 @@ fn damaged(error: impl std::fmt::Display) -> Error {
     Fault::Broken(format!("a stored message cannot be read: {error}")).into()
 }
 
-pub(crate) fn whole(whole: read::Whole) -> Result<v1::DeclarationRecord, Error> {
-    let read::Whole { record: kept, content, history } = whole;
+pub(crate) fn whole(whole: read::DeclarationDetails) -> Result<v1::DeclarationRecord, Error> {
+    let read::DeclarationDetails { record: kept, content, history } = whole;
     let mut shown = record(kept);
     shown.declaration = content.map(Content::decode).transpose().map_err(damaged)?;
     for entry in history {
@@ -88,10 +88,12 @@ pub(crate) fn whole(whole: read::Whole) -> Result<v1::DeclarationRecord, Error> 
     Ok(shown)
 }
 
-pub(crate) fn told(news: News) -> Result<v1::WatchResponse, Error> {
+pub(crate) fn told(news: JournalUpdate) -> Result<v1::WatchResponse, Error> {
     match news {
-        News::Quiet(resume_token) => Ok(v1::WatchResponse { resume_token, ..Default::default() }),
-        News::Entry(entry, token) => {
+        JournalUpdate::Quiet(resume_token) => {
+            Ok(v1::WatchResponse { resume_token, ..Default::default() })
+        }
+        JournalUpdate::Entry(entry, token) => {
             let JournalEntry {
                 subject, version, phase, facts, recorded_time, owner, event_id, ..
             } = &*entry;

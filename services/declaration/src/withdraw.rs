@@ -10,7 +10,7 @@ use domain::{DeclarationId, Principal, RequestId, limits};
 use proto::stored::FilingKind;
 use sha2::{Digest as _, Sha256};
 use store::Fault;
-use store::request::{Digest, RequestKey, Seen};
+use store::request::{Digest, RequestKey, RequestStatus};
 
 use crate::transaction::DeclarationTransaction;
 use crate::{Error, filing};
@@ -65,9 +65,9 @@ pub(crate) async fn withdraw(
     };
     let key = filing::key(id.slot(), withdrawal.request_id, &case.declarant_code);
     let before = match step.requests.seen(&key, &withdrawal.digest) {
-        Seen::New => return take_back(step, withdrawal, key),
-        Seen::Same(_) => return Ok(Ok(())),
-        Seen::Other(outcome) => filing::read(outcome)?,
+        RequestStatus::New => return take_back(step, withdrawal, key),
+        RequestStatus::Same(_) => return Ok(Ok(())),
+        RequestStatus::Other(outcome) => filing::read(outcome)?,
     };
     let is_same = before.kind == FilingKind::Withdraw && before.declaration == id;
     let field = if is_same { "reason" } else { "request_id" };

@@ -233,14 +233,14 @@ pub fn may_release(c: &Clearance) -> bool {
 
 /// What a release waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Awaited {
+pub enum ReleaseCondition {
     /// That a participant clears.
     Clearance(Participant),
     /// The findings of the open inspection.
     Findings,
 }
 
-impl Awaited {
+impl ReleaseCondition {
     /// Everything that can be missing.
     pub fn all() -> impl Iterator<Item = Self> {
         Participant::ALL.into_iter().map(Self::Clearance).chain([Self::Findings])
@@ -249,7 +249,7 @@ impl Awaited {
 
 /// What is still missing for the release; nothing once the case is over. After the findings both
 /// agencies conclude anew, so an open inspection waits for their verdicts too.
-pub fn awaited(c: &Clearance) -> Vec<Awaited> {
+pub fn awaited(c: &Clearance) -> Vec<ReleaseCondition> {
     match c.phase {
         Phase::UnderReview | Phase::Inspecting => {}
         Phase::Released | Phase::Rejected | Phase::Withdrawn | Phase::Returned => {
@@ -258,8 +258,8 @@ pub fn awaited(c: &Clearance) -> Vec<Awaited> {
     }
     let open = c.joint == Joint::Open;
     let anew = if open { anew_round(c.stands) } else { c.stands };
-    let missing = anew.missing().map(Awaited::Clearance);
-    missing.chain(open.then_some(Awaited::Findings)).collect()
+    let missing = anew.missing().map(ReleaseCondition::Clearance);
+    missing.chain(open.then_some(ReleaseCondition::Findings)).collect()
 }
 
 /// The only way in which a declaration changes.

@@ -63,7 +63,7 @@ pub enum InspectionStep {
 
 /// What happened to an order at its site.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
+pub struct InspectionProgress {
     /// Which order.
     pub order_id: OrderId,
     /// What happened.
@@ -107,7 +107,7 @@ pub enum DutyStep {
 
 /// What happened to the duty of an import.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DutyMoved {
+pub struct DutyProgress {
     /// What happened.
     pub step: DutyStep,
     /// Code of the refusal that it is; empty for what is none.
@@ -145,7 +145,7 @@ pub enum ReceiptStep {
 
 /// What happened to the money for an export. The sums are those after it, so that the newest says all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReceiptMoved {
+pub struct ReceiptProgress {
     /// What happened.
     pub step: ReceiptStep,
     /// The receipt that it happened to.
@@ -207,7 +207,7 @@ pub struct BackQuantity {
 
 /// What documents of customs tell of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExportMoved {
+pub struct ExportProgress {
     /// What happened.
     pub step: ExportStep,
     /// On which day, in China.
@@ -239,10 +239,10 @@ pub enum HistoryFact {
     InspectionAnswered { order_id: OrderId, demanded_by: Agency, findings: Vec<Finding> },
     InspectionCancelled { order_id: OrderId },
     InspectionReopened { order_id: OrderId, reason: String },
-    InspectionMoved(Moved),
-    DutyMoved(DutyMoved),
-    ReceiptMoved(ReceiptMoved),
-    ExportMoved(ExportMoved),
+    InspectionMoved(InspectionProgress),
+    DutyMoved(DutyProgress),
+    ReceiptMoved(ReceiptProgress),
+    ExportMoved(ExportProgress),
     Numbered { invt_no: String },
     Released { release_id: ReleaseId },
     Rejected { agency: Agency, reasons: Vec<Reason> },

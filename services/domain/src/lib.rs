@@ -4,9 +4,9 @@
 //! [`clearance`] (the life of a declaration), then [`declaration`] and [`rules`] (what a valid
 //! declaration is), then [`refusal`] (every business "no", numbered).
 
+pub mod answer;
 pub mod clearance;
 pub mod codes;
-pub mod decision;
 pub mod declaration;
 pub mod documents;
 pub mod history;

@@ -67,7 +67,7 @@ pub enum Stand {
 
 /// When a participant is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
+pub enum RequirementScope {
     /// In every window.
     Always,
     /// In a window that asks it.
@@ -84,7 +84,7 @@ pub struct Requirement {
     /// In these trade modes; empty stands for every one.
     pub modes: &'static [&'static str],
     /// In which windows.
-    pub when: When,
+    pub when: RequirementScope,
 }
 
 const BOTH: &[Direction] = &[Direction::Import, Direction::Export];
@@ -92,19 +92,29 @@ const EVERY: &[&str] = &[];
 
 /// Who has to clear a declaration before it is released.
 pub const REQUIRED: &[Requirement] = &[
-    Requirement { who: Participant::Customs, directions: BOTH, modes: EVERY, when: When::Always },
+    Requirement {
+        who: Participant::Customs,
+        directions: BOTH,
+        modes: EVERY,
+        when: RequirementScope::Always,
+    },
     Requirement {
         who: Participant::Quarantine,
         directions: BOTH,
         modes: EVERY,
-        when: When::Always,
+        when: RequirementScope::Always,
     },
-    Requirement { who: Participant::RiskCheck, directions: BOTH, modes: EVERY, when: When::Asked },
+    Requirement {
+        who: Participant::RiskCheck,
+        directions: BOTH,
+        modes: EVERY,
+        when: RequirementScope::Asked,
+    },
     Requirement {
         who: Participant::Duty,
         directions: &[Direction::Import],
         modes: EVERY,
-        when: When::Asked,
+        when: RequirementScope::Asked,
     },
 ];
 
@@ -150,7 +160,7 @@ impl Stands {
     pub fn required(direction: Direction, trade_mode: &str, asked: &[Participant]) -> Self {
         let applies = |row: &&Requirement| {
             let in_mode = row.modes.is_empty() || row.modes.contains(&trade_mode);
-            let here = row.when == When::Always || asked.contains(&row.who);
+            let here = row.when == RequirementScope::Always || asked.contains(&row.who);
             row.directions.contains(&direction) && in_mode && here
         };
         let rows = REQUIRED.iter().filter(applies);

@@ -2,8 +2,8 @@
 
 use domain::clearance::Agency::{Customs, Quarantine};
 use domain::clearance::{
-    Agency, Awaited, Clearance, ClearanceFact, Demands, Event, Joint, Outcome, Phase, Stand,
-    awaited, next,
+    Agency, Clearance, ClearanceFact, Demands, Event, Joint, Outcome, Phase, ReleaseCondition,
+    Stand, awaited, next,
 };
 use domain::declaration::Direction;
 use domain::participant::Participant::{Duty, RiskCheck};
@@ -418,8 +418,8 @@ fn event(now: &Clearance, required: Stands, what: &Try) -> Event {
 
 #[test]
 fn what_a_release_waits_for_is_said() {
-    use Awaited::{Clearance as Of, Findings};
     use Participant::{Customs as C, Quarantine as Q};
+    use ReleaseCondition::{Clearance as Of, Findings};
     let steps = |events: &[Event]| {
         let start = filed(&[RiskCheck, Duty]);
         events.iter().fold(start, |now, event| next(now, *event).expect("it fits").0)
@@ -429,7 +429,7 @@ fn what_a_release_waits_for_is_said() {
     let found = Event::Findings { version: 1, round: 1, for_customs: true, for_quarantine: false };
     let demand = verdict(C, 1, 1, Outcome::WantsInspection);
     let cleared = |who| verdict(who, 1, 1, Outcome::Cleared);
-    let table: [(&[Event], &[Awaited]); 8] = [
+    let table: [(&[Event], &[ReleaseCondition]); 8] = [
         (&[], &[Of(C), Of(Q), Of(RiskCheck), Of(Duty)]),
         (&[rules], &[Of(C), Of(Q), Of(Duty)]),
         (&[secured], &[Of(C), Of(Q), Of(RiskCheck)]),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::declaration::Profile;
 use domain::documents::DocumentKind::{self, *};
 use domain::documents::errors::ERRORS;
-use domain::documents::identity::{self, SAMPLE_PERSON, Wrong};
+use domain::documents::identity::{self, IdentityFault, SAMPLE_PERSON};
 use domain::documents::{DocumentViolation, Elements, refusal};
 use proptest::prelude::*;
 
@@ -190,20 +190,20 @@ fn identity_numbers_are_those_of_the_standard() {
         assert_eq!(identity::check(number), Ok(()), "{number}");
     }
     for (number, wrong) in [
-        ("", Wrong::Length),
-        ("11010119900307451", Wrong::Length),
-        ("110101900307451", Wrong::Length),
-        ("1101011990030745144", Wrong::Length),
-        (" 10101199003074514", Wrong::Characters),
-        ("１10101199003074514", Wrong::Characters),
-        ("1101011990030745X4", Wrong::Characters),
-        ("11010119900307451A", Wrong::Characters),
-        ("110101199002304514", Wrong::Birthday),
-        ("110101199013074514", Wrong::Birthday),
-        ("110101000003074514", Wrong::Birthday),
-        ("110101199003074515", Wrong::Check),
-        ("101101199003074514", Wrong::Check),
-        (SAMPLE_PERSON, Wrong::Birthday),
+        ("", IdentityFault::Length),
+        ("11010119900307451", IdentityFault::Length),
+        ("110101900307451", IdentityFault::Length),
+        ("1101011990030745144", IdentityFault::Length),
+        (" 10101199003074514", IdentityFault::Characters),
+        ("１10101199003074514", IdentityFault::Characters),
+        ("1101011990030745X4", IdentityFault::Characters),
+        ("11010119900307451A", IdentityFault::Characters),
+        ("110101199002304514", IdentityFault::Birthday),
+        ("110101199013074514", IdentityFault::Birthday),
+        ("110101000003074514", IdentityFault::Birthday),
+        ("110101199003074515", IdentityFault::Check),
+        ("101101199003074514", IdentityFault::Check),
+        (SAMPLE_PERSON, IdentityFault::Birthday),
     ] {
         assert_eq!(identity::check(number), Err(wrong), "{number}");
     }

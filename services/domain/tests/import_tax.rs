@@ -8,7 +8,7 @@ use domain::payment::import_list::{Remark, remarks};
 use domain::payment::parameters::{ParameterTable, Parameters, date, read, tables};
 use domain::payment::tariff_change::changes;
 use domain::payment::tax::{
-    Comparison, Missing, Parcel, alternative, compare, deadlines, rate_day, required_units,
+    Comparison, MissingParameter, Parcel, alternative, compare, deadlines, rate_day, required_units,
 };
 use domain::payment::words;
 use proptest::prelude::*;
@@ -177,15 +177,15 @@ fn what_is_missing_is_asked_for_by_name_all_at_once() {
     assert_eq!(
         missing,
         [
-            Missing::Quantity { gnum: 1, units: cosmetics },
-            Missing::Row { gnum: 2, code: "9999999999".into() },
-            Missing::Quantity { gnum: 3, units: "035".into() },
+            MissingParameter::Quantity { gnum: 1, units: cosmetics },
+            MissingParameter::Row { gnum: 2, code: "9999999999".into() },
+            MissingParameter::Quantity { gnum: 3, units: "035".into() },
         ]
     );
     assert!(missing.iter().all(|missing| missing.zh().starts_with('第')));
     let day = date!(2016 - 04 - 07);
     let early = Parcel { day, ..parcel(&parameters, &lines[..1]) };
-    assert_eq!(alternative(&early, Band::Within), Err(vec![Missing::Formula(day)]));
+    assert_eq!(alternative(&early, Band::Within), Err(vec![MissingParameter::Formula(day)]));
     assert_eq!(required_units(&parameters, "2203000000", date!(2026 - 11 - 01)), Ok(Some("035")));
     assert_eq!(required_units(&parameters, "9503008900", date!(2026 - 11 - 01)), Ok(None));
 }
@@ -197,13 +197,13 @@ fn amounts_beyond_reason_are_refused_and_do_not_wrap() {
         for code in ["2106909090", "2208300000"] {
             let lines = [goods(code, price, unit, qty)];
             let _ = compare(&parcel(&parameters, &lines)).map_err(|missing| {
-                assert_eq!(missing, [Missing::Amount(1)]);
+                assert_eq!(missing, [MissingParameter::Amount(1)]);
             });
         }
     }
     let lines = [goods("2106909090", 1, "035", 1)];
     let charged = Parcel { freight_e5: -1, ..parcel(&parameters, &lines) };
-    assert_eq!(compare(&charged), Err(vec![Missing::Charges]));
+    assert_eq!(compare(&charged), Err(vec![MissingParameter::Charges]));
 }
 
 #[test]

@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 use domain::clearance::Agency::{self, Customs, Quarantine};
 use domain::codes;
 use domain::declaration::{Declaration, Direction, GoodsLine, Money, Party, QuarantineData};
-use domain::inspection::appointment::{self, By, CHINA, Place, TimeWindow, book};
+use domain::inspection::appointment::{self, AppointmentMaker, CHINA, Place, TimeWindow, book};
 use domain::inspection::condition::{Condition, Context, Range, RiskSubject};
 use domain::inspection::credit::{self, Class, Credit, CreditNews, Status};
 use domain::inspection::draw::{
-    Candidate, Conflict, Draw, DrawPurpose, DrawTask, Drawn, Fate, Seed, officers,
+    Candidate, Conflict, Draw, DrawPurpose, DrawTask, DrawnNumber, Fate, Seed, officers,
 };
 use domain::inspection::finding::{Disposal, ExaminationFinding, FindingKey, FoundResult};
 use domain::inspection::order::{
@@ -18,11 +18,11 @@ use domain::inspection::order::{
     OrderEvent, OrderFact, Sample, SiteAct, Stage, Treatment, next,
 };
 use domain::inspection::risk::{
-    Area, RiskRule, RuleAction, RuleEffect, RuleSet, SelectionRates, Wanted, assess,
+    Area, RiskRule, RuleAction, RuleEffect, RuleInstruction, RuleSet, SelectionRates, assess,
 };
 use domain::inspection::samples::{SAMPLE_CUSTOMS, SAMPLE_QUARANTINE};
 use domain::inspection::statistics::{ClearedCase, StatisticsGroup, table};
-use domain::inspection::{RuleSource, Why};
+use domain::inspection::{Explanation, RuleSource};
 use domain::refusal::{Code, Refusal};
 use proptest::prelude::*;
 use time::macros::{date, datetime, time};
@@ -139,7 +139,7 @@ fn the_hash_of_these_tests_is_sha256() {
 #[test]
 fn anybody_can_draw_again() {
     let drawn = draw_of(7).goods(Customs, "C-900");
-    let expected = Drawn {
+    let expected = DrawnNumber {
         seed: seed(),
         subject: Uuid::from_u128(7),
         purpose: DrawPurpose::Goods,
@@ -299,7 +299,7 @@ fn area(country: &str, goods: &[&str]) -> Area {
     Area {
         country: country.into(),
         goods: texts(goods),
-        reason: Why::new("a test", "测试"),
+        reason: Explanation::new("a test", "测试"),
         valid_from: date!(2026 - 11 - 01),
         valid_to: Some(TODAY),
         source: RuleSource::Ours,
@@ -389,9 +389,9 @@ fn every_condition() {
     }
 }
 
-fn wanted(code: &str) -> Wanted {
+fn wanted(code: &str) -> RuleInstruction {
     let (text, text_zh) = ("look".to_owned(), "看".to_owned());
-    Wanted { code: code.into(), text, text_zh, method: Method::Manual, sampling: false }
+    RuleInstruction { code: code.into(), text, text_zh, method: Method::Manual, sampling: false }
 }
 
 fn rule(id: &str, condition: Condition, action: RuleAction) -> RiskRule {
@@ -635,7 +635,7 @@ fn at(start: OffsetDateTime) -> Appointment {
 const NINE: OffsetDateTime = datetime!(2026-11-25 09:00 +8);
 
 fn appointed() -> OrderEvent {
-    site(SiteAct::Appoint { seen: 0, appointment: at(NINE), by: By::Enterprise })
+    site(SiteAct::Appoint { seen: 0, appointment: at(NINE), by: AppointmentMaker::Enterprise })
 }
 
 fn assigned() -> OrderEvent {
@@ -776,8 +776,8 @@ fn matrix() -> Vec<(&'static str, OrderEvent, &'static str)> {
         ("on a later version",    later(demand(Customs, &["count"])),                    "OOOOOOOFTDCO"),
         ("general demand",        OrderEvent::Demand { agency: Quarantine, version: V, instructions: vec![] }, "OOAPESLFTDC."),
         ("appoint",               appointed(),                                           ".A=========."),
-        ("appoint elsewhere",     site(SiteAct::Appoint { seen: 0, appointment: evening.clone(), by: By::Site }), ".A.........."),
-        ("reschedule",            site(SiteAct::Reschedule { seen: 1, appointment: evening, by: By::Enterprise, at: early }), "..A........."),
+        ("appoint elsewhere",     site(SiteAct::Appoint { seen: 0, appointment: evening.clone(), by: AppointmentMaker::Site }), ".A.........."),
+        ("reschedule",            site(SiteAct::Reschedule { seen: 1, appointment: evening, by: AppointmentMaker::Enterprise, at: early }), "..A........."),
         ("no-show",               site(SiteAct::NoShow { seen: 1, at: NINE + Duration::hours(1) }), "..O........."),
         ("assign",                assigned(),                                            "..=========."),
         ("assign others",         site(SiteAct::Assign { officers: ["A2".to_owned()].into() }), "............"),
@@ -963,7 +963,7 @@ fn the_enterprise_that_does_not_come_loses_its_choice() {
     let appoint = |seen, by| SiteAct::Appoint { seen, appointment: at(NINE), by };
     let alone = || SiteAct::Present { attendance: Attendance::SiteOperator };
     for n in 0..3 {
-        now = step(&now, appoint(n, By::Enterprise)).expect("appointed").0;
+        now = step(&now, appoint(n, AppointmentMaker::Enterprise)).expect("appointed").0;
         assert_eq!(step(&now, alone()).expect_err("not yet").code, Code::AttendanceNeeded);
         let early = SiteAct::NoShow { seen: n + 1, at: NINE + Duration::minutes(29) };
         let early = step(&now, early).expect_err("too early");
@@ -975,9 +975,9 @@ fn the_enterprise_that_does_not_come_loses_its_choice() {
         assert_eq!((facts[0].clone(), compelled), (OrderFact::NoShow(n + 1), n == 2));
         now = then;
     }
-    let choice = step(&now, appoint(3, By::Enterprise)).expect_err("no choice");
+    let choice = step(&now, appoint(3, AppointmentMaker::Enterprise)).expect_err("no choice");
     assert_eq!(choice.code, Code::ChoiceUsedUp);
-    now = step(&now, appoint(3, By::Site)).expect("the site chooses").0;
+    now = step(&now, appoint(3, AppointmentMaker::Site)).expect("the site chooses").0;
     assert_eq!(step(&now, alone()).expect("opened").0.stage, Stage::Presented);
 }
 
@@ -987,7 +987,7 @@ fn two_officers_claim_one_order() {
     let other = site(SiteAct::Appoint {
         seen: 0,
         appointment: at(NINE + Duration::hours(1)),
-        by: By::Site,
+        by: AppointmentMaker::Site,
     });
     let (then, _) = next(&ordered, &appointed()).expect("the first");
     let second = next(&then, &other).expect_err("the second");
@@ -1097,9 +1097,10 @@ fn a_second_examination_is_made_once_and_by_others() {
     assert_eq!(stale.code, Code::StaleRound);
     let again = |act| OrderEvent::Site { version: V, examination: 2, act };
     let appointment = at(NINE + Duration::days(1));
-    let now = next(&now, &again(SiteAct::Appoint { seen: 1, appointment, by: By::Site }))
-        .expect("appointed")
-        .0;
+    let now =
+        next(&now, &again(SiteAct::Appoint { seen: 1, appointment, by: AppointmentMaker::Site }))
+            .expect("appointed")
+            .0;
     let same = again(SiteAct::Assign { officers: ["A1".to_owned()].into() });
     let conflict = next(&now, &same).expect_err("took part");
     assert_eq!(conflict.code, Code::OfficerConflict);
@@ -1283,7 +1284,7 @@ fn random_events() -> impl Strategy<Value = Vec<OrderEvent>> {
         OrderEvent::Demand { agency, version, instructions: vec![instruction(agency, id, &[])] }
     });
     let hours = || (0_i64..30).prop_map(|hours| NINE + Duration::hours(hours - 5));
-    let by = || prop_oneof![Just(By::Enterprise), Just(By::Site)];
+    let by = || prop_oneof![Just(AppointmentMaker::Enterprise), Just(AppointmentMaker::Site)];
     let reports = (agency(), id(), 0..2_u32, prop::sample::select(FoundResult::ALL.to_vec()))
         .prop_flat_map(move |(agency, id, gnum, result)| {
             (1..3_u32, any::<bool>(), prop::sample::select(vec!["A1", "B1", "C1"])).prop_map(
@@ -1487,17 +1488,21 @@ fn booking() {
     let no =
         |window, taken, by, now| book(&place, window, taken, by, now).expect_err("refused").code;
     assert_eq!((place.free(0), place.free(2), place.free(9)), (2, 0, 0));
-    assert_eq!(book(&place, window(), 1, By::Enterprise, now), Ok(()));
-    let full = book(&place, window(), 2, By::Site, now).expect_err("refused");
+    assert_eq!(book(&place, window(), 1, AppointmentMaker::Enterprise, now), Ok(()));
+    let full = book(&place, window(), 2, AppointmentMaker::Site, now).expect_err("refused");
     assert_eq!((full.code, said(&full, "capacity")), (Code::WindowFull, Some("2")));
     let half =
         TimeWindow { start: NINE + Duration::minutes(30), end: NINE + Duration::minutes(90) };
-    assert_eq!(no(half, 0, By::Site, now), Code::NoSuchWindow);
+    assert_eq!(no(half, 0, AppointmentMaker::Site, now), Code::NoSuchWindow);
     let long = TimeWindow { end: NINE + Duration::hours(2), ..window() };
-    assert_eq!(no(long, 0, By::Site, now), Code::NoSuchWindow);
+    assert_eq!(no(long, 0, AppointmentMaker::Site, now), Code::NoSuchWindow);
     let last = datetime!(9999-12-31 23:00 UTC);
     let never = TimeWindow { start: last, end: last };
-    assert_eq!(no(never, 0, By::Site, now), Code::NoSuchWindow, "there is no later day");
+    assert_eq!(
+        no(never, 0, AppointmentMaker::Site, now),
+        Code::NoSuchWindow,
+        "there is no later day"
+    );
 }
 
 #[test]
@@ -1510,11 +1515,14 @@ fn the_notice_binds_the_enterprise_and_not_the_site() {
         Err(_) => "says nothing",
     };
     let second = Duration::SECOND;
-    assert_eq!(at(By::Enterprise, NINE - appointment::BOOK_AHEAD_MIN), "ok");
-    assert_eq!(at(By::Enterprise, NINE - appointment::BOOK_AHEAD_MIN + second), "late");
-    assert_eq!(at(By::Site, NINE + Duration::hours(1) - second), "ok");
-    assert_eq!(at(By::Site, NINE + Duration::hours(1)), "late");
-    for by in [By::Enterprise, By::Site] {
+    assert_eq!(at(AppointmentMaker::Enterprise, NINE - appointment::BOOK_AHEAD_MIN), "ok");
+    assert_eq!(
+        at(AppointmentMaker::Enterprise, NINE - appointment::BOOK_AHEAD_MIN + second),
+        "late"
+    );
+    assert_eq!(at(AppointmentMaker::Site, NINE + Duration::hours(1) - second), "ok");
+    assert_eq!(at(AppointmentMaker::Site, NINE + Duration::hours(1)), "late");
+    for by in [AppointmentMaker::Enterprise, AppointmentMaker::Site] {
         assert_eq!(at(by, NINE - appointment::BOOK_AHEAD_MAX), "ok");
         assert_eq!(at(by, NINE - appointment::BOOK_AHEAD_MAX - second), "early");
     }
@@ -1529,13 +1537,18 @@ fn the_next_free_window() {
     };
     let now = datetime!(2026-11-24 12:00 +8);
     let ten = TimeWindow { start: NINE + Duration::hours(1), end: NINE + Duration::hours(2) };
-    assert_eq!(next(&[(window(), 1)], By::Enterprise, now), Some(window()));
-    assert_eq!(next(&[(window(), 2)], By::Enterprise, now), Some(ten));
-    assert_eq!(next(&[], By::Site, NINE + Duration::minutes(59)), Some(window()), "still running");
+    assert_eq!(next(&[(window(), 1)], AppointmentMaker::Enterprise, now), Some(window()));
+    assert_eq!(next(&[(window(), 2)], AppointmentMaker::Enterprise, now), Some(ten));
+    assert_eq!(
+        next(&[], AppointmentMaker::Site, NINE + Duration::minutes(59)),
+        Some(window()),
+        "still running"
+    );
     let friday = datetime!(2026-11-27 9:00 +8);
-    let after = next(&[], By::Enterprise, NINE + Duration::minutes(59)).expect("later");
+    let after =
+        next(&[], AppointmentMaker::Enterprise, NINE + Duration::minutes(59)).expect("later");
     assert_eq!(after.start, friday, "ten is too near, and the 26th is a holiday");
-    assert_eq!(place.next_free(|_| 2, By::Site, now), None, "everything is taken");
+    assert_eq!(place.next_free(|_| 2, AppointmentMaker::Site, now), None, "everything is taken");
 }
 
 #[test]
@@ -1546,7 +1559,7 @@ fn only_windows_that_can_be_booked_are_offered() {
     let full =
         TimeWindow { start: datetime!(2026-11-27 09:00 +8), end: datetime!(2026-11-27 10:00 +8) };
     let taken = |window: TimeWindow| if window == full { 2 } else { 1 };
-    for by in [By::Enterprise, By::Site] {
+    for by in [AppointmentMaker::Enterprise, AppointmentMaker::Site] {
         for days in 1..=20 {
             let offered = place.bookable((date!(2026 - 11 - 25), days), taken, by, now);
             for (window, free) in &offered {
@@ -1566,16 +1579,20 @@ fn only_windows_that_can_be_booked_are_offered() {
         let offered = place.bookable((day, 1), taken, by, now);
         offered.into_iter().map(|(window, _)| window.start.to_offset(CHINA).hour()).collect()
     };
-    assert_eq!(starts(By::Enterprise, date!(2026 - 11 - 25)), [10], "nine is too near");
-    assert_eq!(starts(By::Site, date!(2026 - 11 - 25)), [9, 10]);
-    assert!(starts(By::Site, date!(2026 - 11 - 26)).is_empty(), "closed");
-    assert_eq!(starts(By::Site, date!(2026 - 11 - 27)), [10], "nine is full");
+    assert_eq!(
+        starts(AppointmentMaker::Enterprise, date!(2026 - 11 - 25)),
+        [10],
+        "nine is too near"
+    );
+    assert_eq!(starts(AppointmentMaker::Site, date!(2026 - 11 - 25)), [9, 10]);
+    assert!(starts(AppointmentMaker::Site, date!(2026 - 11 - 26)).is_empty(), "closed");
+    assert_eq!(starts(AppointmentMaker::Site, date!(2026 - 11 - 27)), [10], "nine is full");
     let night = Place { opens: time!(20:00), closes: time!(06:00), ..place };
     let three = datetime!(2026-11-26 03:00 +8);
     let offered = night.bookable(
         (date!(2026 - 11 - 26), 1),
         |_| 0,
-        By::Enterprise,
+        AppointmentMaker::Enterprise,
         three - Duration::hours(2),
     );
     assert_eq!(
@@ -1591,13 +1608,13 @@ fn a_window_of_last_night_can_still_be_free() {
     let now = datetime!(2026-11-26 00:30 +8);
     let window = |start| TimeWindow { start, end: start + Duration::hours(1) };
     let running = window(datetime!(2026-11-26 00:00 +8));
-    assert_eq!(night.next_free(|_| 0, By::Site, now), Some(running), "of the 25th");
+    assert_eq!(night.next_free(|_| 0, AppointmentMaker::Site, now), Some(running), "of the 25th");
     let three = window(datetime!(2026-11-26 03:00 +8));
-    assert_eq!(night.next_free(|_| 0, By::Enterprise, now), Some(three));
-    assert_eq!(book(&night, running, 0, By::Site, now), Ok(()));
-    assert_eq!(book(&night, three, 0, By::Enterprise, now), Ok(()));
+    assert_eq!(night.next_free(|_| 0, AppointmentMaker::Enterprise, now), Some(three));
+    assert_eq!(book(&night, running, 0, AppointmentMaker::Site, now), Ok(()));
+    assert_eq!(book(&night, three, 0, AppointmentMaker::Enterprise, now), Ok(()));
     let holiday = window(datetime!(2026-11-27 00:00 +8));
-    let refusal = book(&night, holiday, 0, By::Site, now).expect_err("of the 26th");
+    let refusal = book(&night, holiday, 0, AppointmentMaker::Site, now).expect_err("of the 26th");
     assert_eq!(refusal.code, Code::NoSuchWindow);
 }
 
@@ -1611,11 +1628,11 @@ fn rescheduling() {
             Err(refusal) => Some(refusal.code),
         }
     };
-    assert_eq!(no(By::Enterprise, 0, 0, 4), None);
-    assert_eq!(no(By::Enterprise, 0, 0, 3), Some(Code::WrongTime));
-    assert_eq!(no(By::Enterprise, 2, 0, 24), Some(Code::ChoiceUsedUp));
-    assert_eq!(no(By::Enterprise, 0, 3, 24), Some(Code::ChoiceUsedUp));
-    assert_eq!(no(By::Site, 9, 9, 0), None);
+    assert_eq!(no(AppointmentMaker::Enterprise, 0, 0, 4), None);
+    assert_eq!(no(AppointmentMaker::Enterprise, 0, 0, 3), Some(Code::WrongTime));
+    assert_eq!(no(AppointmentMaker::Enterprise, 2, 0, 24), Some(Code::ChoiceUsedUp));
+    assert_eq!(no(AppointmentMaker::Enterprise, 0, 3, 24), Some(Code::ChoiceUsedUp));
+    assert_eq!(no(AppointmentMaker::Site, 9, 9, 0), None);
 }
 
 // Credit.

@@ -2,10 +2,10 @@
 //! once found, on its shortest way.
 
 use domain::clearance::Agency::{self, Customs, Quarantine};
-use domain::inspection::appointment::{By, TimeWindow};
+use domain::inspection::appointment::{AppointmentMaker, TimeWindow};
 use domain::inspection::finding::{Disposal, ExaminationFinding, FindingKey, FoundResult};
 use domain::inspection::joint::{
-    At, DeclarationEvent, JointCase, OrderMessage, on_declaration_event, on_objection,
+    DeclarationEvent, JointCase, OrderMessage, ReviewRound, on_declaration_event, on_objection,
     on_order_event, on_refusal, record,
 };
 use domain::inspection::order::{
@@ -18,8 +18,8 @@ use time::macros::datetime;
 
 use FoundResult::{Conform, LabPending, Prohibited, QtyMismatch, QuarantineFail};
 
-const fn on(version: u32, round: u32) -> At {
-    At { version, round }
+const fn on(version: u32, round: u32) -> ReviewRound {
+    ReviewRound { version, round }
 }
 
 /// A case and what has to be told after the last step.
@@ -30,7 +30,7 @@ type Step = Box<dyn Fn(&Now) -> Now>;
 fn told(version: u32, round: u32, told: DeclarationEvent) -> Step {
     Box::new(move |(case, _)| {
         let then = on_declaration_event(case, on(version, round), &told);
-        (then.case, then.errands)
+        (then.case, then.messages)
     })
 }
 
@@ -41,7 +41,7 @@ fn demanded(agency: Agency, version: u32, round: u32) -> Step {
 fn acted(case: &JointCase, event: &OrderEvent) -> Now {
     let then =
         on_order_event(case, event).unwrap_or_else(|refusal| panic!("{event:?}: {refusal:?}"));
-    (then.case, then.errands)
+    (then.case, then.messages)
 }
 
 fn site(case: &JointCase, act: SiteAct) -> Now {
@@ -69,14 +69,14 @@ fn treated(passed: bool) -> Step {
 
 fn objected() -> Step {
     Box::new(|(case, _)| {
-        let (then, errand) = on_objection(case, case.order.examination).expect("may object");
-        (then, errand.into_iter().collect())
+        let (then, message) = on_objection(case, case.order.examination).expect("may object");
+        (then, message.into_iter().collect())
     })
 }
 
-fn not_taken(errand: OrderMessage) -> Step {
+fn not_taken(message: OrderMessage) -> Step {
     Box::new(move |(case, _)| {
-        let case = on_refusal(case, errand).map_or_else(|| case.clone(), |then| then.case);
+        let case = on_refusal(case, message).map_or_else(|| case.clone(), |then| then.case);
         (case, Vec::new())
     })
 }
@@ -89,7 +89,7 @@ fn begun() -> Step {
         let appointment = Appointment { place: "P".into(), window };
         let (seen, officer) = (case.order.appointments, case.order.examination.to_string());
         let acts = [
-            SiteAct::Appoint { seen, appointment, by: By::Site },
+            SiteAct::Appoint { seen, appointment, by: AppointmentMaker::Site },
             SiteAct::Assign { officers: [officer.clone()].into() },
             SiteAct::Present { attendance: Attendance::Declarant },
             SiteAct::Examine { method: Method::Manual, officer },
@@ -150,7 +150,7 @@ fn found_twice() -> Vec<Step> {
     then(found(QtyMismatch), again)
 }
 
-/// What the last step leads to: stage, examination, whether an objection is pending, errands.
+/// What the last step leads to: stage, examination, whether an objection is pending, messages.
 type Row = (&'static str, Vec<Step>, (Stage, u32, bool), Vec<OrderMessage>);
 
 #[rustfmt::skip]
@@ -263,11 +263,11 @@ fn none_of() -> Vec<Instruction> {
 
 #[test]
 fn every_case() {
-    for (name, steps, expected, errands) in rows() {
+    for (name, steps, expected, messages) in rows() {
         let (case, got) = run(steps);
         let order = &case.order;
         let is = (order.stage, order.examination, case.objection_pending);
-        assert_eq!((is, got), (expected, errands), "{name}");
+        assert_eq!((is, got), (expected, messages), "{name}");
     }
 }
 
@@ -280,7 +280,8 @@ fn agencies(case: &JointCase) -> Vec<Agency> {
 
 #[test]
 fn everybody_who_asked_is_in_the_record() {
-    let late = |steps, at: At| then(steps, vec![demanded(Quarantine, at.version, at.round)]);
+    let late =
+        |steps, at: ReviewRound| then(steps, vec![demanded(Quarantine, at.version, at.round)]);
     let second = || vec![reopened(1, 2), begun(), reported(Customs, Conform)];
     let work = || vec![demanded(Customs, 1, 1), demanded(Quarantine, 1, 1), begun()];
     let rows: Vec<(&str, Vec<Step>, &[Agency])> = vec![
@@ -367,7 +368,7 @@ fn a_demand_that_is_too_large_is_general() {
     assert_eq!(then.case.asked, on(1, 1));
     let (case, _) = run(found(Conform));
     let then = on_declaration_event(&case, on(1, 1), &DeclarationEvent::Demanded(Quarantine, many));
-    assert_eq!((then.misfit, then.errands), (None, vec![OrderMessage::Findings(on(1, 1))]));
+    assert_eq!((then.misfit, then.messages), (None, vec![OrderMessage::Findings(on(1, 1))]));
 }
 
 #[test]
@@ -381,7 +382,7 @@ fn what_does_not_fit_is_said() {
     let then =
         on_declaration_event(&case, on(1, 2), &DeclarationEvent::Demanded(Quarantine, Vec::new()));
     assert_eq!(then.misfit.map(|refusal| refusal.code), Some(Code::StaleVersion));
-    assert_eq!((then.case.asked, then.errands), (on(1, 1), Vec::new()));
+    assert_eq!((then.case.asked, then.messages), (on(1, 1), Vec::new()));
 }
 
 #[test]

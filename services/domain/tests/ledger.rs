@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::payment::ledger::{
-    Account, Action, Balances, Basis, Checked, CreditLine, Currency, Difference, Entry, Error,
+    Account, Action, Balances, Basis, CreditLine, Currency, Difference, Entry, EntryCheck, Error,
     HoldState, Leg, Purpose, Record, balance_at, give_back, sums, verify,
 };
 use proptest::prelude::*;
@@ -105,7 +105,7 @@ fn wrong_steps_are_refusals_of_their_own() {
         let mut balances = funded();
         balances.apply(&entry(2, 1, hold(10, 10, Some(10), None))).expect("held");
         balances.apply(&end).expect("ends");
-        assert_eq!(balances.apply(&end), Ok(Checked::Known));
+        assert_eq!(balances.apply(&end), Ok(EntryCheck::Known));
         assert_eq!(balances.apply(&late(4)), Err(posted));
         assert_eq!(balances.apply(&expires(5)), Err(expired));
     }
@@ -144,7 +144,7 @@ fn the_same_again_is_known_and_another_under_its_id_refused() {
     balances.apply(&first).expect("held");
     let then = balances.clone();
     let again = Entry { recorded: at(7), ..first };
-    assert_eq!(balances.apply(&again), Ok(Checked::Known));
+    assert_eq!(balances.apply(&again), Ok(EntryCheck::Known));
     let other = entry(2, 1, hold(10, 11, None, None));
     assert_eq!(balances.apply(&other), Err(Error::IdTaken(id(2))));
     assert_eq!(balances, then);
@@ -221,7 +221,7 @@ fn amounts_that_make_no_sense_or_do_not_fit_are_refused() {
 #[test]
 fn a_check_says_the_totals_and_changes_nothing() {
     let balances = funded();
-    let Ok(Checked::New(effect)) = balances.check(&entry(2, 1, hold(1, 2, None, None))) else {
+    let Ok(EntryCheck::New(effect)) = balances.check(&entry(2, 1, hold(1, 2, None, None))) else {
         panic!("a new entry");
     };
     assert_eq!(effect.after[&firm()].free(), 9_997);
@@ -232,7 +232,7 @@ fn a_check_says_the_totals_and_changes_nothing() {
 fn store(entries: &[Entry]) -> (Vec<Record>, Balances) {
     let (mut records, mut balances) = (Vec::new(), Balances::default());
     for entry in entries {
-        if let Ok(Checked::New(effect)) = balances.apply(entry) {
+        if let Ok(EntryCheck::New(effect)) = balances.apply(entry) {
             let (moved, after) = (effect.moved, effect.after);
             records.push(Record { entry: entry.clone(), moved, after });
         }
@@ -309,10 +309,10 @@ proptest! {
             let entry = random_entry(number, (what, old, one, two, day));
             let before = balances.clone();
             match balances.apply(&entry) {
-                Ok(Checked::New(effect)) => {
+                Ok(EntryCheck::New(effect)) => {
                     records.push(Record { entry, moved: effect.moved, after: effect.after });
                 }
-                Ok(Checked::Known) | Err(_) => prop_assert_eq!(&balances, &before),
+                Ok(EntryCheck::Known) | Err(_) => prop_assert_eq!(&balances, &before),
             }
             prop_assert!(sums(&balances.accounts).values().all(|sum| *sum == 0));
             for (account, totals) in &balances.accounts {

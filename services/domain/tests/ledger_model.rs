@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use domain::payment::ledger::{
-    Account, Action, Balances, Basis, Checked, Currency, Effect, Entry, Hold, HoldState, Leg,
+    Account, Action, Balances, Basis, Currency, Effect, Entry, EntryCheck, Hold, HoldState, Leg,
     Purpose, sums,
 };
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
@@ -180,8 +180,8 @@ impl Service {
 
     fn check(&self, balances: &Balances, message: Message, entry: &Entry) -> Option<Effect> {
         match self.view(balances, message).check(entry) {
-            Ok(Checked::New(effect)) => Some(self.change(balances, message, *effect)),
-            Ok(Checked::Known) | Err(_) => None,
+            Ok(EntryCheck::New(effect)) => Some(self.change(balances, message, *effect)),
+            Ok(EntryCheck::Known) | Err(_) => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Limits and times: the amount or the day on both sides of every bound.
 
 use domain::documents::limits::{
-    Checker, ExportTimes, ImportTimes, NothingLeft, Quota, Reservation, annual_limit, check_single,
+    Checker, ExportTimes, ImportTimes, LimitExcess, Quota, Reservation, annual_limit, check_single,
     fen, purchase, single_limit,
 };
 use domain::documents::tax::Band;
@@ -209,13 +209,13 @@ fn a_reservation_is_given_back_once_in_parts_or_whole() {
     let kept = Reservation { year: 2026, amount_fen: 4_000, restored_fen: 0 };
     let (year, kept) = kept.restore(year, Some(1_500)).expect("a part");
     assert_eq!((year.used_fen, kept.left_fen()), (8_500, 2_500));
-    assert_eq!(kept.restore(year, Some(2_501)), Err(NothingLeft { left_fen: 2_500 }));
-    assert_eq!(kept.restore(year, Some(-1)), Err(NothingLeft { left_fen: 2_500 }));
+    assert_eq!(kept.restore(year, Some(2_501)), Err(LimitExcess { left_fen: 2_500 }));
+    assert_eq!(kept.restore(year, Some(-1)), Err(LimitExcess { left_fen: 2_500 }));
     let (year, kept) = kept.restore(year, None).expect("the rest");
     assert_eq!((year.used_fen, kept.left_fen()), (6_000, 0));
     // Again: nothing is left, and nothing changes.
     assert_eq!(kept.restore(year, None), Ok((year, kept)));
-    assert_eq!(kept.restore(year, Some(1)), Err(NothingLeft { left_fen: 0 }));
+    assert_eq!(kept.restore(year, Some(1)), Err(LimitExcess { left_fen: 0 }));
 }
 
 proptest! {

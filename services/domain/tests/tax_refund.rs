@@ -13,7 +13,7 @@ use domain::tax_refund::overseas::{
 };
 use domain::tax_refund::parity::{ForeignAmount, Parities, ParityBasis};
 use domain::tax_refund::rates::{Mark, RateProblem, RateTable, SAMPLE_RATES};
-use domain::tax_refund::trace::{Tongue, TraceValue as Traced};
+use domain::tax_refund::trace::{TraceLanguage, TraceValue as Traced};
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 use time::Date;
@@ -333,7 +333,7 @@ fn a_trace_explains_in_both_languages() {
         exported_left_e5: 100_000,
     };
     let trace = refund_for_trader(&table, &part).expect("refunded").trace;
-    let english = trace.text(Tongue::English);
+    let english = trace.text(TraceLanguage::English);
     for part in [
         "refund-for-trading-firms v1: refund for trading firms [财政部 税务总局公告2026年第11号]",
         "  refund rate 6 % (2026-04-01..2026-12-31) [财政部 税务总局2026年关于电池出口退税的公告]",
@@ -343,7 +343,7 @@ fn a_trace_explains_in_both_languages() {
     ] {
         assert!(english.contains(part), "{part:?} is not in\n{english}");
     }
-    let chinese = trace.text(Tongue::Chinese);
+    let chinese = trace.text(TraceLanguage::Chinese);
     assert!(chinese.contains("外贸企业免退税"), "{chinese}");
     assert!(chinese.contains("应退税额 = 33.33 × 6 % = 2.00 CNY (四舍五入到分)"), "{chinese}");
 }

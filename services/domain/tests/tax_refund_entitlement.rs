@@ -75,7 +75,7 @@ fn a_complete_line_is_claimable() {
     let producer = on(&PRODUCING, &ExportLine { purchases: Vec::new(), ..complete() }, TODAY);
     assert_eq!((producer.standing, producer.rule), (LineStatus::Claimable, &PRODUCER));
     assert_eq!(producer.estimate_fen, Some(18_460));
-    let english = producer.traces[0].text(domain::tax_refund::trace::Tongue::English);
+    let english = producer.traces[0].text(domain::tax_refund::trace::TraceLanguage::English);
     assert!(
         english.contains("parity for 100 units 710.0000 CNY (2026-09-30..2026-10-01)"),
         "{english}"

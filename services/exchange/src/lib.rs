@@ -14,7 +14,7 @@ mod stream;
 use std::sync::Arc;
 
 use domain::Principal;
-use domain::decision::{Decided, Decision};
+use domain::answer::{AnswerEffect, ExchangeAnswer};
 use domain::refusal::{Code, Refusal};
 use domain::subscriber::Subscriber;
 use futures::future::BoxFuture;
@@ -36,20 +36,20 @@ pub use parked::QUEUES;
 /// The service whose journal is served: it takes what is said about its declarations.
 pub trait AnswerHandler: std::fmt::Debug + Send + Sync {
     /// Decides, durably; repeating the same decision has no second effect.
-    fn handle(&self, decision: Decision) -> BoxFuture<'_, Handled>;
+    fn handle(&self, decision: ExchangeAnswer) -> BoxFuture<'_, AnswerOutcome>;
 }
 
 /// What became of a decision.
-pub type Handled = Result<Result<Decided, Refusal>, Fault>;
+pub type AnswerOutcome = Result<Result<AnswerEffect, Refusal>, Fault>;
 
 /// The exchange of one service.
 #[derive(Debug)]
 pub struct Exchange {
-    shared: Arc<Shared>,
+    shared: Arc<ExchangeState>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct ExchangeState {
     /// The name of the service whose journal it is.
     service: &'static str,
     pool: PgPool,
@@ -62,7 +62,7 @@ struct Shared {
     turns: [Semaphore; Subscriber::ALL.len()],
 }
 
-impl Shared {
+impl ExchangeState {
     /// Does something in the database in the turn of a consumer of this agency, to its end.
     async fn in_turn<T, F>(
         self: &Arc<Self>,
@@ -98,7 +98,17 @@ impl Exchange {
         draining: CancellationToken,
     ) -> Self {
         let turns = Subscriber::ALL.map(|_| Semaphore::new(1));
-        Self { shared: Arc::new(Shared { service, pool, clock, tail, handler, draining, turns }) }
+        Self {
+            shared: Arc::new(ExchangeState {
+                service,
+                pool,
+                clock,
+                tail,
+                handler,
+                draining,
+                turns,
+            }),
+        }
     }
 
     /// As the gRPC service of the payment service's journal.
@@ -107,7 +117,7 @@ impl Exchange {
             .max_decoding_message_size(domain::limits::MESSAGE_BYTES_MAX)
     }
 
-    fn connected(&self, request: Request<Streaming<raw::ConnectRequest>>) -> Connected {
+    fn connected(&self, request: Request<Streaming<raw::ConnectRequest>>) -> ConnectResult {
         let subscriber = request
             .extensions()
             .get::<Arc<Principal>>()
@@ -126,13 +136,13 @@ impl Exchange {
 
 type Frames =
     std::pin::Pin<Box<dyn futures::Stream<Item = Result<raw::ConnectResponse, Status>> + Send>>;
-type Connected = Result<Response<Frames>, Status>;
+type ConnectResult = Result<Response<Frames>, Status>;
 
 #[tonic::async_trait]
 impl ExchangeService for Exchange {
     type ConnectStream = Frames;
 
-    async fn connect(&self, request: Request<Streaming<raw::ConnectRequest>>) -> Connected {
+    async fn connect(&self, request: Request<Streaming<raw::ConnectRequest>>) -> ConnectResult {
         self.connected(request)
     }
 }
@@ -141,7 +151,7 @@ impl ExchangeService for Exchange {
 impl PaymentExchangeService for Exchange {
     type ConnectStream = Frames;
 
-    async fn connect(&self, request: Request<Streaming<raw::ConnectRequest>>) -> Connected {
+    async fn connect(&self, request: Request<Streaming<raw::ConnectRequest>>) -> ConnectResult {
         self.connected(request)
     }
 }

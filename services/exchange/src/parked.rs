@@ -12,7 +12,7 @@ use store::queue::{self, Item};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::Shared;
+use crate::ExchangeState;
 
 /// The queues of all agencies.
 pub const QUEUES: &[&str] = &[
@@ -39,7 +39,7 @@ fn queue_of(subscriber: Subscriber) -> &'static str {
 
 /// Sets an event aside; again, when it was sent again.
 pub(crate) async fn park(
-    shared: &Shared,
+    shared: &ExchangeState,
     subscriber: Subscriber,
     entry: &JournalEntry,
     reason: &str,
@@ -66,7 +66,10 @@ pub(crate) async fn park(
 }
 
 /// Events that people want to be sent again.
-pub(crate) async fn due(shared: &Shared, subscriber: Subscriber) -> Result<Vec<Item>, Fault> {
+pub(crate) async fn due(
+    shared: &ExchangeState,
+    subscriber: Subscriber,
+) -> Result<Vec<Item>, Fault> {
     let from = (OffsetDateTime::UNIX_EPOCH, Uuid::nil());
     let (queue, now) = (queue_of(subscriber), shared.clock.now());
     let cipher = shared.tail.cipher();
@@ -77,7 +80,7 @@ pub(crate) async fn due(shared: &Shared, subscriber: Subscriber) -> Result<Vec<I
 
 /// They were sent again and acknowledged.
 pub(crate) async fn settle(
-    shared: &Shared,
+    shared: &ExchangeState,
     subscriber: Subscriber,
     items: &[(Slot, Uuid)],
 ) -> Result<(), Fault> {

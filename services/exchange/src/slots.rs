@@ -21,7 +21,7 @@ pub(crate) struct ConnectionLease {
 }
 
 /// Positions that an agency has stored, by slot.
-pub(crate) type Stored = Vec<(Slot, i64)>;
+pub(crate) type StoredPositions = Vec<(Slot, i64)>;
 
 impl ConnectionLease {
     /// Registers a connection of a consumer; an older connection of the same name ends.
@@ -70,9 +70,9 @@ impl ConnectionLease {
     pub(crate) async fn renew(
         &self,
         pool: &PgPool,
-        stored: &Stored,
+        stored: &StoredPositions,
         stalled: bool,
-    ) -> Result<Option<Stored>, Fault> {
+    ) -> Result<Option<StoredPositions>, Fault> {
         let mut connection = pool.acquire().await?;
         let mut tx = connection.begin().await?;
         let now = lock(&mut tx, self.subscriber).await?;
@@ -148,17 +148,17 @@ impl ConnectionLease {
         .await?;
         tx.commit().await?;
         let held = held.into_iter().map(|row| Ok((column::slot(row.slot)?, row.position)));
-        held.collect::<Result<Stored, Fault>>().map(Some)
+        held.collect::<Result<StoredPositions, Fault>>().map(Some)
     }
 
     /// Keeps what was stored.
-    pub(crate) async fn store(&self, pool: &PgPool, stored: &Stored) -> Result<(), Fault> {
+    pub(crate) async fn store(&self, pool: &PgPool, stored: &StoredPositions) -> Result<(), Fault> {
         let mut connection = pool.acquire().await?;
         self.keep(&mut connection, stored).await
     }
 
     /// Keeps what was stored and gives everything back, at a clean end.
-    pub(crate) async fn close(&self, pool: &PgPool, stored: &Stored) -> Result<(), Fault> {
+    pub(crate) async fn close(&self, pool: &PgPool, stored: &StoredPositions) -> Result<(), Fault> {
         let mut connection = pool.acquire().await?;
         let mut tx = connection.begin().await?;
         lock(&mut tx, self.subscriber).await?;
@@ -191,7 +191,11 @@ impl ConnectionLease {
         Ok(())
     }
 
-    async fn keep(&self, tx: &mut sqlx::PgConnection, stored: &Stored) -> Result<(), Fault> {
+    async fn keep(
+        &self,
+        tx: &mut sqlx::PgConnection,
+        stored: &StoredPositions,
+    ) -> Result<(), Fault> {
         if stored.is_empty() {
             return Ok(());
         }

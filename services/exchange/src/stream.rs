@@ -26,8 +26,8 @@ use tokio::time::Instant;
 use tonic::{Status, Streaming};
 use uuid::Uuid;
 
-use crate::slots::{ConnectionLease, Stored};
-use crate::{Shared, parked};
+use crate::slots::{ConnectionLease, StoredPositions};
+use crate::{ExchangeState, parked};
 
 /// How often stored positions are kept. A crash between two of these only means that events are
 /// delivered again.
@@ -35,18 +35,18 @@ const KEEP: Duration = Duration::from_millis(500);
 /// How often the lease is looked at: whether it is still ours, and whether slots have to be shared.
 const RENEW: Duration = Duration::from_secs(2);
 
-type Deciding = FuturesOrdered<BoxFuture<'static, raw::Result>>;
+type PendingResults = FuturesOrdered<BoxFuture<'static, raw::Result>>;
 
 /// Serves one stream until the agency leaves, the window drains or the lease is lost.
 pub(crate) fn serve(
-    shared: Arc<Shared>,
+    shared: Arc<ExchangeState>,
     subscriber: Subscriber,
     mut frames: Streaming<raw::ConnectRequest>,
 ) -> impl Stream<Item = Result<raw::ConnectResponse, Status>> + Send {
     async_stream::try_stream! {
         let first = frames.message().await?.and_then(|request| request.frame);
         let mut session = Session::open(&shared, subscriber, first).await?;
-        let mut deciding = Deciding::new();
+        let mut deciding = PendingResults::new();
         let mut keep = tokio::time::interval(KEEP);
         let mut renew = tokio::time::interval(RENEW);
         renew.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -240,7 +240,7 @@ struct Session {
 
 impl Session {
     async fn open(
-        shared: &Arc<Shared>,
+        shared: &Arc<ExchangeState>,
         subscriber: Subscriber,
         first: Option<In>,
     ) -> Result<Self, Status> {
@@ -342,7 +342,7 @@ impl Session {
     /// in the way.
     async fn batch(
         &mut self,
-        shared: &Arc<Shared>,
+        shared: &Arc<ExchangeState>,
     ) -> Result<Option<raw::ConnectResponse>, Status> {
         let mut events = Vec::new();
         // Where all of some were set aside, the next ones are sent.
@@ -365,7 +365,7 @@ impl Session {
     /// Takes at most so many events out of the backlog, as many as fit into a frame.
     async fn events(
         &mut self,
-        shared: &Arc<Shared>,
+        shared: &Arc<ExchangeState>,
         most: usize,
     ) -> Result<Vec<raw::Event>, Status> {
         let mut bytes = 0;
@@ -405,7 +405,7 @@ impl Session {
     /// its slot is on its way, so that an acknowledgement that comes then means it.
     async fn again(
         &mut self,
-        shared: &Arc<Shared>,
+        shared: &Arc<ExchangeState>,
     ) -> Result<Option<raw::ConnectResponse>, Status> {
         if !self.has_room() || self.progress.stalled {
             return Ok(None);
@@ -458,9 +458,9 @@ impl Session {
 
     async fn hear(
         &mut self,
-        shared: &Arc<Shared>,
+        shared: &Arc<ExchangeState>,
         frame: Option<In>,
-        deciding: &mut Deciding,
+        deciding: &mut PendingResults,
     ) -> Result<(), Status> {
         match frame {
             Some(In::Ack(ack)) => self.acknowledge(&ack),
@@ -494,7 +494,7 @@ impl Session {
     /// the acknowledgement that follows does not mean it.
     async fn park(
         &mut self,
-        shared: &Arc<Shared>,
+        shared: &Arc<ExchangeState>,
         slot: Slot,
         position: i64,
         reason: &str,
@@ -512,7 +512,7 @@ impl Session {
 
     async fn entry(
         &self,
-        shared: &Arc<Shared>,
+        shared: &Arc<ExchangeState>,
         slot: Slot,
         position: i64,
     ) -> Result<Option<JournalEntry>, Fault> {
@@ -550,7 +550,7 @@ impl Session {
 
     /// Up to where the agency has stored each slot: before the oldest unacknowledged event, or all
     /// that was read, since what does not concern the subscriber needs no acknowledgement.
-    fn stored(&self) -> Stored {
+    fn stored(&self) -> StoredPositions {
         let waiting = |slot: &Slot| {
             let sent = self.unacknowledged.get(slot).and_then(|sent| sent.front().copied());
             let unsent = self.backlog.iter().find(|entry| entry.slot == *slot).map(|e| e.position);
@@ -564,7 +564,7 @@ impl Session {
     }
 
     /// Writes down how far the agency has stored the slots that moved.
-    async fn keep(&mut self, shared: &Arc<Shared>) -> Result<(), Status> {
+    async fn keep(&mut self, shared: &Arc<ExchangeState>) -> Result<(), Status> {
         let mut moved = self.stored();
         moved.retain(|(slot, position)| self.kept.get(slot) != Some(position));
         if moved.is_empty() && self.settled.is_empty() {
@@ -584,7 +584,7 @@ impl Session {
     }
 
     /// Renews the lease; true when the slots changed, or what the consumer has to know.
-    async fn renew(&mut self, shared: &Arc<Shared>) -> Result<bool, Status> {
+    async fn renew(&mut self, shared: &Arc<ExchangeState>) -> Result<bool, Status> {
         let changed = self.progress.look(self.in_flight > 0);
         if changed && self.progress.stalled {
             let (agency, seconds) = (self.subscriber.row().name, self.progress.seconds);
@@ -616,7 +616,7 @@ impl Session {
             self.again.retain(|(other, _), _| other != slot);
             self.progress.lose(*slot, sent.front().copied());
         }
-        let new: Stored = held
+        let new: StoredPositions = held
             .into_iter()
             .filter(|(slot, _)| !self.reader.cursors().contains_key(slot))
             .collect();
@@ -633,7 +633,7 @@ impl Session {
         Ok(changed || !lost.is_empty() || !new.is_empty())
     }
 
-    async fn close(&mut self, shared: &Arc<Shared>) -> Result<(), Status> {
+    async fn close(&mut self, shared: &Arc<ExchangeState>) -> Result<(), Status> {
         tracing::info!(agency = ?self.subscriber, "an agency left");
         let (lease, stored) = (self.lease.clone(), self.stored());
         let (subscriber, settled) = (self.subscriber, std::mem::take(&mut self.settled));
@@ -647,7 +647,7 @@ impl Session {
 
 /// Sets an event aside for people.
 async fn set_aside(
-    shared: &Arc<Shared>,
+    shared: &Arc<ExchangeState>,
     subscriber: Subscriber,
     entry: &JournalEntry,
     reason: String,
@@ -664,12 +664,12 @@ fn refuse(refusal: Refusal) -> Status {
 }
 
 fn decide(
-    shared: Arc<Shared>,
+    shared: Arc<ExchangeState>,
     by: Subscriber,
     answer: raw::Answer,
 ) -> BoxFuture<'static, raw::Result> {
     let request_id = answer.request_id.clone();
-    let read = wire::decision(by, answer);
+    let read = wire::exchange_answer(by, answer);
     Box::pin(async move {
         match read {
             Err(refusal) => wire::result(request_id, Err(refusal)),

@@ -7,9 +7,9 @@ mod database;
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::decision::{Decided, Decision};
+use domain::answer::{AnswerEffect, ExchangeAnswer};
 use domain::{DeclarationId, Kind, Principal, Slot, history};
-use exchange::{AnswerHandler, Exchange, Handled};
+use exchange::{AnswerHandler, AnswerOutcome, Exchange};
 use futures::future::BoxFuture;
 use proto::v1::{self, connect_request::Frame as Out, connect_response::Frame as In};
 use sqlx::PgPool;
@@ -37,10 +37,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Slow(Arc<Semaphore>);
 
 impl AnswerHandler for Slow {
-    fn handle(&self, _: Decision) -> BoxFuture<'_, Handled> {
+    fn handle(&self, _: ExchangeAnswer) -> BoxFuture<'_, AnswerOutcome> {
         Box::pin(async {
             let _let = self.0.acquire().await;
-            Ok(Ok(Decided::Applied))
+            Ok(Ok(AnswerEffect::Applied))
         })
     }
 }

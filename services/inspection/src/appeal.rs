@@ -3,7 +3,7 @@
 use domain::inspection::credit::{Credit, CreditEvent};
 use domain::refusal::{Code, Refusal};
 use domain::{RequestId, Slot};
-use store::request::{Digest, RequestKey, Seen};
+use store::request::{Digest, RequestKey, RequestStatus};
 
 use crate::transaction::InspectionTransaction;
 
@@ -47,10 +47,10 @@ pub(crate) fn appeal(
     let CreditRequest { caller, firm, digest, what, reason, .. } = appealed;
     let (day, key) = (step.today(), appealed.key());
     let seen = step.requests.seen(&key, digest);
-    if let Seen::Other(_) = seen {
+    if let RequestStatus::Other(_) = seen {
         return Err(Refusal::of(Code::RequestIdReused));
     }
-    if seen == Seen::New {
+    if seen == RequestStatus::New {
         let event = match what {
             AppealCommand::Certify(granted) => {
                 CreditEvent::Certified { granted: *granted, date: day }

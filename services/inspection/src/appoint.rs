@@ -1,12 +1,12 @@
 //! Making or moving the appointment of an order.
 
 use domain::DeclarationId;
-use domain::inspection::appointment::{By, TimeWindow, book};
+use domain::inspection::appointment::{AppointmentMaker, TimeWindow, book};
 use domain::inspection::order::{Appointment, JointOrder, OrderEvent, SiteAct, Stage};
 use domain::refusal::{Code, Refusal};
 use time::{Duration, OffsetDateTime};
 
-use crate::ask::{Asking, Draws, is_claimed_by};
+use crate::ask::{ActResult, Draws, is_claimed_by};
 use crate::transaction::InspectionTransaction;
 
 pub(crate) async fn appoint(
@@ -14,10 +14,10 @@ pub(crate) async fn appoint(
     id: DeclarationId,
     seen: u32,
     (place, start): (&str, Option<OffsetDateTime>),
-    (by, caller): (By, &str),
-) -> Asking<Draws> {
+    (by, caller): (AppointmentMaker, &str),
+) -> ActResult<Draws> {
     let filed = step.order(id)?.clone();
-    if by == By::Site
+    if by == AppointmentMaker::Site
         && let Err(refusal) = is_claimed_by(&filed, caller)
     {
         return Ok(Err(refusal));

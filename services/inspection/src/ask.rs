@@ -4,14 +4,14 @@
 //! it stands.
 
 use domain::clearance::Agency;
-use domain::inspection::appointment::By;
+use domain::inspection::appointment::AppointmentMaker;
 use domain::inspection::draw::Selection;
 use domain::inspection::finding::Disposal;
 use domain::inspection::order::{OrderEvent, SiteAct, Treatment};
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, RequestId};
 use store::Fault;
-use store::request::{Digest, RequestKey, Seen};
+use store::request::{Digest, RequestKey, RequestStatus};
 use time::OffsetDateTime;
 
 use crate::orders::OrderRow;
@@ -38,7 +38,7 @@ pub(crate) struct OrderRequest {
 #[derive(Debug)]
 pub(crate) enum OrderCommand {
     /// Make or move the appointment; without a time, the next free window.
-    Appoint { seen: u32, place: String, start: Option<OffsetDateTime>, by: By },
+    Appoint { seen: u32, place: String, start: Option<OffsetDateTime>, by: AppointmentMaker },
     /// Take it on.
     Claim { examination: u32 },
     /// A step of the site.
@@ -85,7 +85,7 @@ pub(crate) struct OrderAnswer {
 pub(crate) async fn ask(
     step: &mut InspectionTransaction<'_>,
     asked: &OrderRequest,
-) -> Asking<OrderAnswer> {
+) -> ActResult<OrderAnswer> {
     let id = asked.id;
     let unknown = || Refusal::of(Code::NotFound).with("name", proto::inspection::order_name(id));
     let Some(filed) =
@@ -95,11 +95,13 @@ pub(crate) async fn ask(
     };
     let key = asked.key();
     match step.requests.seen(&key, &asked.digest) {
-        Seen::New => {}
-        Seen::Same(_) => {
+        RequestStatus::New => {}
+        RequestStatus::Same(_) => {
             return Ok(Ok(OrderAnswer { order: filed.clone(), draws: Draws::new() }));
         }
-        Seen::Other(_) => return Ok(Err(named(Refusal::of(Code::RequestIdReused), filed))),
+        RequestStatus::Other(_) => {
+            return Ok(Err(named(Refusal::of(Code::RequestIdReused), filed)));
+        }
     }
     let done = match &asked.what {
         // Another's place looks like none.
@@ -149,7 +151,7 @@ fn named(refusal: Refusal, filed: &OrderRow) -> Refusal {
 }
 
 /// A refusal inside a fault-free step.
-pub(crate) type Asking<T> = Result<Result<T, Refusal>, Fault>;
+pub(crate) type ActResult<T> = Result<Result<T, Refusal>, Fault>;
 
 /// Who may act on an order as its site.
 pub(crate) fn is_claimed_by(filed: &OrderRow, caller: &str) -> Result<(), Refusal> {

@@ -24,7 +24,7 @@ use crate::appeal::{self, CreditRequest};
 use crate::ask::{Draws, OrderAnswer, OrderCommand, OrderRequest};
 use crate::commit::InspectionCommand;
 use crate::orders::OrderRow;
-use crate::reference::{self, Put, SitePlace};
+use crate::reference::{self, ReferenceChange, SitePlace};
 use crate::risk::sha256;
 use crate::view::View;
 use crate::wire::{
@@ -86,7 +86,7 @@ impl Inspection {
         Ok(Some(inspection::wire_credit(&firm, &credit)))
     }
 
-    async fn put(&self, put: Put) -> Answer<()> {
+    async fn put(&self, put: ReferenceChange) -> Answer<()> {
         let command = |reply| InspectionCommand::Put(Box::new(put), reply);
         Ok(self.asking.try_enqueue(Slot::of(""), &Share::Kept, command).await??)
     }
@@ -284,7 +284,7 @@ impl Inspection {
     ) -> Answer<v1::PutPlaceResponse> {
         let said = asked.place.ok_or_else(|| refused(Code::Required, "place"))?;
         let (place, port_codes) = inspection::place(said).map_err(of_request)?;
-        self.put(Put::Site(SitePlace { place, port_codes })).await?;
+        self.put(ReferenceChange::Site(SitePlace { place, port_codes })).await?;
         Ok(v1::PutPlaceResponse {})
     }
 
@@ -315,7 +315,7 @@ impl Inspection {
         if agency_of(&call.principal) != Some(candidate.agency) {
             return Err(Refusal::of(Code::NotYourAgency).into());
         }
-        self.put(Put::Officer(candidate, left)).await?;
+        self.put(ReferenceChange::Officer(candidate, left)).await?;
         Ok(v1::PutOfficerResponse {})
     }
 }
@@ -360,7 +360,7 @@ impl Inspection {
             let known = read::rule_sets(&self.reads, Some(agency)).await?;
             reference::is_next(known.first().map_or(0, |newest| newest.version), version)?;
         } else {
-            self.put(Put::Rules { agency, version, document, by }).await?;
+            self.put(ReferenceChange::Rules { agency, version, document, by }).await?;
         }
         Ok(v1::PutRuleSetResponse { agency: v1::Agency::from(agency).into(), version })
     }

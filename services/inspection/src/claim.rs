@@ -10,7 +10,7 @@ use domain::refusal::{Code, Refusal};
 use proto::inspection::OrderNotice;
 use store::Fault;
 
-use crate::ask::{Asking, Draws, is_claimed_by};
+use crate::ask::{ActResult, Draws, is_claimed_by};
 use crate::orders::OrderRow;
 use crate::risk::sha256;
 use crate::transaction::InspectionTransaction;
@@ -25,7 +25,7 @@ pub(crate) async fn claim(
     id: DeclarationId,
     examination: u32,
     caller: &str,
-) -> Asking<Draws> {
+) -> ActResult<Draws> {
     let filed = step.order(id)?.clone();
     if let Err(refusal) = is_claimed_by(&filed, caller) {
         return Ok(Err(refusal));
@@ -75,7 +75,7 @@ pub(crate) async fn replace(
     id: DeclarationId,
     (version, examination): (u32, u32),
     officer: &str,
-) -> Asking<Draws> {
+) -> ActResult<Draws> {
     let filed = step.order(id)?.clone();
     let candidates = step.candidates().await?;
     let known = candidates.iter().find(|candidate| candidate.officer == officer);

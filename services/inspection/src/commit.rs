@@ -1,5 +1,5 @@
 //! The one transaction of the inspection service. What the declaration service told, what sites,
-//! enterprises and agencies ask, and answers to our errands go through it together.
+//! enterprises and agencies ask, and results of our answers go through it together.
 //!
 //! Order: find what is concerned; lock the heads of the slots in which an order or a credit may change;
 //! load; decide in memory by `joint`; write. There are two lanes, for what is heard and for what is asked, so
@@ -25,12 +25,12 @@ use tokio::sync::Notify;
 use crate::appeal::{self, CreditRequest};
 use crate::ask::{self, OrderAnswer, OrderRequest};
 use crate::credits::Credits;
-use crate::errand::{self, Settled};
 use crate::heard::{self, InboundEvent};
 use crate::orders;
-use crate::reference::{self, Put};
+use crate::outgoing_answers::{self, DeliveredAnswer};
+use crate::reference::{self, ReferenceChange};
 use crate::risk::{self, WireDemands};
-use crate::transaction::{InspectionCommit, InspectionTransaction, Loaded};
+use crate::transaction::{InspectionCommit, InspectionTransaction, LoadedRows};
 
 /// What waits for its transaction, and what it is answered with.
 #[derive(Debug)]
@@ -43,9 +43,9 @@ pub(crate) enum InspectionCommand {
     /// Something about the credit of a firm, which is answered as it stands then.
     Appeal(Box<CreditRequest>, Reply<Result<Credit, Refusal>>),
     /// Reference data.
-    Put(Box<Put>, Reply<Result<(), Refusal>>),
-    /// The declaration service answered errands.
-    Settle(Vec<Settled>, Reply<()>),
+    Put(Box<ReferenceChange>, Reply<Result<(), Refusal>>),
+    /// The declaration service took answers, or refused them.
+    Settle(Vec<DeliveredAnswer>, Reply<()>),
     /// The declaration service did not take what the rules demand.
     Refused(DeclarationId, u32, String, Reply<()>),
 }
@@ -67,8 +67,8 @@ pub(crate) struct InspectionWriter {
     pub(crate) tail: Tail,
     pub(crate) clock: Clock,
     pub(crate) known: risk::RuleCache,
-    /// Wakes the loop of the errands.
-    pub(crate) errands: Arc<Notify>,
+    /// Wakes the loop of the answers.
+    pub(crate) answer_hint: Arc<Notify>,
 }
 
 /// What a batch is about.
@@ -99,7 +99,7 @@ impl OrderKeys {
                     wanted.slots.insert(Slot::of(&appealed.firm).column());
                 }
                 InspectionCommand::Settle(settled, _) => {
-                    wanted.orders.extend(settled.iter().filter_map(Settled::changes));
+                    wanted.orders.extend(settled.iter().filter_map(DeliveredAnswer::changes));
                 }
                 InspectionCommand::Put(..) | InspectionCommand::Refused(..) => {}
             }
@@ -125,7 +125,7 @@ impl OrderKeys {
 
 impl Transaction for InspectionWriter {
     type Command = InspectionCommand;
-    type Published = InspectionCommit;
+    type Publication = InspectionCommit;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
@@ -150,7 +150,7 @@ impl Transaction for InspectionWriter {
         let requests =
             Requests::load(&mut *tx, commands.iter().filter_map(InspectionCommand::request))
                 .await?;
-        let loaded = Loaded { orders, credits, instructed, requests };
+        let loaded = LoadedRows { orders, credits, instructed, requests };
         let mut step = InspectionTransaction::new(tx, self.clock.now(), &self.known, loaded);
         for command in commands {
             match command {
@@ -168,11 +168,11 @@ impl Transaction for InspectionWriter {
                     reply.give(reference::put(step.tx, put, step.now).await?);
                 }
                 InspectionCommand::Settle(settled, reply) => {
-                    errand::settle(&mut step, settled).await?;
+                    outgoing_answers::settle(&mut step, settled).await?;
                     reply.done();
                 }
                 InspectionCommand::Refused(id, version, code, reply) => {
-                    errand::refused(step.tx, (*id, *version), code).await?;
+                    outgoing_answers::refused(step.tx, (*id, *version), code).await?;
                     reply.done();
                 }
             }
@@ -181,11 +181,11 @@ impl Transaction for InspectionWriter {
     }
 
     fn publish(&self, committed: InspectionCommit) {
-        let InspectionCommit { entries, errands, seed, read } = committed;
+        let InspectionCommit { entries, answers, seed, read } = committed;
         self.known.remember(seed, read);
         self.tail.tell(entries);
-        if errands {
-            self.errands.notify_one();
+        if answers {
+            self.answer_hint.notify_one();
         }
     }
 }

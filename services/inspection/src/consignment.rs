@@ -27,14 +27,14 @@ pub(crate) struct Consignment {
 
 /// How a declaration ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum ConsignmentEnd {
     Released,
     Rejected,
     Returned,
     Withdrawn,
 }
 
-impl Ended {
+impl ConsignmentEnd {
     fn column(self) -> i16 {
         match self {
             Self::Released => 1,
@@ -50,7 +50,7 @@ impl Ended {
 pub(crate) enum ConsignmentChange {
     /// A new version: it is under review again.
     Amended(u32, Vec<String>),
-    Ended(Ended, OffsetDateTime),
+    Ended(ConsignmentEnd, OffsetDateTime),
 }
 
 /// Writes new rows.
@@ -100,7 +100,7 @@ pub(crate) async fn update(
     for (id, change) in last {
         match change {
             ConsignmentChange::Amended(version, headings) => amended.push((id, *version, headings)),
-            ConsignmentChange::Ended(Ended::Released, at) => released.push((id, *at)),
+            ConsignmentChange::Ended(ConsignmentEnd::Released, at) => released.push((id, *at)),
             ConsignmentChange::Ended(how, at) => ended.push((id, *how, *at)),
         }
     }
@@ -141,7 +141,7 @@ async fn amend(
 
 async fn end(
     tx: &mut PgConnection,
-    ended: &[(DeclarationId, Ended, OffsetDateTime)],
+    ended: &[(DeclarationId, ConsignmentEnd, OffsetDateTime)],
 ) -> Result<(), Fault> {
     if ended.is_empty() {
         return Ok(());
@@ -166,13 +166,13 @@ async fn end(
 }
 
 /// Declarant and heading, with how many.
-type Shipped = BTreeMap<(String, String), i64>;
+type ShipmentCounts = BTreeMap<(String, String), i64>;
 
 async fn release(
     tx: &mut PgConnection,
     released: &[(DeclarationId, OffsetDateTime)],
-) -> Result<Shipped, Fault> {
-    let mut shipped = Shipped::new();
+) -> Result<ShipmentCounts, Fault> {
+    let mut shipped = ShipmentCounts::new();
     if released.is_empty() {
         return Ok(shipped);
     }
@@ -199,7 +199,7 @@ async fn release(
     Ok(shipped)
 }
 
-async fn count_shipments(tx: &mut PgConnection, counts: &Shipped) -> Result<(), Fault> {
+async fn count_shipments(tx: &mut PgConnection, counts: &ShipmentCounts) -> Result<(), Fault> {
     if counts.is_empty() {
         return Ok(());
     }

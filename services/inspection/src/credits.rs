@@ -7,7 +7,7 @@ use domain::inspection::credit::{
 };
 use domain::inspection::finding::{ExaminationFinding, FoundResult};
 use domain::inspection::order::{JointOrder, OrderFact};
-use domain::inspection::{Why, agency_word};
+use domain::inspection::{Explanation, agency_word};
 use domain::refusal::Refusal;
 use domain::{OrderId, Slot};
 use proto::inspection::{change, decode_credit, encode_credit};
@@ -20,7 +20,7 @@ use time::{Date, OffsetDateTime};
 pub(crate) struct Credits {
     firms: BTreeMap<String, Credit>,
     touched: BTreeSet<String>,
-    changes: Vec<(String, String, Why)>,
+    changes: Vec<(String, String, Explanation)>,
 }
 
 /// A class as a column.
@@ -92,7 +92,7 @@ impl Credits {
 
     /// What somebody says about a change.
     pub(crate) fn remark(&mut self, firm: &str, by: &str, reason: &str) {
-        let why = Why::new(reason, reason);
+        let why = Explanation::new(reason, reason);
         self.changes.push((firm.to_owned(), format!("remark of {by}"), why));
     }
 

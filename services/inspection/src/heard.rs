@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use domain::clearance::{Agency, Awaited};
+use domain::clearance::{Agency, ReleaseCondition};
 use domain::history::Reason;
 use domain::inspection::finding::Disposal;
-use domain::inspection::joint::{At, DeclarationEvent, JointCase};
+use domain::inspection::joint::{DeclarationEvent, JointCase, ReviewRound};
 use domain::inspection::order::{Instruction, InstructionKey, Method};
 use domain::inspection::risk::RuleSet;
 use domain::{DeclarationId, OrderId};
@@ -17,7 +17,7 @@ use proto::inspection::DeclarationView;
 use store::Fault;
 use time::OffsetDateTime;
 
-use crate::consignment::{self, Consignment, ConsignmentChange, Ended};
+use crate::consignment::{self, Consignment, ConsignmentChange, ConsignmentEnd};
 use crate::credits::blacklist;
 use crate::orders::OrderRow;
 use crate::risk::{self, DeclarantStanding, WireDemands};
@@ -39,7 +39,7 @@ pub(crate) struct InboundEvent {
     pub(crate) again: bool,
     pub(crate) facts: Vec<InboundChange>,
     /// What the release waits for after it.
-    pub(crate) waits_for: Vec<Awaited>,
+    pub(crate) waits_for: Vec<ReleaseCondition>,
     /// What was declared, where it came along.
     pub(crate) content: Option<DeclarationView>,
 }
@@ -258,26 +258,26 @@ fn happen(
             DeclarationEvent::Detained(*agency, disposal.unwrap_or(Disposal::DetainOther))
         }
         InboundChange::Released => {
-            end(step, heard, Ended::Released);
+            end(step, heard, ConsignmentEnd::Released);
             DeclarationEvent::Released
         }
         InboundChange::Rejected(agency) => {
-            end(step, heard, Ended::Rejected);
+            end(step, heard, ConsignmentEnd::Rejected);
             DeclarationEvent::Rejected(*agency)
         }
         InboundChange::Returned(agency) => {
-            end(step, heard, Ended::Returned);
+            end(step, heard, ConsignmentEnd::Returned);
             DeclarationEvent::Returned(*agency)
         }
         InboundChange::Withdrawn => {
-            end(step, heard, Ended::Withdrawn);
+            end(step, heard, ConsignmentEnd::Withdrawn);
             return Ok(());
         }
     };
-    step.hear(id, At { version: heard.version, round: heard.round }, &told)
+    step.hear(id, ReviewRound { version: heard.version, round: heard.round }, &told)
 }
 
-fn end(step: &mut InspectionTransaction<'_>, heard: &InboundEvent, how: Ended) {
+fn end(step: &mut InspectionTransaction<'_>, heard: &InboundEvent, how: ConsignmentEnd) {
     step.changes.push((heard.id, ConsignmentChange::Ended(how, heard.time)));
 }
 

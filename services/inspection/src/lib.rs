@@ -17,10 +17,10 @@ mod claim;
 mod commit;
 mod consignment;
 mod credits;
-mod errand;
 mod heard;
 mod object;
 mod orders;
+mod outgoing_answers;
 mod read;
 mod reference;
 mod relay;
@@ -79,7 +79,7 @@ const LANES: usize = 1;
 pub(crate) struct Inspection {
     /// For reading.
     pub(crate) reads: PgPool,
-    /// For errands, which readers must not hold up.
+    /// For answers, which readers must not hold up.
     pub(crate) work: PgPool,
     pub(crate) tokens: TokenKey,
     pub(crate) tail: Tail,
@@ -101,7 +101,7 @@ pub(crate) struct Inspection {
 pub struct Service(Arc<Inspection>);
 
 /// Names of the queues, for their figures.
-const QUEUES: &[&str] = &[errand::ANSWERS, heard::EVENTS];
+const QUEUES: &[&str] = &[outgoing_answers::ANSWERS, heard::EVENTS];
 
 /// The service over its tables.
 pub fn start() -> Start {
@@ -111,13 +111,13 @@ pub fn start() -> Start {
 fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
     let Pools { work, reads, tokens, cipher } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
-    let errands = Arc::new(Notify::new());
+    let answer_hint = Arc::new(Notify::new());
     let (board, said) = PendingAnswers::new();
     let desk = InspectionWriter {
         tail: tail.clone(),
         clock: clock.clone(),
         known: risk::RuleCache::default(),
-        errands: Arc::clone(&errands),
+        answer_hint: Arc::clone(&answer_hint),
     };
     let desk = Arc::new(desk);
     let (hearing, ears) = commit_queue::lanes(Arc::clone(&desk), &work, LANES, &parts.closing);
@@ -139,7 +139,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
         draining,
     });
     let answers = relay::answers::OutboxPort(Arc::clone(&inspection));
-    loops.queue("inspection.answers", answers, errands);
+    loops.queue("inspection.answers", answers, answer_hint);
     let seat = Arc::new(relay::events::DeclarationEvents::new(Arc::clone(&inspection)));
     loops.queue("inspection.late-events", LateEvents(Arc::clone(&seat)), Arc::default());
     let (own, stop) = (Arc::clone(&inspection), parts.draining.clone());

@@ -4,8 +4,8 @@ use domain::DeclarationId;
 use domain::inspection::joint;
 use proto::inspection::OrderNotice;
 
-use crate::ask::Asking;
-use crate::errand;
+use crate::ask::ActResult;
+use crate::outgoing_answers;
 use crate::transaction::InspectionTransaction;
 
 /// The declaration has to be stopped before goods are looked at again, so an objection waits for that.
@@ -14,19 +14,19 @@ pub(crate) fn object(
     id: DeclarationId,
     examination: u32,
     reason: &str,
-) -> Asking<()> {
+) -> ActResult<()> {
     let now = step.now;
     let filed = step.order(id)?;
-    let (case, errand) = match joint::on_objection(&filed.case, examination) {
+    let (case, message) = match joint::on_objection(&filed.case, examination) {
         Ok(objected) => objected,
         Err(refusal) => return Ok(Err(refusal)),
     };
     // It was made before.
-    let Some(errand) = errand else { return Ok(Ok(())) };
+    let Some(message) = message else { return Ok(Ok(())) };
     filed.case = case;
     filed.changed_time = now;
-    let errand = errand::of(filed, errand, reason);
-    step.errands.push(errand);
+    let answer = outgoing_answers::of(filed, message, reason);
+    step.answers.push(answer);
     step.tell(id, [OrderNotice::ObjectionMade]);
     Ok(Ok(()))
 }

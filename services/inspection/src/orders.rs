@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::clearance::{Agency, Awaited};
-use domain::inspection::joint::{At, JointCase};
+use domain::clearance::{Agency, ReleaseCondition};
+use domain::inspection::joint::{JointCase, ReviewRound};
 use domain::inspection::order::{Appointment, JointOrder, Stage};
 use domain::{DeclarationId, OrderId};
 use proto::inspection::{OrderView, decode_order, encode_order};
@@ -38,7 +38,7 @@ pub(crate) struct OrderRow {
     /// The site that took it on; empty before.
     pub(crate) claimed_by: String,
     /// What the release of the declaration waits for, as last heard of.
-    pub(crate) waits_for: Vec<Awaited>,
+    pub(crate) waits_for: Vec<ReleaseCondition>,
     pub(crate) ordered_time: OffsetDateTime,
     pub(crate) changed_time: OffsetDateTime,
 }
@@ -88,25 +88,25 @@ pub(crate) fn stage_column(stage: Stage) -> i16 {
 }
 
 /// What a release waits for as a column: a bit for each.
-fn awaited_column(waits_for: &[Awaited]) -> i16 {
+fn awaited_column(waits_for: &[ReleaseCondition]) -> i16 {
     waits_for.iter().map(|what| bit(*what)).sum()
 }
 
-fn awaited(column: i16) -> Vec<Awaited> {
-    Awaited::all().filter(|what| column & bit(*what) != 0).collect()
+fn awaited(column: i16) -> Vec<ReleaseCondition> {
+    ReleaseCondition::all().filter(|what| column & bit(*what) != 0).collect()
 }
 
-fn bit(what: Awaited) -> i16 {
+fn bit(what: ReleaseCondition) -> i16 {
     match what {
-        Awaited::Findings => 1,
-        Awaited::Clearance(who) => 2 << who.place(),
+        ReleaseCondition::Findings => 1,
+        ReleaseCondition::Clearance(who) => 2 << who.place(),
     }
 }
 
 /// Keeps with the orders what the release of their declarations waits for. Most declarations have none.
 pub(crate) async fn wait(
     tx: &mut PgConnection,
-    waits: &BTreeMap<DeclarationId, Vec<Awaited>>,
+    waits: &BTreeMap<DeclarationId, Vec<ReleaseCondition>>,
 ) -> Result<(), Fault> {
     if waits.is_empty() {
         return Ok(());
@@ -226,7 +226,10 @@ impl Row {
         let case = JointCase {
             order: decode_order(&self.state).map_err(|error| Fault::Broken(error.to_string()))?,
             newest_version: number(self.newest_version)?,
-            asked: At { version: number(self.asked_version)?, round: number(self.asked_round)? },
+            asked: ReviewRound {
+                version: number(self.asked_version)?,
+                round: number(self.asked_round)?,
+            },
             objection_pending: self.objection_pending,
             released: self.released,
         };

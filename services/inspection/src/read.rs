@@ -1,7 +1,7 @@
 //! Reading: orders, places, officers, rule sets, assessments, seeds, credit and statistics.
 
 use domain::clearance::Agency;
-use domain::inspection::appointment::{By, CHINA, TimeWindow};
+use domain::inspection::appointment::{AppointmentMaker, CHINA, TimeWindow};
 use domain::inspection::credit::Credit;
 use domain::inspection::draw::{Candidate, Seed};
 use domain::inspection::order::Stage;
@@ -144,7 +144,7 @@ pub(crate) async fn windows(
     pool: &PgPool,
     place: &str,
     days: (Date, u32),
-    (by, now): (By, OffsetDateTime),
+    (by, now): (AppointmentMaker, OffsetDateTime),
 ) -> Result<Vec<(TimeWindow, u32)>, ServiceError> {
     let site = places(pool).await?.into_iter().find(|site| site.place.id == place);
     let unknown = || Refusal::of(Code::PlaceUnknown).with("place", place);

@@ -28,7 +28,7 @@ impl SitePlace {
 
 /// What somebody puts.
 #[derive(Debug, Clone)]
-pub(crate) enum Put {
+pub(crate) enum ReferenceChange {
     /// A place.
     Site(SitePlace),
     /// An officer, and whether he or she left.
@@ -102,11 +102,11 @@ pub(crate) fn is_next(newest: u32, version: u32) -> Result<(), Refusal> {
 /// Keeps what somebody put.
 pub(crate) async fn put(
     tx: &mut PgConnection,
-    put: &Put,
+    put: &ReferenceChange,
     now: OffsetDateTime,
 ) -> Result<Result<(), Refusal>, Fault> {
     match put {
-        Put::Site(SitePlace { place, port_codes }) => {
+        ReferenceChange::Site(SitePlace { place, port_codes }) => {
             sqlx::query!(
                 "insert into place (slot, id, body) values (0, $1, $2)
                  on conflict (slot, id) do update set body = excluded.body",
@@ -116,7 +116,7 @@ pub(crate) async fn put(
             .execute(tx)
             .await?;
         }
-        Put::Officer(candidate, left) => {
+        ReferenceChange::Officer(candidate, left) => {
             // An officer belongs to one agency for good: the other one cannot take the id.
             let kept = sqlx::query!(
                 "insert into officer (slot, id, agency, body) values (0, $1, $2, $3)
@@ -133,7 +133,7 @@ pub(crate) async fn put(
                 return Ok(Err(refusal.with("officer", &candidate.officer)));
             }
         }
-        Put::Rules { agency, version, document, by } => {
+        ReferenceChange::Rules { agency, version, document, by } => {
             let column = agency_column(*agency);
             let newest = sqlx::query_scalar!(
                 "select max(version) from rule_set where slot = 0 and agency = $1",

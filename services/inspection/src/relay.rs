@@ -12,8 +12,8 @@ pub(crate) mod refusals;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use domain::answer::{Demand, ExchangeAnswer, Payload};
 use domain::clearance::Outcome;
-use domain::decision::{Decision, Demand, What};
 use domain::subscriber::Subscriber;
 use domain::{DeclarationId, RequestId};
 use proto::v1;
@@ -32,13 +32,13 @@ fn risk_check(
     let name = format!("targeting/{declaration}/{version}");
     let demands =
         demands.into_iter().map(|(agency, instructions)| Demand { agency, instructions }).collect();
-    proto::exchange::answer(&Decision {
+    proto::exchange::wire_answer(&ExchangeAnswer {
         request: RequestId(Uuid::new_v5(&NAMESPACE, name.as_bytes())),
         declaration,
         version,
         round,
         by: Subscriber::InspectionService,
-        what: What::Verdict { outcome: Outcome::Cleared, reasons: Vec::new(), demands },
+        what: Payload::Verdict { outcome: Outcome::Cleared, reasons: Vec::new(), demands },
     })
 }
 

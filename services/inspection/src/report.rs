@@ -6,7 +6,7 @@ use domain::refusal::{Code, Refusal};
 use proto::inspection::line_numbers;
 use store::Fault;
 
-use crate::ask::{Asking, Draws, SiteReport, is_claimed_by};
+use crate::ask::{ActResult, Draws, SiteReport, is_claimed_by};
 use crate::claim::replace;
 use crate::orders::OrderRow;
 use crate::transaction::InspectionTransaction;
@@ -17,7 +17,7 @@ pub(crate) async fn report(
     (version, examination): (u32, u32),
     told: &SiteReport,
     caller: &str,
-) -> Asking<Draws> {
+) -> ActResult<Draws> {
     let filed = step.order(id)?.clone();
     if let Err(refusal) = is_claimed_by(&filed, caller) {
         return Ok(Err(refusal));
@@ -52,7 +52,7 @@ pub(crate) async fn report(
 
 /// Whether samples and findings are about goods that are there and, where the instruction names lines, about
 /// these.
-fn about_goods(filed: &OrderRow, act: &SiteAct) -> Asking<()> {
+fn about_goods(filed: &OrderRow, act: &SiteAct) -> ActResult<()> {
     let named: Vec<(&InstructionKey, u32)> = match act {
         SiteAct::Take { sample } => vec![(&sample.instruction, sample.gnum)],
         SiteAct::Report { findings } => {

@@ -231,7 +231,7 @@ pub(crate) async fn write(
     };
     let bodies: Vec<Vec<u8>> = assessed.iter().map(body).collect();
     let first = sqlx::query_as!(
-        Written,
+        WrittenAssessment,
         "insert into assessment (slot, declaration_id, version, customs_rules, quarantine_rules,
                                  customs_selected, quarantine_selected, made_time, body)
          select slot, declaration_id, version, customs_rules, quarantine_rules, customs_selected,
@@ -253,14 +253,14 @@ pub(crate) async fn write(
     )
     .fetch_all(tx)
     .await?;
-    let key = |row: Written| {
+    let key = |row: WrittenAssessment| {
         Ok((DeclarationId::from_uuid(row.declaration_id), column::number(row.version)?))
     };
     first.into_iter().map(key).collect()
 }
 
 /// An assessment that was written.
-struct Written {
+struct WrittenAssessment {
     declaration_id: Uuid,
     version: i32,
 }

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
 use domain::DeclarationId;
-use domain::clearance::Awaited;
+use domain::clearance::ReleaseCondition;
 use domain::inspection::appointment::CHINA;
 use domain::inspection::draw::{Candidate, Seed};
-use domain::inspection::joint::{self, At, Transition};
+use domain::inspection::joint::{self, ReviewRound, Transition};
 use domain::inspection::order::{Appointment, Instruction, OrderEvent, OrderFact, SiteAct};
 use domain::refusal::{Code, Refusal};
 use proto::inspection::{OrderNotice, encode_order, encode_record, encode_told};
@@ -25,13 +25,13 @@ use uuid::Uuid;
 
 use crate::consignment::{self, ConsignmentChange};
 use crate::credits::Credits;
-use crate::errand::{self, Errand};
 use crate::orders::{self, OrderRow, stage_column};
+use crate::outgoing_answers::{self, OutgoingAnswer};
 use crate::reference::{self, SitePlace};
 use crate::risk;
 
 /// What a transaction loads before it decides.
-pub(crate) struct Loaded {
+pub(crate) struct LoadedRows {
     pub(crate) orders: BTreeMap<DeclarationId, OrderRow>,
     pub(crate) credits: Credits,
     pub(crate) instructed: HashMap<(DeclarationId, u32), Vec<Instruction>>,
@@ -51,10 +51,10 @@ pub(crate) struct InspectionTransaction<'t> {
     told: BTreeMap<DeclarationId, (Vec<OrderNotice>, String)>,
     /// Orders that have to be written.
     touched: BTreeSet<DeclarationId>,
-    pub(crate) errands: Vec<Errand>,
+    pub(crate) answers: Vec<OutgoingAnswer>,
     pub(crate) changes: Vec<(DeclarationId, ConsignmentChange)>,
     /// What the releases of declarations wait for that were heard of.
-    pub(crate) waits: BTreeMap<DeclarationId, Vec<Awaited>>,
+    pub(crate) waits: BTreeMap<DeclarationId, Vec<ReleaseCondition>>,
     /// Rule sets that were read, until they are durable.
     pub(crate) read: Vec<risk::RuleSetVersion>,
     pub(crate) requests: Requests,
@@ -64,23 +64,23 @@ pub(crate) struct InspectionTransaction<'t> {
     sites: BTreeMap<String, Option<SitePlace>>,
     seed: Option<Seed>,
     /// Orders in the windows of a place.
-    taken: BTreeMap<String, Taken>,
+    taken: BTreeMap<String, BookedWindows>,
 }
 
 /// Bytes of an order: it is told whole, in one message, and clients take four times as much.
 const ORDER_BYTES_MAX: usize = 1024 * 1024;
 
 /// Orders by the beginning of their window.
-type Taken = BTreeMap<OffsetDateTime, u32>;
+type BookedWindows = BTreeMap<OffsetDateTime, u32>;
 
 impl<'t> InspectionTransaction<'t> {
     pub(crate) fn new(
         tx: &'t mut PgConnection,
         now: OffsetDateTime,
         known: &'t risk::RuleCache,
-        loaded: Loaded,
+        loaded: LoadedRows,
     ) -> Self {
-        let Loaded { orders, credits, instructed, requests } = loaded;
+        let LoadedRows { orders, credits, instructed, requests } = loaded;
         Self {
             tx,
             now,
@@ -90,7 +90,7 @@ impl<'t> InspectionTransaction<'t> {
             instructed,
             told: BTreeMap::new(),
             touched: BTreeSet::new(),
-            errands: Vec::new(),
+            answers: Vec::new(),
             changes: Vec::new(),
             waits: BTreeMap::new(),
             read: Vec::new(),
@@ -149,7 +149,7 @@ impl<'t> InspectionTransaction<'t> {
     }
 
     /// Orders in the windows of a place that can still be booked, those of this transaction included.
-    pub(crate) async fn taken(&mut self, place: &str) -> Result<Taken, Fault> {
+    pub(crate) async fn taken(&mut self, place: &str) -> Result<BookedWindows, Fault> {
         if let Some(known) = self.taken.get(place) {
             return Ok(known.clone());
         }
@@ -203,7 +203,7 @@ impl<'t> InspectionTransaction<'t> {
     pub(crate) fn hear(
         &mut self,
         id: DeclarationId,
-        at: At,
+        at: ReviewRound,
         told: &joint::DeclarationEvent,
     ) -> Result<(), Fault> {
         let filed = match told {
@@ -237,7 +237,7 @@ impl<'t> InspectionTransaction<'t> {
         let (today, now) = (self.today(), self.now);
         let filed = self.order(id)?;
         let before = std::mem::replace(&mut filed.case, then.case);
-        if then.facts.is_empty() && then.errands.is_empty() {
+        if then.facts.is_empty() && then.messages.is_empty() {
             // What it heard without an effect is not worth a row, unless something waits for it.
             let asked = before.asked != filed.case.asked;
             if asked {
@@ -252,8 +252,9 @@ impl<'t> InspectionTransaction<'t> {
         let filed = filed.clone();
         let whose = (filed.order_id, &filed.case.order);
         self.credits.feed(&filed.declarant_code, whose, &then.facts, today);
-        self.errands.extend(errand::news(&filed, before.order.stage, &then.facts));
-        self.errands.extend(then.errands.iter().map(|errand| errand::of(&filed, *errand, "")));
+        self.answers.extend(outgoing_answers::news(&filed, before.order.stage, &then.facts));
+        self.answers
+            .extend(then.messages.iter().map(|message| outgoing_answers::of(&filed, *message, "")));
         self.tell(id, then.facts.iter().cloned().map(OrderNotice::Fact));
         Ok(then.facts)
     }
@@ -287,7 +288,7 @@ impl<'t> InspectionTransaction<'t> {
             orders,
             told,
             touched,
-            errands,
+            answers,
             credits,
             changes,
             waits,
@@ -333,8 +334,8 @@ impl<'t> InspectionTransaction<'t> {
         credits.write(&mut *tx, now).await?;
         consignment::update(&mut *tx, &changes).await?;
         requests.write(&mut *tx, now).await?;
-        errand::insert(&mut *tx, cipher, &errands, now).await?;
-        Ok(InspectionCommit { entries, errands: !errands.is_empty(), seed, read })
+        outgoing_answers::insert(&mut *tx, cipher, &answers, now).await?;
+        Ok(InspectionCommit { entries, answers: !answers.is_empty(), seed, read })
     }
 }
 
@@ -372,7 +373,7 @@ fn frees(fact: &OrderFact) -> bool {
 pub(crate) struct InspectionCommit {
     pub(crate) entries: Vec<JournalEntry>,
     /// There is something to say to the declaration service.
-    pub(crate) errands: bool,
+    pub(crate) answers: bool,
     pub(crate) seed: Option<Seed>,
     pub(crate) read: Vec<risk::RuleSetVersion>,
 }

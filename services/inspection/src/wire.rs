@@ -1,7 +1,7 @@
 //! Messages become questions, and answers become messages.
 
 use domain::clearance::Agency;
-use domain::inspection::appointment::By;
+use domain::inspection::appointment::AppointmentMaker;
 use domain::inspection::credit::Credit;
 use domain::inspection::draw::{Candidate, Conflict, Fate};
 use domain::inspection::order::SiteAct;
@@ -12,7 +12,7 @@ use domain::{DeclarationId, Kind, Principal, limits};
 use proto::inspection;
 use proto::rule_file;
 use proto::v1::{self, report_request::Step};
-use store::follow::News;
+use store::follow::JournalUpdate;
 use store::journal::JournalEntry;
 use store::{Fault, ServiceError};
 use time::{Date, OffsetDateTime};
@@ -45,8 +45,8 @@ pub(crate) fn is_veiled(principal: &Principal) -> bool {
 }
 
 /// By whose rules a caller books a window.
-pub(crate) fn books_as(principal: &Principal) -> By {
-    if is_veiled(principal) { By::Enterprise } else { By::Site }
+pub(crate) fn books_as(principal: &Principal) -> AppointmentMaker {
+    if is_veiled(principal) { AppointmentMaker::Enterprise } else { AppointmentMaker::Site }
 }
 
 /// The agency for which a caller speaks.
@@ -312,13 +312,13 @@ pub(crate) fn history(
 
 pub(crate) fn told(
     principal: &Principal,
-    news: News,
+    news: JournalUpdate,
 ) -> Result<v1::WatchOrdersResponse, ServiceError> {
     match news {
-        News::Quiet(resume_token) => {
+        JournalUpdate::Quiet(resume_token) => {
             Ok(v1::WatchOrdersResponse { resume_token, ..Default::default() })
         }
-        News::Entry(entry, token) => {
+        JournalUpdate::Entry(entry, token) => {
             let body = entry.body.as_ref().map_err(Clone::clone)?.as_deref();
             let body = body.ok_or_else(|| damaged("an entry without its order"))?;
             let mut order = inspection::decode_record(body).map_err(damaged)?;

@@ -15,7 +15,7 @@ use domain::limits;
 use futures::FutureExt as _;
 use sqlx::PgPool;
 use store::cipher::Cipher;
-use store::queue::{self, Item, Then};
+use store::queue::{self, Item, TryOutcome};
 use store::{Clock, Fault};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
@@ -228,12 +228,12 @@ impl<P: Port> DeliveryQueue<P> {
         let (service, queue, id) = (self.service, P::QUEUE, item.id);
         let then = if tries < limits::TRIES_MAX {
             tracing::warn!(reason, tries, service, queue, %id, "an item failed and is tried again");
-            Then::Again(now + self.pause * 4_u32.saturating_pow(item.tries.unsigned_abs()))
+            TryOutcome::Again(now + self.pause * 4_u32.saturating_pow(item.tries.unsigned_abs()))
         } else {
             tracing::error!(reason, tries, service, queue, %id, "an item was set aside");
             metrics::counter!("sw_queue_set_aside_total", "service" => service, "queue" => queue)
                 .increment(1);
-            Then::Stuck(now)
+            TryOutcome::Stuck(now)
         };
         queue::fail(&self.pool, P::QUEUE, item, reason, then).await
     }

@@ -36,7 +36,7 @@ pub trait Listener: Send + Sync {
     /// An event as far as it concerns the service.
     type Event: Clone + Send + Sync;
     /// What taking one gives.
-    type Taken: Send;
+    type Outcome: Send;
 
     /// An event as far as it concerns the service; `None` when it does not.
     ///
@@ -59,7 +59,7 @@ pub trait Listener: Send + Sync {
         &self,
         events: Vec<Self::Event>,
         behind: Vec<Item>,
-    ) -> impl Future<Output = Result<Vec<Self::Taken>, Fault>> + Send;
+    ) -> impl Future<Output = Result<Vec<Self::Outcome>, Fault>> + Send;
 
     /// Takes one out of the queue, with all that follows from it.
     ///
@@ -80,13 +80,13 @@ pub struct UnreadableEvent;
 
 /// An event that was taken.
 #[derive(Debug)]
-pub struct Taken<L: Listener> {
+pub struct TakenEvent<L: Listener> {
     /// Its place among those that came together.
     pub at: usize,
     /// What was read of it.
     pub event: L::Event,
     /// What taking it gave.
-    pub outcome: L::Taken,
+    pub outcome: L::Outcome,
 }
 
 /// Takes events that came together, in their order, as far as they concern the listener.
@@ -98,7 +98,7 @@ pub struct Taken<L: Listener> {
 pub async fn hear<L: Listener>(
     listener: &L,
     events: &[Arc<v1::Event>],
-) -> Result<Vec<Taken<L>>, Fault> {
+) -> Result<Vec<TakenEvent<L>>, Fault> {
     let read = events.iter().enumerate().map(|(at, event)| (at, event, listener.read(event)));
     let read: Vec<_> = read.filter(|(_, _, read)| !matches!(read, Ok(None))).collect();
     if read.is_empty() {
@@ -131,7 +131,7 @@ pub async fn hear<L: Listener>(
         }
         outcomes => {
             let taken = places.into_iter().zip(outcomes?);
-            Ok(taken.map(|((at, event), outcome)| Taken { at, event, outcome }).collect())
+            Ok(taken.map(|((at, event), outcome)| TakenEvent { at, event, outcome }).collect())
         }
     }
 }

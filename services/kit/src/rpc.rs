@@ -12,7 +12,7 @@ use domain::refusal::Code;
 use domain::{Principal, RequestId, limits};
 use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt as _};
-use proto::call::{self, Identified};
+use proto::call::{self, IdentifiedRequest};
 use proto::status::{self, Language};
 use proto::text::Texts;
 use proto::{exchange, memory};
@@ -55,7 +55,7 @@ pub struct Change {
 }
 
 impl Change {
-    fn of(message: &(impl Identified + prost::Message)) -> Result<Self, ServiceError> {
+    fn of(message: &(impl IdentifiedRequest + prost::Message)) -> Result<Self, ServiceError> {
         let request_id = exchange::request(message.request_id())?;
         let mut change = Self { request_id, digest: [0; 32] };
         change.digest.copy_from_slice(digest(&SHA256, &message.encode_to_vec()).as_ref());
@@ -83,7 +83,7 @@ pub async fn unary<Q: Texts, A>(
 /// # Errors
 ///
 /// That it has no request id; what the work refuses or fails at.
-pub async fn change<Q: Texts + Identified + prost::Message, A>(
+pub async fn change<Q: Texts + IdentifiedRequest + prost::Message, A>(
     request: Request<Q>,
     work: impl AsyncFnOnce(Call, Change, Q) -> Result<A, ServiceError>,
 ) -> Answer<A> {

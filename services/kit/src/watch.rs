@@ -6,7 +6,7 @@ use domain::Slot;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use sqlx::PgPool;
-use store::follow::{self, News};
+use store::follow::{self, JournalUpdate};
 use store::journal::{self, JournalEntry};
 use store::tail::Tail;
 use store::token::TokenKey;
@@ -55,13 +55,13 @@ pub struct Watcher<'a> {
 /// What `tell` fails at without the entry's fault.
 pub fn tell<A>(
     tail: &Tail,
-    news: News,
-    tell: impl FnOnce(News) -> Result<A, ServiceError>,
+    news: JournalUpdate,
+    tell: impl FnOnce(JournalUpdate) -> Result<A, ServiceError>,
     unreadable: impl FnOnce(&JournalEntry, Option<String>) -> A,
 ) -> Result<A, ServiceError> {
     let entry = match &news {
-        News::Entry(entry, token) => Some((Arc::clone(entry), token.clone())),
-        News::Quiet(_) => None,
+        JournalUpdate::Entry(entry, token) => Some((Arc::clone(entry), token.clone())),
+        JournalUpdate::Quiet(_) => None,
     };
     match (tell(news), entry) {
         (Err(ServiceError::Fault(fault @ Fault::Broken(_))), Some((entry, token))) => {
@@ -86,7 +86,7 @@ impl Journal<'_> {
         slots: Vec<Slot>,
         positions: impl AsyncFnOnce(Subject) -> Result<Vec<i64>, ServiceError>,
         concerns: impl Fn(&JournalEntry) -> bool + Send + Sync + 'static,
-    ) -> Result<BoxStream<'static, Result<News, ServiceError>>, ServiceError> {
+    ) -> Result<BoxStream<'static, Result<JournalUpdate, ServiceError>>, ServiceError> {
         let Watcher { caller, token, only } = watcher;
         let filter = ("watch", only.map(|only| only.id));
         let (given, token) = (token, self.tokens.of(caller, filter)?);

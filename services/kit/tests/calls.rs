@@ -22,7 +22,7 @@ use proto::v1::declaration_service_client::DeclarationServiceClient;
 use proto::v1::declaration_service_server::{DeclarationService, DeclarationServiceServer};
 use proto::v1::operation_service_client::OperationServiceClient;
 use sqlx::PgPool;
-use store::follow::News;
+use store::follow::JournalUpdate;
 use store::journal::{Heads, JournalEntry};
 use store::queue::{self, Item};
 use store::tail::Tail;
@@ -125,10 +125,10 @@ impl Shared {
         let news = journal.watch(watcher, Slot::all().collect(), positions, concerns).await?;
         let told = |news| {
             Ok(match news {
-                News::Quiet(resume_token) => {
+                JournalUpdate::Quiet(resume_token) => {
                     v1::WatchResponse { resume_token, ..Default::default() }
                 }
-                News::Entry(entry, token) => v1::WatchResponse {
+                JournalUpdate::Entry(entry, token) => v1::WatchResponse {
                     name: entry.subject.to_string(),
                     version: store::column::number(entry.version)?,
                     resume_token: proto::text(token),

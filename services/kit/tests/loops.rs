@@ -347,7 +347,7 @@ struct Ears(Post, PgPool);
 impl Listener for Ears {
     const QUEUE: &'static str = LETTERS;
     type Event = (Uuid, u8);
-    type Taken = u8;
+    type Outcome = u8;
 
     fn read(&self, event: &Arc<v1::Event>) -> Result<Option<(Uuid, u8)>, UnreadableEvent> {
         let about = Uuid::try_parse(&event.declaration_id).map_err(|_| UnreadableEvent)?;

@@ -4,7 +4,7 @@
 //! treasury in the same transaction. What was held for it stays held until the bill is paid, or is void.
 
 use domain::DeclarationId;
-use domain::decision::Decision;
+use domain::answer::ExchangeAnswer;
 use domain::history::DutyStep;
 use domain::inspection::appointment::CHINA;
 use domain::payment::bill::BillStatus;
@@ -39,7 +39,7 @@ pub(crate) fn told(
     parameters: &Parameters,
     row: &DutyRow,
     released_time: OffsetDateTime,
-) -> Result<Decision, Fault> {
+) -> Result<ExchangeAnswer, Fault> {
     let until = days(parameters, row.id, released_time)?.paid_until;
     let amount = decimal(row.amount_fen * FEN_E5);
     let (number, payer) = (tax_no(&row.invt_no), &row.payer);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::documents::limits::{Reservation, annual_limit, single_limit};
-use domain::payment::ledger::Checked;
+use domain::payment::ledger::EntryCheck;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Kind, Slot};
 use kit::rpc::{Call, Change};
@@ -12,9 +12,9 @@ use store::page::Page;
 use store::share::Share;
 use store::{Fault, ServiceError};
 
-use crate::collect::{OrderPaid, OrderPayment};
+use crate::collect::{OrderPayment, PaidOrder};
 use crate::commit::PaymentCommand;
-use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeChanged};
+use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeOutcome};
 use crate::ledger::{Ledger, Needs};
 use crate::wire::{
     account, account_of, amount, bill, bill_status, declaration, duty, duty_order, duty_state,
@@ -144,12 +144,12 @@ impl Payments {
             let command = |reply| PaymentCommand::Guarantee(Box::new(change), reply);
             self.asking.try_enqueue(slot, &Share::of(principal), command).await??
         };
-        let GuaranteeChanged { totals, credit_line, repeated } = changed;
+        let GuaranteeOutcome { totals, credit_line, repeated } = changed;
         Ok((account(&transaction::guarantee(&owner), &totals, credit_line), repeated))
     }
 
     /// What would be, in a transaction that is not kept.
-    async fn rehearse(&self, change: &GuaranteeChange) -> Answer<GuaranteeChanged> {
+    async fn rehearse(&self, change: &GuaranteeChange) -> Answer<GuaranteeOutcome> {
         let mut tx = self.work.begin().await.map_err(Fault::from)?;
         let slot = Slot::of(&change.owner);
         let mut ledger = Ledger::lock(&mut tx, &BTreeSet::from([slot])).await?;
@@ -159,7 +159,7 @@ impl Payments {
         ledger.load(&mut tx, &needs).await?;
         let recorded = ledger.time(slot, self.clock.now())?;
         match ledger.apply(slot, &change.entry(recorded))? {
-            Ok(Checked::New(_) | Checked::Known) => {}
+            Ok(EntryCheck::New(_) | EntryCheck::Known) => {}
             Err(error) => return Err(guarantee::refused(error)?.into()),
         }
         Ok(guarantee::now(ledger.balances(slot)?, &change.owner, recorded))
@@ -358,7 +358,7 @@ impl Payments {
         };
         let command = |reply| PaymentCommand::PayOrder(Box::new(payment), reply);
         let paid = self.asking.try_enqueue(slot, &Share::of(&call.principal), command).await??;
-        let OrderPaid { order, repeated } = paid;
+        let PaidOrder { order, repeated } = paid;
         let order = Some(duty_order(&order, today(self.clock.now())));
         Ok(v1::PayDutyOrderResponse { order, repeated })
     }

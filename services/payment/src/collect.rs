@@ -6,7 +6,7 @@
 
 use domain::history::DutyStep;
 use domain::payment::bill::{BillEvent, next};
-use domain::payment::ledger::{Action, Checked, Currency, Leg, Purpose};
+use domain::payment::ledger::{Action, Currency, EntryCheck, Leg, Purpose};
 use domain::refusal::{Code, Refusal};
 use domain::rules::{FEN_E5, decimal};
 use domain::{DeclarationId, RequestId, Slot};
@@ -14,7 +14,7 @@ use proto::bank::{AccountNumber, BankParty, PaymentBatch, PaymentOrder, Transfer
 use proto::forex::order_facts;
 use store::Fault;
 use store::numbers::CHINA;
-use store::request::{Digest, RequestKey, Seen};
+use store::request::{Digest, RequestKey, RequestStatus};
 use uuid::Uuid;
 
 use crate::bill_rows::{BillRow, DutyOrderRow, tax_no};
@@ -46,7 +46,7 @@ pub(crate) struct OrderPayment {
 
 /// The order as it is then.
 #[derive(Debug, Clone)]
-pub(crate) struct OrderPaid {
+pub(crate) struct PaidOrder {
     pub(crate) order: DutyOrderRow,
     /// The request came before.
     pub(crate) repeated: bool,
@@ -173,7 +173,7 @@ pub(crate) fn pay(
     payment: &OrderPayment,
     order: Option<DutyOrderRow>,
     ids: &[DeclarationId],
-) -> Result<Result<OrderPaid, Refusal>, Fault> {
+) -> Result<Result<PaidOrder, Refusal>, Fault> {
     let number = &payment.ent_duty_no;
     let unknown = || Refusal::of(Code::NotFound).with("name", number);
     // Another part may have been paid in this transaction.
@@ -183,9 +183,9 @@ pub(crate) fn pay(
         return Ok(Err(unknown()));
     };
     match step.requests.seen(&payment.key(), &payment.digest) {
-        Seen::New => {}
-        Seen::Same(_) => return Ok(Ok(OrderPaid { order, repeated: true })),
-        Seen::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
+        RequestStatus::New => {}
+        RequestStatus::Same(_) => return Ok(Ok(PaidOrder { order, repeated: true })),
+        RequestStatus::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
     }
     // What a bank paid was paid, even if it was paid before.
     if order.paid_time.is_some() && payment.amount_fen.is_none() {
@@ -202,7 +202,7 @@ pub(crate) fn pay(
     let left = (order.amount_fen - order.paid_fen).max(0);
     let paid = payment.amount_fen.unwrap_or(left); // all that is left
     if payment.validate_only {
-        return Ok(Ok(OrderPaid { order, repeated: false }));
+        return Ok(Ok(PaidOrder { order, repeated: false }));
     }
     let (slot, now) = (payment.slot(), step.now);
     if let (Some(first), true) = (bills.first(), paid > 0) {
@@ -216,7 +216,7 @@ pub(crate) fn pay(
         (entry.basis.actor, entry.basis.rule) =
             (payment.caller.clone(), format!("{number} {}", payment.reference));
         match step.ledger.apply(slot, &entry)? {
-            Ok(Checked::New(_) | Checked::Known) => {}
+            Ok(EntryCheck::New(_) | EntryCheck::Known) => {}
             Err(error) => {
                 return Err(Fault::Broken(format!("the order {number} cannot be paid: {error}")));
             }
@@ -238,5 +238,5 @@ pub(crate) fn pay(
     }
     step.orders.push(order.clone());
     step.requests.keep(payment.key(), payment.digest, Vec::new());
-    Ok(Ok(OrderPaid { order, repeated: false }))
+    Ok(Ok(PaidOrder { order, repeated: false }))
 }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use domain::decision::Decision;
+use domain::answer::ExchangeAnswer;
 use domain::payment::parameters::Parameters;
 use domain::refusal::Refusal;
 use domain::{DeclarationId, Slot};
@@ -25,9 +25,9 @@ use store::{Clock, Fault};
 use tokio::sync::Notify;
 
 use crate::bill_rows;
-use crate::collect::{self, OrderPaid, OrderPayment};
+use crate::collect::{self, OrderPayment, PaidOrder};
 use crate::goods_back;
-use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeChanged};
+use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeOutcome};
 use crate::hear::{self, ImportEvent};
 use crate::ledger::{Ledger, Needs};
 use crate::purchases::{self, PersonHash, Purchases};
@@ -42,9 +42,9 @@ const RETRIES_MAX: i64 = 500;
 pub(crate) enum PaymentCommand {
     /// The declaration service told something; and what has to wait in the queue of events. For each event:
     /// what is to be said, where it brings a version.
-    Hear(Vec<Arc<ImportEvent>>, Vec<Item>, Reply<Vec<Option<Decision>>>),
+    Hear(Vec<Arc<ImportEvent>>, Vec<Item>, Reply<Vec<Option<ExchangeAnswer>>>),
     /// Money was lodged, or a credit line granted.
-    Guarantee(Box<GuaranteeChange>, Reply<Result<GuaranteeChanged, Refusal>>),
+    Guarantee(Box<GuaranteeChange>, Reply<Result<GuaranteeOutcome, Refusal>>),
     /// Money came to this payer. Whether there may be more to try.
     Retry(String, Reply<bool>),
     /// Goods came back. Whether there is the bill that they are on.
@@ -54,7 +54,7 @@ pub(crate) enum PaymentCommand {
     /// Tax of exports was refunded, or recovered.
     TaxRefund(TaxRefund, Reply<()>),
     /// The bank paid an order.
-    PayOrder(Box<OrderPayment>, Reply<Result<OrderPaid, Refusal>>),
+    PayOrder(Box<OrderPayment>, Reply<Result<PaidOrder, Refusal>>),
 }
 
 impl PaymentCommand {
@@ -229,7 +229,7 @@ fn declared(commands: &[PaymentCommand]) -> impl Iterator<Item = (PersonHash, i3
 
 impl Transaction for PaymentWriter {
     type Command = PaymentCommand;
-    type Published = PaymentCommit;
+    type Publication = PaymentCommit;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {

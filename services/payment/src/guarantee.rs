@@ -5,12 +5,12 @@
 //! tried again that wait for it.
 
 use domain::payment::ledger::{
-    Action, Balances, Basis, Checked, CreditLine, Entry, Error, Leg, Purpose, Totals,
+    Action, Balances, Basis, CreditLine, Entry, EntryCheck, Error, Leg, Purpose, Totals,
 };
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, RequestId, Slot};
 use store::Fault;
-use store::request::{Digest, RequestKey, Seen};
+use store::request::{Digest, RequestKey, RequestStatus};
 use store::share::Share;
 use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +48,7 @@ pub(crate) struct GuaranteeChange {
 
 /// The account as it is then.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct GuaranteeChanged {
+pub(crate) struct GuaranteeOutcome {
     pub(crate) totals: Totals,
     pub(crate) credit_line: i64,
     /// The request came before.
@@ -97,18 +97,18 @@ pub(crate) fn change(
     step: &mut PaymentTransaction<'_>,
     change: &GuaranteeChange,
     secured: Option<DeclarationId>,
-) -> Result<Result<GuaranteeChanged, Refusal>, Fault> {
+) -> Result<Result<GuaranteeOutcome, Refusal>, Fault> {
     let (slot, key) = (Slot::of(&change.owner), change.key());
     let repeated = match step.requests.seen(&key, &change.digest) {
-        Seen::New => false,
-        Seen::Same(_) => true,
-        Seen::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
+        RequestStatus::New => false,
+        RequestStatus::Same(_) => true,
+        RequestStatus::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
     };
     let recorded = step.ledger.time(slot, step.now)?;
     let before = step.level(&change.owner)?;
     if !repeated {
         match step.ledger.apply(slot, &change.entry(recorded))? {
-            Ok(Checked::New(_) | Checked::Known) => {}
+            Ok(EntryCheck::New(_) | EntryCheck::Known) => {}
             Err(error) => return refused(error).map(Err),
         }
         // Answered with the account as it stands then.
@@ -119,14 +119,14 @@ pub(crate) fn change(
         }
     }
     let balances = step.ledger.balances(slot)?;
-    Ok(Ok(GuaranteeChanged { repeated, ..now(balances, &change.owner, recorded) }))
+    Ok(Ok(GuaranteeOutcome { repeated, ..now(balances, &change.owner, recorded) }))
 }
 
 /// A guarantee as it is.
-pub(crate) fn now(balances: &Balances, owner: &str, at: OffsetDateTime) -> GuaranteeChanged {
+pub(crate) fn now(balances: &Balances, owner: &str, at: OffsetDateTime) -> GuaranteeOutcome {
     let account = guarantee(owner);
     let (totals, credit_line) = (balances.totals(&account), balances.credit_line(&account, at));
-    GuaranteeChanged { totals, credit_line, repeated: false }
+    GuaranteeOutcome { totals, credit_line, repeated: false }
 }
 
 /// What the ledger refuses of such a request.

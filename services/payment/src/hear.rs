@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use domain::decision::Decision;
+use domain::answer::ExchangeAnswer;
 use domain::history::Reason;
 use domain::payment::duty::{self, DutyEvent, DutyState};
 use domain::{DeclarationId, Slot};
@@ -85,7 +85,7 @@ pub(crate) struct DutyAnswer {
 pub(crate) fn hear(
     step: &mut PaymentTransaction<'_>,
     events: &[Arc<ImportEvent>],
-) -> Result<Vec<Option<Decision>>, Fault> {
+) -> Result<Vec<Option<ExchangeAnswer>>, Fault> {
     let mut answers = Vec::with_capacity(events.len());
     for event in events {
         for change in &event.changes {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Slot;
 use domain::payment::ledger::{
-    Account, Action, Balances, Checked, Difference, Entry, Error, Hold, Leg, Record, verify,
+    Account, Action, Balances, Difference, Entry, EntryCheck, Error, Hold, Leg, Record, verify,
 };
 use sqlx::{PgConnection, PgPool};
 use store::Fault;
@@ -209,7 +209,7 @@ impl Ledger {
     /// # Errors
     ///
     /// [`Fault`] when it names what was not loaded.
-    pub fn apply(&mut self, slot: Slot, entry: &Entry) -> Result<Result<Checked, Error>, Fault> {
+    pub fn apply(&mut self, slot: Slot, entry: &Entry) -> Result<Result<EntryCheck, Error>, Fault> {
         let book = self.book(slot)?;
         let mut named = Needs::default();
         named.entry(slot, entry);
@@ -222,7 +222,7 @@ impl Ledger {
             Ok(checked) => checked,
             Err(error) => return Ok(Err(error)),
         };
-        if let Checked::New(effect) = &checked {
+        if let EntryCheck::New(effect) = &checked {
             book.number += 1;
             book.changed.extend(effect.after.keys().cloned());
             book.holds.extend(effect.hold.iter().map(|(id, _)| *id));

@@ -15,7 +15,7 @@ pub(crate) mod tax_refunds;
 
 use std::sync::Arc;
 
-use domain::decision::Decision;
+use domain::answer::ExchangeAnswer;
 use domain::inspection::appointment::CHINA;
 use domain::payment::built_in;
 use domain::{DeclarationId, Slot};
@@ -49,7 +49,7 @@ impl ExchangeSeat for PaymentSeat {
         listen::hear(&*self.exports, events).await?;
         let taken = listen::hear(&*self.imports, events).await?;
         let said = taken.into_iter().filter_map(|taken| Some((taken.at, taken.outcome?)));
-        Ok(said.map(|(at, said)| (at, proto::exchange::answer(&said))).collect())
+        Ok(said.map(|(at, said)| (at, proto::exchange::wire_answer(&said))).collect())
     }
 
     fn hear_result(&self, result: &v1::Result) {
@@ -65,7 +65,7 @@ impl Listener for ImportEvents {
     const QUEUE: &'static str = EVENTS;
     type Event = Arc<ImportEvent>;
     /// What is to be said.
-    type Taken = Option<Decision>;
+    type Outcome = Option<ExchangeAnswer>;
 
     fn read(&self, event: &Arc<v1::Event>) -> Result<Option<Arc<ImportEvent>>, UnreadableEvent> {
         let read = read(event, &self.0.persons).ok_or(UnreadableEvent)?;
@@ -80,7 +80,7 @@ impl Listener for ImportEvents {
         &self,
         events: Vec<Arc<ImportEvent>>,
         behind: Vec<Item>,
-    ) -> Result<Vec<Option<Decision>>, Fault> {
+    ) -> Result<Vec<Option<ExchangeAnswer>>, Fault> {
         let command = |reply| PaymentCommand::Hear(events, behind, reply);
         self.0.hearing.enqueue(Slot::of(""), &Share::Kept, command).await
     }
@@ -90,7 +90,7 @@ impl Listener for ImportEvents {
         let said = self.take(vec![event], Vec::new()).await;
         let said = said.map_err(|fault| Delivery::of(&fault))?;
         if let Some(said) = said.into_iter().next().flatten() {
-            payment.pending.ask(proto::exchange::answer(&said)).await?;
+            payment.pending.ask(proto::exchange::wire_answer(&said)).await?;
         }
         settle(&payment.work, EVENTS, item).await
     }

@@ -5,7 +5,7 @@
 //! back by an entry that names the payment's, and never more than was paid.
 
 use domain::Slot;
-use domain::payment::ledger::{Action, Basis, Checked, Entry, Leg, Purpose};
+use domain::payment::ledger::{Action, Basis, Entry, EntryCheck, Leg, Purpose};
 use proto::forex::TaxRefund;
 use store::Fault;
 use time::OffsetDateTime;
@@ -77,7 +77,7 @@ pub(crate) fn take(step: &mut PaymentTransaction<'_>, refund: &TaxRefund) -> Res
     }
     let entry = Entry { id, action, basis, effective: told.min(recorded), recorded };
     match step.ledger.apply(slot, &entry)? {
-        Ok(Checked::New(_) | Checked::Known) => Ok(()),
+        Ok(EntryCheck::New(_) | EntryCheck::Known) => Ok(()),
         Err(error) => Err(Fault::Broken(format!("{event} of {}: {error}", refund.claim))),
     }
 }

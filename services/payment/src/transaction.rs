@@ -5,15 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::answer::{ExchangeAnswer, Payload};
 use domain::clearance::Outcome;
-use domain::decision::{Decision, What};
-use domain::history::{DutyMoved, DutyStep, Reason};
+use domain::history::{DutyProgress, DutyStep, Reason};
 use domain::payment::bill::BillStatus;
-use domain::payment::duty::{self, Assessed, DutyAct, DutyEvent, DutyState};
+use domain::payment::duty::{self, AssessmentOutcome, DutyAct, DutyEvent, DutyState};
 use domain::payment::guarantee::{alarm, level, levels};
 use domain::payment::ledger::{
-    Account, Action, Basis, Checked, CreditLine, Currency, Entry, Error, HoldState, Leg, Purpose,
-    Totals,
+    Account, Action, Basis, CreditLine, Currency, Entry, EntryCheck, Error, HoldState, Leg,
+    Purpose, Totals,
 };
 use domain::refusal::Code;
 use domain::rules::{FEN_E5, decimal};
@@ -108,7 +108,7 @@ pub(crate) struct PaymentTransaction<'t> {
     /// What whoever sent inventories is told.
     notices: Vec<Item>,
     /// What has to be said to the declaration service.
-    says: Vec<Decision>,
+    says: Vec<ExchangeAnswer>,
     /// What banks are told.
     bank_entries: Vec<JournalEntry>,
     /// Whose guarantee has more than before.
@@ -280,7 +280,7 @@ impl<'t> PaymentTransaction<'t> {
     ) -> Result<(), Fault> {
         let filed = self.duty(id)?.filed_time;
         if let Some((text, text_zh)) = &assessed.missing {
-            self.happen(id, DutyEvent::Assessed(Assessed::Incomplete), filed)?;
+            self.happen(id, DutyEvent::Assessed(AssessmentOutcome::Incomplete), filed)?;
             let code = Code::DutyNotComputable;
             let text = format!("{}: {text}", code.title());
             let text_zh = format!("{}：{text_zh}", code.title_zh());
@@ -292,12 +292,12 @@ impl<'t> PaymentTransaction<'t> {
         };
         if let Err(refused) = reserved {
             self.duty(id)?.case.refusal = (refused.code(), refused.info);
-            return self.happen(id, DutyEvent::Assessed(Assessed::OverLimit), filed);
+            return self.happen(id, DutyEvent::Assessed(AssessmentOutcome::OverLimit), filed);
         }
         match self.hold(id)? {
-            Ok(()) => self.happen(id, DutyEvent::Assessed(Assessed::Held), filed),
+            Ok(()) => self.happen(id, DutyEvent::Assessed(AssessmentOutcome::Held), filed),
             Err(shortage) => {
-                self.happen(id, DutyEvent::Assessed(Assessed::TooLittle), filed)?;
+                self.happen(id, DutyEvent::Assessed(AssessmentOutcome::TooLittle), filed)?;
                 self.tell_short(id, shortage)
             }
         }
@@ -331,7 +331,7 @@ impl<'t> PaymentTransaction<'t> {
         let entry = self.entry(&row, (hold, "duty.secured"), action, row.filed_time)?;
         let before = self.level(&row.payer)?;
         match self.ledger.apply(row.payer_slot(), &entry)? {
-            Ok(Checked::New(_) | Checked::Known) => {
+            Ok(EntryCheck::New(_) | EntryCheck::Known) => {
                 self.duty(id)?.hold_id = Some(hold);
                 self.alarm(id, before)?;
                 Ok(Ok(()))
@@ -396,7 +396,7 @@ impl<'t> PaymentTransaction<'t> {
         let mut entry = self.entry(row, of, Action::SetCreditLine(line), from)?;
         entry.basis.rule = "沙箱授信额度".to_owned();
         // A line that was taken away since is not given again.
-        Ok(matches!(self.ledger.apply(slot, &entry)?, Ok(Checked::New(_))))
+        Ok(matches!(self.ledger.apply(slot, &entry)?, Ok(EntryCheck::New(_))))
     }
 
     /// Frees what is held for a duty, if anything still is.
@@ -410,7 +410,7 @@ impl<'t> PaymentTransaction<'t> {
         let of = (void_id(hold), "duty.freed");
         let entry = self.entry(&row, of, Action::Void(hold), time)?;
         match self.ledger.apply(row.payer_slot(), &entry)? {
-            Ok(Checked::New(_) | Checked::Known) => {
+            Ok(EntryCheck::New(_) | EntryCheck::Known) => {
                 self.funded.insert(row.payer);
                 Ok(())
             }
@@ -493,7 +493,7 @@ impl<'t> PaymentTransaction<'t> {
                 kind: 0,
                 subject: decision.declaration.uuid(),
                 place,
-                body: proto::exchange::answer(decision).encode_to_vec(),
+                body: proto::exchange::wire_answer(decision).encode_to_vec(),
                 due: now,
                 tries: 0,
             })
@@ -561,7 +561,7 @@ pub(crate) fn news(
     code: Option<Code>,
     (text, text_zh): (String, String),
     shortage: Option<Shortage>,
-) -> Decision {
+) -> ExchangeAnswer {
     let id = row.id;
     let tax_no = match step {
         DutyStep::Billed | DutyStep::Returned | DutyStep::Collected | DutyStep::Paid => {
@@ -569,7 +569,7 @@ pub(crate) fn news(
         }
         DutyStep::Short | DutyStep::Unassessed | DutyStep::Low => String::new(),
     };
-    let moved = DutyMoved {
+    let moved = DutyProgress {
         step,
         code: proto::text(code.map(Code::id)),
         assure_code: row.payer.clone(),
@@ -580,14 +580,14 @@ pub(crate) fn news(
         text,
         text_zh,
     };
-    let (version, what) = (row.version, What::Duty(moved));
+    let (version, what) = (row.version, Payload::Duty(moved));
     let request = RequestId(id_of(&format!("{step:?}/{id}/{version}{which}")));
     let by = Subscriber::PaymentService;
-    Decision { request, declaration: id, version, round: 0, by, what }
+    ExchangeAnswer { request, declaration: id, version, round: 0, by, what }
 }
 
 /// That the duty of a version is secured, or that its buyer is over a limit. The same again has the same id.
-pub(crate) fn verdict(answer: &DutyAnswer) -> Decision {
+pub(crate) fn verdict(answer: &DutyAnswer) -> ExchangeAnswer {
     let DutyAnswer { id, version, round, payer, amount_fen, refusal } = answer;
     let amount = decimal(amount_fen * FEN_E5);
     let (word, outcome, reason) = match refusal {
@@ -601,12 +601,12 @@ pub(crate) fn verdict(answer: &DutyAnswer) -> Decision {
             ("secured", Outcome::Cleared, Reason { code: "DUTY".to_owned(), text })
         }
     };
-    Decision {
+    ExchangeAnswer {
         request: RequestId(id_of(&format!("{word}/{id}/{version}"))),
         declaration: *id,
         version: *version,
         round: *round,
         by: Subscriber::PaymentService,
-        what: What::Verdict { outcome, reasons: vec![reason], demands: Vec::new() },
+        what: Payload::Verdict { outcome, reasons: vec![reason], demands: Vec::new() },
     }
 }

@@ -21,7 +21,7 @@ use store::{Fault, ServiceError};
 use crate::claim::ClaimAct;
 use crate::claim_line_rows;
 use crate::claim_rows::{self, ClaimRow};
-use crate::commit::{RefundAnswer, RefundAnswered, RefundAsk, RefundCommand, RefundRequest};
+use crate::commit::{RefundAnswer, RefundAsk, RefundCommand, RefundRequest, RefundState};
 use crate::export_rows::{self, ExportRow};
 use crate::names::{ClaimName, month};
 use crate::proof::ProofChange;
@@ -72,8 +72,8 @@ impl Refunds {
 
     async fn shown_claim(&self, answer: RefundAnswer) -> Answer<(Option<v1::RefundClaim>, bool)> {
         let shown = match answer.what {
-            RefundAnswered::Claim(row) => Some(self.show(&row).await?),
-            RefundAnswered::Nothing | RefundAnswered::Invoice(_) => None,
+            RefundState::Claim(row) => Some(self.show(&row).await?),
+            RefundState::Nothing | RefundState::Invoice(_) => None,
         };
         Ok((shown, answer.repeated))
     }
@@ -229,8 +229,8 @@ impl Refunds {
             self.ask(call, change, firm, ask).await?
         };
         let invoice = match answer.what {
-            RefundAnswered::Invoice(row) => Some(shown_invoice(&row)),
-            RefundAnswered::Nothing | RefundAnswered::Claim(_) => None,
+            RefundState::Invoice(row) => Some(shown_invoice(&row)),
+            RefundState::Nothing | RefundState::Claim(_) => None,
         };
         Ok(v1::RegisterInvoiceResponse { invoice, repeated: answer.repeated })
     }

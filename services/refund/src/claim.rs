@@ -16,7 +16,7 @@ use time::Date;
 
 use crate::claim_line_rows::{self, ClaimLineRow, foreign_number};
 use crate::claim_rows::{self, ClaimRow};
-use crate::commit::RefundAnswered;
+use crate::commit::RefundState;
 use crate::export_rows;
 use crate::names::ClaimName;
 use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
@@ -56,9 +56,9 @@ fn unknown(name: &ClaimName) -> Refusal {
 pub(crate) async fn now(
     step: &mut RefundTransaction<'_>,
     name: &ClaimName,
-) -> Result<Result<RefundAnswered, Refusal>, Fault> {
+) -> Result<Result<RefundState, Refusal>, Fault> {
     let found = claim_rows::load(&mut *step.tx, name).await?;
-    Ok(found.map(|row| RefundAnswered::Claim(Box::new(row))).ok_or_else(|| unknown(name)))
+    Ok(found.map(|row| RefundState::Claim(Box::new(row))).ok_or_else(|| unknown(name)))
 }
 
 /// Has it happen.

@@ -313,7 +313,7 @@ pub(crate) async fn payments(
 
 /// What of a line changes, as it is kept.
 #[derive(Default)]
-struct Changing {
+struct LineChange {
     query: i16,
     query_sent: Option<Date>,
     answered: bool,
@@ -325,24 +325,24 @@ struct Changing {
     negative: Option<i64>,
 }
 
-fn changing(state: &LineState) -> Result<Changing, Fault> {
-    let none = Changing::default();
+fn changing(state: &LineState) -> Result<LineChange, Fault> {
+    let none = LineChange::default();
     Ok(match state {
         LineState::Open | LineState::Dropped | LineState::Recovered => none,
         LineState::Queried { query, answered } => {
             let (query, query_sent) = query_columns(*query);
-            Changing { query, query_sent, answered: *answered, ..none }
+            LineChange { query, query_sent, answered: *answered, ..none }
         }
-        LineState::Refused { ground: Ground { law, code }, then } => Changing {
+        LineState::Refused { ground: Ground { law, code }, then } => LineChange {
             law: law.clone(),
             ground: Some(code.clone()),
             consequence: consequence_column(*then),
             ..none
         },
         LineState::Approved { fen } | LineState::Paid { fen } | LineState::Settled { fen } => {
-            Changing { fen: *fen, ..none }
+            LineChange { fen: *fen, ..none }
         }
-        LineState::Recovering { fen, keeps_fen, negative } => Changing {
+        LineState::Recovering { fen, keeps_fen, negative } => LineChange {
             fen: *fen,
             keeps_fen: *keeps_fen,
             negative: Some(foreign_number(*negative)?),
@@ -360,7 +360,7 @@ pub(crate) async fn write(
     if rows.is_empty() {
         return Ok(());
     }
-    let changing: Vec<Changing> =
+    let changing: Vec<LineChange> =
         rows.iter().map(|row| changing(&row.line.state)).collect::<Result<_, _>>()?;
     let numbers: Vec<i32> =
         rows.iter().map(|row| column::integer(row.number)).collect::<Result<_, _>>()?;

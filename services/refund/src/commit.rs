@@ -18,7 +18,7 @@ use sqlx::PgConnection;
 use store::commit_queue::{Reply, Transaction};
 use store::journal::Heads;
 use store::queue::{self, Item};
-use store::request::{Digest, RequestKey, Requests, Seen};
+use store::request::{Digest, RequestKey, RequestStatus, Requests};
 use store::tail::Tail;
 use store::{Clock, Fault};
 use tokio::sync::Notify;
@@ -87,14 +87,14 @@ pub(crate) enum RefundAsk {
 /// What it is answered with.
 #[derive(Debug, Clone)]
 pub(crate) struct RefundAnswer {
-    pub(crate) what: RefundAnswered,
+    pub(crate) what: RefundState,
     /// The request came before.
     pub(crate) repeated: bool,
 }
 
 /// As it stands then.
 #[derive(Debug, Clone)]
-pub(crate) enum RefundAnswered {
+pub(crate) enum RefundState {
     Nothing,
     Invoice(Box<InvoiceRow>),
     Claim(Box<ClaimRow>),
@@ -155,7 +155,7 @@ async fn slots(tx: &mut PgConnection, commands: &[RefundCommand]) -> Result<BTre
 
 impl Transaction for RefundWriter {
     type Command = RefundCommand;
-    type Published = RefundCommit;
+    type Publication = RefundCommit;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {
@@ -217,43 +217,43 @@ async fn ask(
 ) -> Result<Result<RefundAnswer, Refusal>, Fault> {
     let key = asked.key();
     let before = match step.requests.seen(&key, &asked.digest) {
-        Seen::New => None,
-        Seen::Same(kept) => Some(kept.to_vec()),
-        Seen::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
+        RequestStatus::New => None,
+        RequestStatus::Same(kept) => Some(kept.to_vec()),
+        RequestStatus::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
     };
     let repeated = before.is_some();
     let mut kept = Vec::new();
     let what = match (&asked.ask, before) {
         (RefundAsk::Proof(proof), None) => {
-            proof::record(step, &asked.firm, proof).await?.map(|()| RefundAnswered::Nothing)
+            proof::record(step, &asked.firm, proof).await?.map(|()| RefundState::Nothing)
         }
         (RefundAsk::Verify(heard), None) => {
-            invoice::verified(step, &asked.firm, heard).await?.map(|()| RefundAnswered::Nothing)
+            invoice::verified(step, &asked.firm, heard).await?.map(|()| RefundState::Nothing)
         }
         (RefundAsk::Firm(change), None) => {
             firm::write(&mut *step.tx, change, step.now).await?;
-            Ok(RefundAnswered::Nothing)
+            Ok(RefundState::Nothing)
         }
         (RefundAsk::Sales(reports), None) => {
-            sales::report(step, &asked.firm, reports).await?.map(|()| RefundAnswered::Nothing)
+            sales::report(step, &asked.firm, reports).await?.map(|()| RefundState::Nothing)
         }
         (
             RefundAsk::Proof(_) | RefundAsk::Verify(_) | RefundAsk::Firm(_) | RefundAsk::Sales(_),
             Some(_),
-        ) => Ok(RefundAnswered::Nothing),
+        ) => Ok(RefundState::Nothing),
         (RefundAsk::Settle(name, line), None) => {
             let done = sales::settle(step, name, *line).await?;
-            done.map(|row| RefundAnswered::Claim(Box::new(row)))
+            done.map(|row| RefundState::Claim(Box::new(row)))
         }
         (RefundAsk::Settle(name, _), Some(_)) => claim::now(step, name).await?,
         (RefundAsk::Invoice(invoice), before) => {
             let found = invoice::register(step, invoice, before.is_some()).await?;
-            found.map(|row| RefundAnswered::Invoice(Box::new(row)))
+            found.map(|row| RefundState::Invoice(Box::new(row)))
         }
         (RefundAsk::Propose(proposal), None) => {
             propose::propose(step, &asked.firm, proposal).await?.map(|row| {
                 kept = row.name.name().into_bytes();
-                RefundAnswered::Claim(Box::new(row))
+                RefundState::Claim(Box::new(row))
             })
         }
         (RefundAsk::Propose(_), Some(kept)) => {
@@ -263,7 +263,7 @@ async fn ask(
         }
         (RefundAsk::Claim(name, acts), None) => {
             let done = claim::act(step, name, acts).await?;
-            done.map(|row| RefundAnswered::Claim(Box::new(row)))
+            done.map(|row| RefundState::Claim(Box::new(row)))
         }
         (RefundAsk::Claim(name, _), Some(_)) => claim::now(step, name).await?,
     };

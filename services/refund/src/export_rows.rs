@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::history::{ExportMoved, ExportStep};
+use domain::history::{ExportProgress, ExportStep};
 use domain::tax_refund::arithmetic::{FEN_MAX, QuantityShare};
 use domain::tax_refund::entitlement::{
     Entitlement, ExportLine, ExportMode, Firm, LineStatus, MoneyStatus, Purchase, Tables,
@@ -236,10 +236,13 @@ pub(crate) async fn of_declarations(
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
     let found = sqlx::query_as!(
         ExportColumns,
-        "select declaration_id, line, firm, version, order_no, mode, gcode, gname, unit, qty_e5, currency,
-                amount_e5, released_time, departed, entry_id, money, payment_by, bought_e5, claimed_e5,
-                returned_e5, reminded, sold_e5, settled, settle_by
-         from export_line where declaration_id = any($1) order by declaration_id, line",
+        "select e.declaration_id, e.line, e.firm, e.version, e.order_no, e.mode, e.gcode, e.gname, e.unit,
+                e.qty_e5, e.currency, e.amount_e5, e.released_time, e.departed, e.entry_id, e.money,
+                e.payment_by, e.bought_e5, e.claimed_e5, e.returned_e5, e.reminded, e.sold_e5, e.settled,
+                e.settle_by
+         from export_line f
+         join export_line e on e.slot = f.slot and e.declaration_id = f.declaration_id
+         where f.declaration_id = any($1) and f.line = 1 order by e.declaration_id, e.line",
         &ids
     )
     .fetch_all(&mut *tx)
@@ -337,7 +340,7 @@ pub(crate) async fn take_back(
     tx: &mut PgConnection,
     slot: Slot,
     id: DeclarationId,
-    moved: &ExportMoved,
+    moved: &ExportProgress,
 ) -> Result<Vec<(i32, i64)>, Fault> {
     let lines: Vec<i32> =
         moved.lines.iter().map(|it| column::integer(it.gnum)).collect::<Result<_, _>>()?;

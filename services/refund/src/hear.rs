@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::DeclarationId;
-use domain::history::ExportMoved;
+use domain::history::ExportProgress;
 use domain::tax_refund::entitlement::{ExportMode, MoneyStatus};
 use sqlx::PgConnection;
 use store::Fault;
@@ -42,7 +42,7 @@ pub(crate) enum ExportChange {
     /// Money came for it, was settled, or was taken back.
     Money(MoneyStatus),
     /// Documents of customs told something of it.
-    Moved(ExportMoved),
+    Moved(ExportProgress),
     /// Rejected, withdrawn or sent back.
     Ended,
 }
@@ -91,7 +91,7 @@ pub(crate) async fn slots(
     }
     let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
     let found = sqlx::query_scalar!(
-        "select distinct slot from export_line where declaration_id = any($1)",
+        "select distinct slot from export_line where declaration_id = any($1) and line = 1",
         &ids
     );
     let mut slots = found.fetch_all(&mut *tx).await?;

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use domain::DeclarationId;
-use domain::history::{ExportMoved, ExportStep};
+use domain::history::{ExportProgress, ExportStep};
 use domain::tax_refund::claim::{ClaimEvent, LineEvent};
 use domain::tax_refund::deadline::Deadline;
 use store::Fault;
@@ -22,7 +22,7 @@ use crate::{claim_line_rows, claim_rows};
 pub(crate) async fn take(
     step: &mut RefundTransaction<'_>,
     rows: &mut [ExportRow],
-    moved: &ExportMoved,
+    moved: &ExportProgress,
 ) -> Result<bool, Fault> {
     let Some((slot, firm, id)) = rows.first().map(|it| (it.slot(), it.firm.clone(), it.name.id))
     else {

@@ -16,7 +16,7 @@ use crate::names::{ClaimName, ExportName, WrittenNumber, id_of, invoice_name};
 /// The firm of a declaration's lines; `None` when none are known.
 pub(crate) async fn firm_of(reads: &PgPool, id: DeclarationId) -> Result<Option<String>, Fault> {
     let found = sqlx::query_scalar!(
-        r#"select firm as "firm!" from export_line where declaration_id = $1
+        r#"select firm as "firm!" from export_line where declaration_id = $1 and line = 1
            union all select firm from unreleased_export where declaration_id = $1 limit 1"#,
         id.uuid()
     );

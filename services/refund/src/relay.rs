@@ -41,7 +41,7 @@ impl ExchangeSeat for ExportEvents {
 impl Listener for ExportEvents {
     const QUEUE: &'static str = EVENTS;
     type Event = Arc<ExportEvent>;
-    type Taken = ();
+    type Outcome = ();
 
     fn read(&self, event: &Arc<v1::Event>) -> Result<Option<Arc<ExportEvent>>, UnreadableEvent> {
         let read = read(event).ok_or(UnreadableEvent)?;

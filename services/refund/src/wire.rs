@@ -15,11 +15,11 @@ use domain::tax_refund::entitlement::{
 use domain::tax_refund::invoice::{PlatformAnswer, Verification};
 use domain::tax_refund::method::MonthlyVat;
 use domain::tax_refund::parity::ParityBasis;
-use domain::tax_refund::trace::Tongue;
+use domain::tax_refund::trace::TraceLanguage;
 use domain::{Kind, Principal, limits};
 use prost::Message as _;
 use proto::v1;
-use store::follow::News;
+use store::follow::JournalUpdate;
 use store::journal::JournalEntry;
 use store::{Fault, ServiceError};
 use time::Date;
@@ -260,7 +260,7 @@ pub(crate) fn export(row: &ExportRow, found: &Entitlement) -> v1::ExportLine {
 /// How the amount came about, in English and Chinese.
 pub(crate) fn traces(found: &Entitlement) -> (Vec<String>, Vec<String>) {
     let text = |tongue| found.traces.iter().map(move |trace| trace.text(tongue)).collect();
-    (text(Tongue::English), text(Tongue::Chinese))
+    (text(TraceLanguage::English), text(TraceLanguage::Chinese))
 }
 
 /// A status of invoices that is asked for, as it is in its column.
@@ -672,12 +672,12 @@ pub(crate) fn entry(entry: &JournalEntry, lines: Option<&[u32]>) -> Result<v1::R
 }
 
 /// What a watcher is told.
-pub(crate) fn told(news: News) -> Result<v1::WatchRefundsResponse, ServiceError> {
+pub(crate) fn told(news: JournalUpdate) -> Result<v1::WatchRefundsResponse, ServiceError> {
     match news {
-        News::Quiet(resume_token) => {
+        JournalUpdate::Quiet(resume_token) => {
             Ok(v1::WatchRefundsResponse { resume_token, ..Default::default() })
         }
-        News::Entry(entry, token) => {
+        JournalUpdate::Entry(entry, token) => {
             let kept = v1::RefundFacts::decode(&*entry.facts)
                 .map_err(|_| Fault::Broken("an entry of the journal is damaged".to_owned()))?;
             Ok(v1::WatchRefundsResponse {

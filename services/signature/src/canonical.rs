@@ -6,7 +6,7 @@
 //! it repeats what the parent has in scope; only the first element of a subset takes over what its
 //! ancestors declared, and their xml: attributes.
 
-use crate::Refused;
+use crate::SignatureRefusal;
 use crate::xml::{Attribute, Binding, StartTag, Tokens, XmlToken};
 
 /// Writes tokens in their canonical spelling.
@@ -132,8 +132,8 @@ fn in_attribute(byte: u8) -> Option<&'static str> {
 ///
 /// # Errors
 ///
-/// The bytes are no message that this crate reads; see [`Refused::Malformed`].
-pub fn canonical(bytes: &[u8]) -> Result<String, Refused> {
+/// The bytes are no message that this crate reads; see [`SignatureRefusal::Malformed`].
+pub fn canonical(bytes: &[u8]) -> Result<String, SignatureRefusal> {
     let mut tokens = Tokens::new(bytes)?;
     let mut canonical = Canonical::with_capacity(bytes.len());
     while let Some(token) = tokens.next()? {

@@ -9,7 +9,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::Refused;
+use crate::SignatureRefusal;
 use crate::algorithm::{Algorithm, C14N, ENVELOPED, Hash};
 use crate::canonical::Canonical;
 use crate::lines::{Counter, Lines};
@@ -53,7 +53,7 @@ impl Envelope {
     /// # Errors
     ///
     /// It is not XML, or its signature has another form than the allowed one.
-    pub(crate) fn read(bytes: &[u8]) -> Result<Self, Refused> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, SignatureRefusal> {
         let mut tokens = Tokens::new(bytes)?;
         let mut canonical = Canonical::with_capacity(bytes.len());
         let mut lines = Counter::new(tokens.source());
@@ -87,7 +87,7 @@ struct Reading<'t, 'i> {
 }
 
 impl<'i> Reading<'_, 'i> {
-    fn signature(&mut self, start: &StartTag<'i>) -> Result<Signature, Refused> {
+    fn signature(&mut self, start: &StartTag<'i>) -> Result<Signature, SignatureRefusal> {
         self.attributes(start, "ds:Signature", &["Id"])?;
         let info = self.open("ds:SignedInfo", &[])?;
         let mut copy = Canonical::default();
@@ -140,7 +140,7 @@ impl<'i> Reading<'_, 'i> {
     }
 
     /// The next token; while `SignedInfo` is open it is copied.
-    fn next(&mut self) -> Result<Option<XmlToken<'i>>, Refused> {
+    fn next(&mut self) -> Result<Option<XmlToken<'i>>, SignatureRefusal> {
         let token = self.tokens.next()?;
         if let (Some(copy), Some(token)) = (&mut self.copy, &token) {
             copy.write(token);
@@ -149,7 +149,7 @@ impl<'i> Reading<'_, 'i> {
     }
 
     /// The next token that is not white space.
-    fn skip_space(&mut self) -> Result<Option<XmlToken<'i>>, Refused> {
+    fn skip_space(&mut self) -> Result<Option<XmlToken<'i>>, SignatureRefusal> {
         loop {
             match self.next()? {
                 Some(XmlToken::Text(text)) if text.chars().all(is_space) => {}
@@ -158,7 +158,11 @@ impl<'i> Reading<'_, 'i> {
         }
     }
 
-    fn open(&mut self, name: &'static str, known: &[&str]) -> Result<StartTag<'i>, Refused> {
+    fn open(
+        &mut self,
+        name: &'static str,
+        known: &[&str],
+    ) -> Result<StartTag<'i>, SignatureRefusal> {
         match self.skip_space()? {
             Some(XmlToken::Start(start)) if start.space == DSIG && name == prefixed(&start) => {
                 self.attributes(&start, name, known)?;
@@ -168,7 +172,7 @@ impl<'i> Reading<'_, 'i> {
         }
     }
 
-    fn close(&mut self, name: &'static str) -> Result<(), Refused> {
+    fn close(&mut self, name: &'static str) -> Result<(), SignatureRefusal> {
         match self.skip_space()? {
             Some(XmlToken::End(_)) => Ok(()),
             _ => Err(self.form(name, "must end here", "此处应结束")),
@@ -176,7 +180,7 @@ impl<'i> Reading<'_, 'i> {
     }
 
     /// An empty element whose algorithm is this one.
-    fn fixed(&mut self, name: &'static str, uri: &str) -> Result<(), Refused> {
+    fn fixed(&mut self, name: &'static str, uri: &str) -> Result<(), SignatureRefusal> {
         self.listed(name, |found| (found == uri).then_some(()))
     }
 
@@ -185,7 +189,7 @@ impl<'i> Reading<'_, 'i> {
         &mut self,
         name: &'static str,
         list: impl Fn(&str) -> Option<T>,
-    ) -> Result<T, Refused> {
+    ) -> Result<T, SignatureRefusal> {
         let start = self.open(name, &["Algorithm"])?;
         let Some(found) = attribute(&start, "Algorithm").and_then(list) else {
             let text = "this algorithm is not allowed here";
@@ -196,7 +200,7 @@ impl<'i> Reading<'_, 'i> {
     }
 
     /// The text of the element that was opened last; its end is read too.
-    fn text(&mut self, name: &'static str) -> Result<String, Refused> {
+    fn text(&mut self, name: &'static str) -> Result<String, SignatureRefusal> {
         let mut text = String::new();
         loop {
             match self.next()? {
@@ -210,7 +214,7 @@ impl<'i> Reading<'_, 'i> {
         }
     }
 
-    fn key_name(&mut self) -> Result<String, Refused> {
+    fn key_name(&mut self) -> Result<String, SignatureRefusal> {
         let text = self.text("ds:KeyName")?;
         let name = text.trim_matches(is_space);
         if name.chars().count() > KEY_NAME_MAX || name.chars().any(char::is_control) {
@@ -220,7 +224,7 @@ impl<'i> Reading<'_, 'i> {
         Ok(name.to_owned())
     }
 
-    fn base64(&mut self, name: &'static str) -> Result<Vec<u8>, Refused> {
+    fn base64(&mut self, name: &'static str) -> Result<Vec<u8>, SignatureRefusal> {
         let mut text = self.text(name)?;
         text.retain(|character| !is_space(character));
         STANDARD.decode(&text).map_err(|_| self.form(name, "is not base64", "不是合法的base64"))
@@ -231,20 +235,25 @@ impl<'i> Reading<'_, 'i> {
         start: &StartTag<'_>,
         name: &'static str,
         known: &[&str],
-    ) -> Result<(), Refused> {
+    ) -> Result<(), SignatureRefusal> {
         if start.attributes.iter().all(|attribute| known.contains(&attribute.name)) {
             return Ok(());
         }
         Err(self.form(name, "has an attribute that does not belong there", "含有不允许的属性"))
     }
 
-    fn form(&self, element: &'static str, text: &str, zh: &str) -> Refused {
+    fn form(&self, element: &'static str, text: &str, zh: &str) -> SignatureRefusal {
         form(self.tokens, element, text, zh)
     }
 }
 
-fn form(tokens: &Tokens<'_>, element: &'static str, text: &str, zh: &str) -> Refused {
-    Refused::Form { line: tokens.line(), element, text: text.to_owned(), text_zh: zh.to_owned() }
+fn form(tokens: &Tokens<'_>, element: &'static str, text: &str, zh: &str) -> SignatureRefusal {
+    SignatureRefusal::Form {
+        line: tokens.line(),
+        element,
+        text: text.to_owned(),
+        text_zh: zh.to_owned(),
+    }
 }
 
 /// The name as the specification writes it, whatever prefix the message uses.

@@ -15,7 +15,7 @@ pub const NOT_STORED: &str = "-621025";
 /// import inventories only; the other documents have none of their own, so they share them.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum Refused {
+pub enum SignatureRefusal {
     /// The bytes are not XML that we read: nothing can be said about a signature.
     #[error("line {line}: {text}; send well-formed XML 1.0 in UTF-8, without DTD or instructions")]
     Malformed {
@@ -101,7 +101,7 @@ pub enum Refused {
     },
 }
 
-impl Refused {
+impl SignatureRefusal {
     /// Code of the exchange platform, four digits.
     #[must_use]
     pub fn platform_code(&self) -> &'static str {

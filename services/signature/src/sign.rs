@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 
-use crate::Refused;
+use crate::SignatureRefusal;
 use crate::algorithm::{C14N, ENVELOPED};
 use crate::envelope::{DSIG, Envelope};
 use crate::signing_key::SigningKey;
@@ -32,7 +32,7 @@ const BEFORE_EXTENSION: [&str; 11] = [
 pub enum SigningError {
     /// The message is not one that could be verified.
     #[error("the message cannot be signed")]
-    Message(#[source] Refused),
+    Message(#[source] SignatureRefusal),
     /// The root is an empty element, `<x/>`.
     #[error("the message has no content to sign")]
     NoContent,

@@ -1,11 +1,11 @@
 //! Verification, in this order: form, certificate, digest, validity, signature value, trust.
 //!
-//! Nothing of the message is to be believed before the last step, so [`Verified`] hands out exactly
-//! the bytes that were signed. Callers decode [`Verified::canonical`] and forget what was sent.
+//! Nothing of the message is to be believed before the last step, so [`VerifiedMessage`] hands out exactly
+//! the bytes that were signed. Callers decode [`VerifiedMessage::canonical`] and forget what was sent.
 
 use time::OffsetDateTime;
 
-use crate::Refused;
+use crate::SignatureRefusal;
 use crate::algorithm::{Algorithm, Hash};
 use crate::certificate::Certificate;
 use crate::envelope::{Envelope, Signature};
@@ -33,7 +33,7 @@ pub enum MixedDigest {
 /// A message whose signature is good.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Verified {
+pub struct VerifiedMessage {
     /// The message without its signature, byte for byte what was signed.
     pub canonical: String,
     /// Line numbers of what was sent, for faults found in `canonical`.
@@ -67,7 +67,11 @@ impl Verifier {
     /// # Errors
     ///
     /// The first reason in the order of this module. Nothing of a refused message may be used.
-    pub fn verify(&self, bytes: &[u8], now: OffsetDateTime) -> Result<Verified, Refused> {
+    pub fn verify(
+        &self,
+        bytes: &[u8],
+        now: OffsetDateTime,
+    ) -> Result<VerifiedMessage, SignatureRefusal> {
         let Envelope { canonical, lines, signature } = Envelope::read(bytes)?;
         let Some(signature) = signature else {
             return Err(empty(1, "there is no ds:Signature in the root", "根元素下没有签名节点"));
@@ -77,34 +81,34 @@ impl Verifier {
         }
         let certificate = self.certificate(&signature)?;
         if signature.digest.of(&canonical) != signature.digest_value {
-            return Err(Refused::DataDiffers);
+            return Err(SignatureRefusal::DataDiffers);
         }
         if !certificate.is_valid_at(now) {
             let Certificate { serial, not_before, not_after, .. } = certificate;
-            return Err(Refused::Expired { serial, not_before, not_after });
+            return Err(SignatureRefusal::Expired { serial, not_before, not_after });
         }
         let Signature { algorithm, signed_info, value, key_name, .. } = signature;
         if !certificate.public_key.verifies(algorithm, signed_info.as_bytes(), &value) {
-            return Err(Refused::Wrong { key_name });
+            return Err(SignatureRefusal::Wrong { key_name });
         }
         if !self.trust.vouches_for(&certificate, now) {
-            return Err(Refused::Untrusted { serial: certificate.serial });
+            return Err(SignatureRefusal::Untrusted { serial: certificate.serial });
         }
         let key_name_matches = certificate.is_numbered(&key_name);
-        Ok(Verified { canonical, lines, certificate, key_name, key_name_matches, algorithm })
+        Ok(VerifiedMessage { canonical, lines, certificate, key_name, key_name_matches, algorithm })
     }
 
     /// The certificate, when it, the signature and the digest fit together.
-    fn certificate(&self, signature: &Signature) -> Result<Certificate, Refused> {
+    fn certificate(&self, signature: &Signature) -> Result<Certificate, SignatureRefusal> {
         let line = signature.certificate_line;
-        let refuse = |text: &str, zh: &str| Refused::Certificate {
+        let refuse = |text: &str, zh: &str| SignatureRefusal::Certificate {
             line,
             text: text.to_owned(),
             text_zh: zh.to_owned(),
         };
         let mixed = signature.digest == Hash::Sha1 && self.mixed_digest == MixedDigest::AcceptSha1;
         if signature.digest != signature.algorithm.digest() && !mixed {
-            return Err(Refused::Form {
+            return Err(SignatureRefusal::Form {
                 line: signature.line,
                 element: "ds:DigestMethod",
                 text: format!("this digest does not belong to {}", signature.algorithm.name()),
@@ -123,6 +127,6 @@ impl Verifier {
     }
 }
 
-fn empty(line: u32, text: &str, zh: &str) -> Refused {
-    Refused::Empty { line, text: text.to_owned(), text_zh: zh.to_owned() }
+fn empty(line: u32, text: &str, zh: &str) -> SignatureRefusal {
+    SignatureRefusal::Empty { line, text: text.to_owned(), text_zh: zh.to_owned() }
 }

@@ -13,7 +13,7 @@ use quick_xml::events::Event;
 use quick_xml::events::attributes::{Attribute as RawAttribute, Attributes};
 use quick_xml::name::PrefixDeclaration;
 
-use crate::Refused;
+use crate::SignatureRefusal;
 use crate::lines::line_breaks;
 use crate::text::{is_character, is_ncname, is_space};
 
@@ -27,16 +27,16 @@ const BINDINGS_MAX: usize = limits::CEB_ATTRIBUTES_MAX;
 const REASON_MAX: usize = 200;
 
 /// Why a message is not XML that we read.
-struct Malformed {
+struct XmlFault {
     at: usize,
     text: String,
     text_zh: String,
 }
 
-impl Malformed {
-    fn in_text(self, source: &str) -> Refused {
+impl XmlFault {
+    fn in_text(self, source: &str) -> SignatureRefusal {
         let Self { at, text, text_zh } = self;
-        Refused::Malformed { line: line_of(source, at), text, text_zh }
+        SignatureRefusal::Malformed { line: line_of(source, at), text, text_zh }
     }
 }
 
@@ -111,7 +111,7 @@ impl<'i> Tokens<'i> {
     /// # Errors
     ///
     /// The message is too long, is not UTF-8, or has a character that XML 1.0 forbids.
-    pub(crate) fn new(bytes: &'i [u8]) -> Result<Self, Refused> {
+    pub(crate) fn new(bytes: &'i [u8]) -> Result<Self, SignatureRefusal> {
         let source = decode(bytes)?;
         let mut xml = Reader::from_str(source);
         xml.config_mut().check_comments = true;
@@ -180,11 +180,11 @@ impl<'i> Tokens<'i> {
     /// # Errors
     ///
     /// The text is not well-formed, contains what is forbidden, or passes a limit.
-    pub(crate) fn next(&mut self) -> Result<Option<XmlToken<'i>>, Refused> {
+    pub(crate) fn next(&mut self) -> Result<Option<XmlToken<'i>>, SignatureRefusal> {
         self.step().map_err(|malformed| malformed.in_text(self.source))
     }
 
-    fn step(&mut self) -> Result<Option<XmlToken<'i>>, Malformed> {
+    fn step(&mut self) -> Result<Option<XmlToken<'i>>, XmlFault> {
         if std::mem::take(&mut self.empty) {
             return Ok(self.close());
         }
@@ -257,7 +257,7 @@ impl<'i> Tokens<'i> {
     }
 
     /// `tail` is the length of `>` or `/>`.
-    fn start(&mut self, at: usize, length: usize, tail: usize) -> Result<XmlToken<'i>, Malformed> {
+    fn start(&mut self, at: usize, length: usize, tail: usize) -> Result<XmlToken<'i>, XmlFault> {
         if self.open.is_empty() && std::mem::replace(&mut self.rooted, true) {
             return Err(malformed(at, "there is a second root element", "根元素不唯一"));
         }
@@ -333,7 +333,7 @@ impl<'i> Tokens<'i> {
 }
 
 /// The text of a message, without its byte order mark.
-fn decode(bytes: &[u8]) -> Result<&str, Refused> {
+fn decode(bytes: &[u8]) -> Result<&str, SignatureRefusal> {
     let refuse = |source: &str, at, text: &str, zh: &str| malformed(at, text, zh).in_text(source);
     if bytes.len() > limits::CEB_BYTES_MAX {
         let max = limits::CEB_BYTES_MAX;
@@ -361,7 +361,7 @@ fn line_of(source: &str, at: usize) -> u32 {
     line_breaks(source.get(..at).unwrap_or("")).saturating_add(1)
 }
 
-fn bound<'i>(at: usize, prefix: &'i str, space: Cow<'i, str>) -> Result<Binding<'i>, Malformed> {
+fn bound<'i>(at: usize, prefix: &'i str, space: Cow<'i, str>) -> Result<Binding<'i>, XmlFault> {
     let reserved = matches!(prefix, "xml" | "xmlns") || space == XML || space == XMLNS;
     // Namespaces in XML 1.0 undeclare the default only; Canonical XML refuses relative names.
     if reserved || (space.is_empty() && !prefix.is_empty()) || !is_absolute(&space) {
@@ -372,7 +372,7 @@ fn bound<'i>(at: usize, prefix: &'i str, space: Cow<'i, str>) -> Result<Binding<
 }
 
 /// Two prefixes of one namespace must not give an element the same attribute twice.
-fn distinct(at: usize, attributes: &[Attribute<'_>]) -> Result<(), Malformed> {
+fn distinct(at: usize, attributes: &[Attribute<'_>]) -> Result<(), XmlFault> {
     let mut names: Vec<_> = attributes.iter().map(|a| (a.space.as_ref(), a.local())).collect();
     names.sort_unstable();
     if names.windows(2).any(|pair| pair[0] == pair[1]) {
@@ -382,7 +382,7 @@ fn distinct(at: usize, attributes: &[Attribute<'_>]) -> Result<(), Malformed> {
 }
 
 /// The value as XML normalises it: whitespace to spaces, references resolved.
-fn value<'i>(at: usize, attribute: &RawAttribute<'i>) -> Result<Cow<'i, str>, Malformed> {
+fn value<'i>(at: usize, attribute: &RawAttribute<'i>) -> Result<Cow<'i, str>, XmlFault> {
     if attribute.value.contains('<') {
         return Err(malformed(at, "an attribute value contains <", "属性值含有<"));
     }
@@ -393,7 +393,7 @@ fn value<'i>(at: usize, attribute: &RawAttribute<'i>) -> Result<Cow<'i, str>, Ma
 }
 
 /// XML wants space between attributes; the tokenizer does not insist.
-fn spaced(at: usize, tag: &str) -> Result<(), Malformed> {
+fn spaced(at: usize, tag: &str) -> Result<(), XmlFault> {
     let mut quote = None;
     let mut closed = false;
     for character in tag.chars() {
@@ -410,7 +410,7 @@ fn spaced(at: usize, tag: &str) -> Result<(), Malformed> {
 }
 
 /// `text` is what stands between `<?` and `?>`.
-fn declaration(at: usize, text: &str) -> Result<(), Malformed> {
+fn declaration(at: usize, text: &str) -> Result<(), XmlFault> {
     if at != 0 {
         let text = "the XML declaration must be the very first thing";
         return Err(malformed(at, text, "XML声明须位于报文开头"));
@@ -471,26 +471,26 @@ fn local(name: &str) -> &str {
     name.split_once(':').map_or(name, |(_, local)| local)
 }
 
-fn undeclared(at: usize, prefix: &str) -> Malformed {
+fn undeclared(at: usize, prefix: &str) -> XmlFault {
     let prefix: String = prefix.chars().take(30).collect();
     let text = format!("the prefix {prefix} is not declared");
     malformed(at, &text, &format!("命名空间前缀{prefix}未声明"))
 }
 
-fn outside(at: usize) -> Malformed {
+fn outside(at: usize) -> XmlFault {
     malformed(at, "text stands outside of the root element", "根元素之外不得有文本")
 }
 
-fn forbidden(at: usize, what: &str, zh: &str) -> Malformed {
+fn forbidden(at: usize, what: &str, zh: &str) -> XmlFault {
     malformed(at, &format!("{what} is not allowed"), &format!("报文不得包含{zh}"))
 }
 
-fn ill_formed(at: usize, error: &dyn std::error::Error) -> Malformed {
+fn ill_formed(at: usize, error: &dyn std::error::Error) -> XmlFault {
     let why: String = error.to_string().chars().take(REASON_MAX).collect();
     let zh = format!("报文不是格式良好的XML：{why}");
     malformed(at, &why, &zh)
 }
 
-fn malformed(at: usize, text: &str, text_zh: &str) -> Malformed {
-    Malformed { at, text: text.to_owned(), text_zh: text_zh.to_owned() }
+fn malformed(at: usize, text: &str, text_zh: &str) -> XmlFault {
+    XmlFault { at, text: text.to_owned(), text_zh: text_zh.to_owned() }
 }

@@ -26,7 +26,7 @@ pub trait Transaction: Send + Sync + 'static {
     /// A request, with its [`Reply`].
     type Command: Send + Sync;
     /// What is told to readers after the commit.
-    type Published: Send;
+    type Publication: Send;
     /// What a request holds besides itself for as long as it waits, whether its caller waits or not.
     type Held: Send;
 
@@ -39,10 +39,10 @@ pub trait Transaction: Send + Sync + 'static {
         &self,
         tx: &mut PgConnection,
         commands: &[Self::Command],
-    ) -> impl Future<Output = Result<Self::Published, Fault>> + Send;
+    ) -> impl Future<Output = Result<Self::Publication, Fault>> + Send;
 
     /// Called after the commit, in the order of the commits of a lane.
-    fn publish(&self, published: Self::Published);
+    fn publish(&self, published: Self::Publication);
 }
 
 /// The answer to a command, of the type that belongs to it. Filled in by the transaction, sent after its
@@ -70,9 +70,9 @@ impl<T> std::fmt::Debug for Reply<T> {
 }
 
 /// Somebody who waits for an answer.
-struct Waiter<T>(Mutex<Waiting<T>>);
+struct Waiter<T>(Mutex<WaitState<T>>);
 
-struct Waiting<T> {
+struct WaitState<T> {
     answer: Option<T>,
     to: Option<oneshot::Sender<Result<T, Fault>>>,
 }
@@ -80,10 +80,10 @@ struct Waiting<T> {
 impl<T> Waiter<T> {
     fn new() -> (Arc<Self>, oneshot::Receiver<Result<T, Fault>>) {
         let (to, answered) = oneshot::channel();
-        (Arc::new(Self(Mutex::new(Waiting { answer: None, to: Some(to) }))), answered)
+        (Arc::new(Self(Mutex::new(WaitState { answer: None, to: Some(to) }))), answered)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting<T>> {
+    fn lock(&self) -> MutexGuard<'_, WaitState<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -350,7 +350,7 @@ async fn lane<W: Transaction>(
 
 /// What is durable is told and answered. Whatever goes wrong while it is told: it is done, and nobody may be
 /// told otherwise.
-fn finish<W: Transaction>(work: &W, published: W::Published, waiters: &[Arc<dyn Answerable>]) {
+fn finish<W: Transaction>(work: &W, published: W::Publication, waiters: &[Arc<dyn Answerable>]) {
     let told = std::panic::catch_unwind(AssertUnwindSafe(|| work.publish(published)));
     if let Err(panic) = told {
         panicked(&*panic).report("what was committed was not told");
@@ -365,7 +365,7 @@ async fn guarded<W: Transaction>(
     pool: &PgPool,
     commands: &[W::Command],
     waiters: &[Arc<dyn Answerable>],
-) -> Result<W::Published, Fault> {
+) -> Result<W::Publication, Fault> {
     let done = AssertUnwindSafe(transaction(work, pool, commands, waiters)).catch_unwind().await;
     done.unwrap_or_else(|panic| Err(panicked(&*panic)))
 }
@@ -381,7 +381,7 @@ async fn transaction<W: Transaction>(
     pool: &PgPool,
     commands: &[W::Command],
     waiters: &[Arc<dyn Answerable>],
-) -> Result<W::Published, Fault> {
+) -> Result<W::Publication, Fault> {
     let mut connection = pool.acquire().await?;
     let mut tx = connection.begin().await?;
     let published = work.run(&mut tx, commands).await?;

@@ -18,7 +18,7 @@ use crate::{Fault, ServiceError};
 
 /// What a watcher is told.
 #[derive(Debug)]
-pub enum News {
+pub enum JournalUpdate {
     /// Something happened; the token is there with the last entry of a burst.
     Entry(Arc<JournalEntry>, Option<String>),
     /// Nothing did; here is a newer token.
@@ -38,12 +38,12 @@ pub fn follow(
     history: Vec<JournalEntry>,
     concerns: impl Fn(&JournalEntry) -> bool + Send + Sync,
     draining: CancellationToken,
-) -> impl Stream<Item = Result<News, ServiceError>> + Send {
+) -> impl Stream<Item = Result<JournalUpdate, ServiceError>> + Send {
     async_stream::try_stream! {
         let mut history = history.into_iter().peekable();
         while let Some(entry) = history.next() {
             let token = history.peek().is_none().then(|| write_token(&token, reader.cursors()));
-            yield News::Entry(Arc::new(entry), token.transpose()?);
+            yield JournalUpdate::Entry(Arc::new(entry), token.transpose()?);
         }
         loop {
             let heard = tokio::select! {
@@ -57,7 +57,7 @@ pub fn follow(
             let entries = match heard? {
                 // At its time, whatever others in the slot do: when it comes says nothing of them.
                 Signal::Beat => {
-                    yield News::Quiet(write_token(&token, reader.cursors())?);
+                    yield JournalUpdate::Quiet(write_token(&token, reader.cursors())?);
                     continue;
                 }
                 Signal::Entries(entries) => entries,
@@ -65,7 +65,7 @@ pub fn follow(
             let mut own = entries.into_iter().filter(|entry| concerns(entry)).peekable();
             while let Some(entry) = own.next() {
                 let token = own.peek().is_none().then(|| write_token(&token, reader.cursors()));
-                yield News::Entry(entry, token.transpose()?);
+                yield JournalUpdate::Entry(entry, token.transpose()?);
             }
         }
     }

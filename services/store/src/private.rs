@@ -26,7 +26,7 @@ use sqlx::postgres::PgConnectOptions;
 use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 
-use self::cluster::{Cluster, Unopened, open_database};
+use self::cluster::{Cluster, OpenError, open_database};
 pub use self::directory::make_data_dir;
 pub use self::error::Error;
 use self::postmaster::{FAST, IMMEDIATE, Postmaster};
@@ -253,8 +253,8 @@ impl PrivatePostgres {
         };
         let error = match ready {
             Ok(()) => return Ok(()),
-            Err(Unopened::Refused(error)) => Error::Database(error),
-            Err(Unopened::Silent) => {
+            Err(OpenError::Refused(error)) => Error::Database(error),
+            Err(OpenError::Silent) => {
                 Error::NotReady { log: self.cluster.log.clone(), tail: self.tail() }
             }
         };

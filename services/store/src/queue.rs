@@ -166,11 +166,11 @@ pub async fn fail(
     queue: &str,
     item: &Item,
     reason: &str,
-    then: Then,
+    then: TryOutcome,
 ) -> Result<(), Fault> {
     let (due, stuck) = match then {
-        Then::Again(due) => (due, None),
-        Then::Stuck(now) => (item.due, Some(now)),
+        TryOutcome::Again(due) => (due, None),
+        TryOutcome::Stuck(now) => (item.due, Some(now)),
     };
     sqlx::query!(
         "update queue_item set tries = tries + 1, reason = $5, due_time = $6, stuck_time = $7
@@ -229,7 +229,7 @@ fn printable(reason: &str) -> String {
 
 /// What becomes of an item after a try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
+pub enum TryOutcome {
     /// It is due again then.
     Again(OffsetDateTime),
     /// It is set aside, as of now.

@@ -30,7 +30,7 @@ pub struct RequestKey {
 
 /// Whether a request came before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Seen<'r> {
+pub enum RequestStatus<'r> {
     /// It did not.
     New,
     /// It did; what was kept to answer it.
@@ -94,11 +94,11 @@ impl Requests {
     }
 
     /// Whether this one came before, or earlier in this transaction.
-    pub fn seen(&self, key: &RequestKey, digest: &Digest) -> Seen<'_> {
+    pub fn seen(&self, key: &RequestKey, digest: &Digest) -> RequestStatus<'_> {
         match self.known.get(key) {
-            None => Seen::New,
-            Some(record) if record.digest == *digest => Seen::Same(&record.outcome),
-            Some(record) => Seen::Other(&record.outcome),
+            None => RequestStatus::New,
+            Some(record) if record.digest == *digest => RequestStatus::Same(&record.outcome),
+            Some(record) => RequestStatus::Other(&record.outcome),
         }
     }
 

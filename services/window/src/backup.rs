@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
-use cli::{Language, Said};
+use cli::{BilingualText, Language};
 use domain::refusal::Code;
 use store::backup::{self, Backup, BaseBackup};
 use store::private::PrivatePostgres;
@@ -100,7 +100,7 @@ pub(crate) async fn restore(
     let stop = ending.drain.cancelled();
     let started = PrivatePostgres::start(&settings.data_dir, programs, path, stop).await;
     let started = started.context(Code::PostgresFailed).with_context(|| {
-        Said::new(
+        BilingualText::new(
             "the database did not come back; where its log says that recovery ended before the target, the \
              backup ends before that moment: delete pg in the data directory and leave out --until",
             "数据库未能恢复；如其日志提示recovery ended before the target，则备份早于该时刻结束：\

@@ -21,7 +21,7 @@ use tonic::body::Body;
 
 use crate::quotas::HeldPermits;
 use crate::space::Space;
-use crate::unread::{DuePiece, Unread, UnreadBytes};
+use crate::unread::{DuePiece, UnreadBytes, UnreadPieces};
 
 const PROGRESS: Duration = Duration::from_secs(limits::PROGRESS_SECONDS_MAX);
 /// Before every message of gRPC: compressed or not, and the length.
@@ -212,7 +212,7 @@ pub(crate) struct AnswerBody {
     body: Body,
     call: CallMemory,
     places: Arc<HeldPermits>,
-    unread: Unread,
+    unread: UnreadPieces,
     within: Duration,
     /// While the next piece is not asked for: the caller has no room for it.
     waits: Option<DuePiece>,
@@ -239,7 +239,7 @@ impl AnswerBody {
         body: Body,
         form: Form,
         (call, places): (CallMemory, HeldPermits),
-        (unread, within): (Unread, Duration),
+        (unread, within): (UnreadPieces, Duration),
         key_over: Option<(CancellationToken, Code)>,
     ) -> Self {
         let waits = Some(unread.rest(within, 0));

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use cli::{Language, Said};
+use cli::{BilingualText, Language};
 use rustls_pki_types::CertificateDer;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::clock;
-use crate::identity::{Registered, Registry, fingerprint};
+use crate::registry::{Registry, RegistryEntry, fingerprint};
 use crate::tls;
 use crate::validity::CertificatePeriod;
 
@@ -111,16 +111,16 @@ pub(crate) fn run(args: CallerArgs, language: Language) -> anyhow::Result<()> {
 
 fn add(args: AddCallerArgs, language: Language) -> anyhow::Result<()> {
     let file = &args.registry.registry;
-    let mut entries = if file.exists() { Registered::read(file)? } else { Vec::new() };
+    let mut entries = if file.exists() { RegistryEntry::read(file)? } else { Vec::new() };
     let name = args.name;
     anyhow::ensure!(
         !entries.iter().any(|entry| entry.name == name),
-        Said::new(
+        BilingualText::new(
             format!("there is a caller {name} already; `caller rotate` gives it a new certificate"),
             format!("调用方{name}已存在；更换证书请用 caller rotate"),
         )
     );
-    entries.push(Registered {
+    entries.push(RegistryEntry {
         fingerprint: proto::text(args.cert.as_deref().map(digest).transpose()?),
         name: name.clone(),
         kind: args.kind,
@@ -128,7 +128,7 @@ fn add(args: AddCallerArgs, language: Language) -> anyhow::Result<()> {
         mandates: args.mandate,
         dxp_ids: args.dxp_id,
         places: args.place,
-        ..Registered::default()
+        ..RegistryEntry::default()
     });
     write(file, &entries)?;
     say(language, &format!("{name} is a caller now"), &format!("已添加调用方{name}"))
@@ -136,7 +136,7 @@ fn add(args: AddCallerArgs, language: Language) -> anyhow::Result<()> {
 
 fn list(file: &Path) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    for Registered { name, kind, fingerprint, until, .. } in Registered::read(file)? {
+    for RegistryEntry { name, kind, fingerprint, until, .. } in RegistryEntry::read(file)? {
         let print = fingerprint.get(..16).unwrap_or("keys only");
         let until = until.map_or_else(String::new, |until| format!("  until {until}"));
         writeln!(out, "{name:<24} {kind:<18} {print}{until}")?;
@@ -146,11 +146,11 @@ fn list(file: &Path) -> anyhow::Result<()> {
 
 fn rotate(args: &RotateArgs, language: Language) -> anyhow::Result<()> {
     let (file, name) = (&args.registry.registry, &args.name);
-    let mut entries = Registered::read(file)?;
+    let mut entries = RegistryEntry::read(file)?;
     let fingerprint = digest(&args.cert)?;
     let last = entries.iter().rposition(|entry| entry.name == *name);
     let last = last.with_context(|| unknown(name))?;
-    let new = Registered { fingerprint, until: None, ..entries[last].clone() };
+    let new = RegistryEntry { fingerprint, until: None, ..entries[last].clone() };
     let now = clock::real().now();
     let end = now.saturating_add(time::Duration::days(args.overlap.into()));
     let until = end.format(&Rfc3339)?;
@@ -161,7 +161,7 @@ fn rotate(args: &RotateArgs, language: Language) -> anyhow::Result<()> {
         old.until = Some(until.clone());
     }
     // One that had keys only has nothing to overlap with, and what has ended is of no use.
-    let ended = |entry: &Registered| {
+    let ended = |entry: &RegistryEntry| {
         let until = entry.until.as_ref().map(|until| OffsetDateTime::parse(until, &Rfc3339));
         until.is_some_and(|until| until.is_ok_and(|until| until <= now))
     };
@@ -180,7 +180,7 @@ fn rotate(args: &RotateArgs, language: Language) -> anyhow::Result<()> {
 
 fn revoke(args: &RevokeCallerArgs, language: Language) -> anyhow::Result<()> {
     let (file, name) = (&args.registry.registry, &args.name);
-    let mut entries = Registered::read(file)?;
+    let mut entries = RegistryEntry::read(file)?;
     let before = entries.len();
     entries.retain(|entry| entry.name != *name);
     anyhow::ensure!(entries.len() < before, unknown(name));
@@ -188,40 +188,49 @@ fn revoke(args: &RevokeCallerArgs, language: Language) -> anyhow::Result<()> {
     say(language, &format!("{name} is no caller any more"), &format!("已吊销调用方{name}"))
 }
 
-fn unknown(name: &str) -> Said {
-    Said::new(format!("the registry has no caller {name}"), format!("登记表中没有调用方{name}"))
+fn unknown(name: &str) -> BilingualText {
+    BilingualText::new(
+        format!("the registry has no caller {name}"),
+        format!("登记表中没有调用方{name}"),
+    )
 }
 
 /// The digest of the certificate in a file, which has to be good still.
 fn digest(file: &Path) -> anyhow::Result<String> {
     let chain = tls::certificates(file)?;
-    let own: &CertificateDer<'_> = chain.first().with_context(|| Said::unreadable(file))?;
-    let period = CertificatePeriod::of("caller", own).with_context(|| Said::unreadable(file))?;
+    let own: &CertificateDer<'_> =
+        chain.first().with_context(|| BilingualText::unreadable(file))?;
+    let period =
+        CertificatePeriod::of("caller", own).with_context(|| BilingualText::unreadable(file))?;
     let path = file.display();
     anyhow::ensure!(
         period.end > clock::real().now(),
-        Said::new(format!("the certificate in {path} has ended"), format!("{path}中的证书已过期"))
+        BilingualText::new(
+            format!("the certificate in {path} has ended"),
+            format!("{path}中的证书已过期")
+        )
     );
     Ok(fingerprint(own))
 }
 
 /// Puts a registry in the place of another when a window can use it.
-fn write(file: &Path, entries: &[Registered]) -> anyhow::Result<()> {
+fn write(file: &Path, entries: &[RegistryEntry]) -> anyhow::Result<()> {
     let unfinished = file.with_extension("unfinished");
     let text = format!("{}\n", serde_json::to_string_pretty(entries)?);
-    std::fs::write(&unfinished, text).with_context(|| Said::unwritable(&unfinished))?;
+    std::fs::write(&unfinished, text).with_context(|| BilingualText::unwritable(&unfinished))?;
     // What a sandbox lets everybody do stands in no file that is written here anew.
     if let Err(error) = Registry::load(&unfinished, true) {
-        std::fs::remove_file(&unfinished).with_context(|| Said::unwritable(&unfinished))?;
+        std::fs::remove_file(&unfinished)
+            .with_context(|| BilingualText::unwritable(&unfinished))?;
         return Err(error);
     }
     if let Ok(before) = std::fs::metadata(file) {
         use std::os::unix::fs::{MetadataExt as _, chown};
         std::fs::set_permissions(&unfinished, before.permissions())
             .and_then(|()| chown(&unfinished, Some(before.uid()), Some(before.gid())))
-            .with_context(|| Said::unwritable(file))?;
+            .with_context(|| BilingualText::unwritable(file))?;
     }
-    std::fs::rename(&unfinished, file).with_context(|| Said::unwritable(file))
+    std::fs::rename(&unfinished, file).with_context(|| BilingualText::unwritable(file))
 }
 
 fn say(language: Language, english: &str, chinese: &str) -> anyhow::Result<()> {

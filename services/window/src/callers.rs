@@ -18,10 +18,10 @@ use rustls_pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::Peer;
-use crate::identity::{Known, Registry};
 use crate::quotas::{CallerQuota, HeldPermits, Quotas, Sockets};
-use crate::unproven::Unproven;
-use crate::unread::Unread;
+use crate::registry::{RegisteredCaller, Registry};
+use crate::unproven::UnprovenConnections;
+use crate::unread::UnreadPieces;
 
 /// The registry as it is now.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ pub struct Callers {
     pub(crate) sockets: Sockets,
     /// `None` where there is no database to keep them in.
     keys: Option<ApiKeys>,
-    newcomers: Arc<Mutex<Unproven>>,
+    newcomers: Arc<Mutex<UnprovenConnections>>,
 }
 
 /// Whose call it is.
@@ -56,7 +56,7 @@ pub(crate) struct KnownCaller {
     pub(crate) principal: Arc<Principal>,
     pub(crate) account: Arc<CallerQuota>,
     /// What its connection has not read.
-    pub(crate) unread: Unread,
+    pub(crate) unread: UnreadPieces,
     /// When its certificate or key is not good any more, and how that is said.
     pub(crate) over: Option<(CancellationToken, Code)>,
 }
@@ -65,7 +65,7 @@ pub(crate) struct KnownCaller {
 #[derive(Debug)]
 pub struct Newcomer {
     number: u64,
-    crowd: Arc<Mutex<Unproven>>,
+    crowd: Arc<Mutex<UnprovenConnections>>,
     owner: Mutex<Option<Owner>>,
 }
 
@@ -78,12 +78,12 @@ struct Owner {
 }
 
 /// Done when a connection without a certificate has to make room for the next.
-pub(crate) type SentAway = Abortable<Pending<()>>;
+pub(crate) type EvictionSignal = Abortable<Pending<()>>;
 
 impl Callers {
     /// Nothing is open.
     pub fn new(registry: CurrentRegistry, sockets: Sockets, keys: Option<ApiKeys>) -> Self {
-        let newcomers = Unproven::new(
+        let newcomers = UnprovenConnections::new(
             limits::CONNECTIONS_NEW_MAX,
             limits::CONNECTIONS_NEW_PER_ADDRESS_MAX,
             "sw_newcomers_given_way_total",
@@ -109,7 +109,7 @@ impl Callers {
     }
 
     /// A place for a connection without a certificate. There always is one: somebody else gives way.
-    pub(crate) fn receive(&self, address: IpAddr) -> (Arc<Newcomer>, SentAway) {
+    pub(crate) fn receive(&self, address: IpAddr) -> (Arc<Newcomer>, EvictionSignal) {
         let (end, registration) = AbortHandle::new_pair();
         let mut crowd = self.newcomers.lock().unwrap_or_else(PoisonError::into_inner);
         crowd.make_room(address);
@@ -166,12 +166,17 @@ impl Callers {
     }
 
     /// Who holds a key, and when it is not good any more.
-    fn holder(&self, text: &str) -> Option<(Arc<Known>, CancellationToken)> {
+    fn holder(&self, text: &str) -> Option<(Arc<RegisteredCaller>, CancellationToken)> {
         let key = self.keys.as_ref()?.find(text)?;
         Some((self.registry().named(&key.caller, &key.role)?, key.over.clone()))
     }
 
-    fn caller(&self, peer: &Peer, known: &Known, over: CancellationToken) -> KnownCaller {
+    fn caller(
+        &self,
+        peer: &Peer,
+        known: &RegisteredCaller,
+        over: CancellationToken,
+    ) -> KnownCaller {
         let account = self.quotas.account(&known.principal, known.connections);
         let (principal, unread) = (Arc::clone(&known.principal), peer.unread.clone());
         let over = Some((over, Code::KeyRefused));

@@ -5,7 +5,7 @@ use domain::principal::ALL_PLACES;
 use std::path::Path;
 
 use anyhow::Context as _;
-use cli::Said;
+use cli::BilingualText;
 use cli::sandbox::{AUTHORITY, CALLERS, SandboxCaller};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -14,7 +14,7 @@ use rcgen::{
 use rustls_pki_types::CertificateDer;
 use time::{Duration, OffsetDateTime};
 
-use crate::identity::{Registered, fingerprint};
+use crate::registry::{RegistryEntry, fingerprint};
 
 /// Within the directory of certificates: the window's; its key is beside it.
 pub const WINDOW: &str = "window";
@@ -35,9 +35,10 @@ pub fn ensure(directory: &Path, now: OffsetDateTime) -> anyhow::Result<()> {
     }
     let unfinished = directory.with_extension("unfinished");
     if unfinished.exists() {
-        std::fs::remove_dir_all(&unfinished).with_context(|| Said::unwritable(&unfinished))?;
+        std::fs::remove_dir_all(&unfinished)
+            .with_context(|| BilingualText::unwritable(&unfinished))?;
     }
-    std::fs::create_dir_all(&unfinished).with_context(|| Said::unwritable(&unfinished))?;
+    std::fs::create_dir_all(&unfinished).with_context(|| BilingualText::unwritable(&unfinished))?;
     let authority = authority(now)?;
     write(&unfinished, AUTHORITY, &authority.pem())?;
     let (certificate, key) = signed(&authority, WINDOW, Purpose::Server, now)?;
@@ -48,7 +49,7 @@ pub fn ensure(directory: &Path, now: OffsetDateTime) -> anyhow::Result<()> {
         let (certificate, key) = signed(&authority, caller.name, Purpose::Client, now)?;
         write(&unfinished, &format!("{}.pem", caller.name), &certificate.pem())?;
         write(&unfinished, &format!("{}.key", caller.name), &key.serialize_pem())?;
-        registry.push(Registered {
+        registry.push(RegistryEntry {
             fingerprint: fingerprint(certificate.der()),
             name: caller.name.to_owned(),
             kind: caller.kind.to_owned(),
@@ -64,9 +65,9 @@ pub fn ensure(directory: &Path, now: OffsetDateTime) -> anyhow::Result<()> {
     write(&unfinished, REGISTRY, &serde_json::to_string_pretty(&registry)?)?;
     if directory.exists() {
         // Made by an older window: it lacks callers of this one.
-        std::fs::remove_dir_all(directory).with_context(|| Said::unwritable(directory))?;
+        std::fs::remove_dir_all(directory).with_context(|| BilingualText::unwritable(directory))?;
     }
-    std::fs::rename(&unfinished, directory).with_context(|| Said::unwritable(directory))
+    std::fs::rename(&unfinished, directory).with_context(|| BilingualText::unwritable(directory))
 }
 
 /// A key and certificate (SM2) with which a firm signs national messages: `<caller>-signer.key`. Gives
@@ -100,7 +101,7 @@ fn write(directory: &Path, name: &str, text: &str) -> anyhow::Result<()> {
         .mode(0o600)
         .open(&path)
         .and_then(|mut file| file.write_all(text.as_bytes()))
-        .with_context(|| Said::unwritable(&path))
+        .with_context(|| BilingualText::unwritable(&path))
 }
 
 type Authority = CertifiedIssuer<'static, KeyPair>;

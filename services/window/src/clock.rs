@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use anyhow::Context as _;
-use cli::Said;
+use cli::BilingualText;
 use domain::refusal::{Code, Refusal, Violation};
 use kit::rpc::{self, Answer};
 use proto::v1;
@@ -48,9 +48,9 @@ impl SandboxClock {
     pub(crate) fn open(data_dir: &Path) -> anyhow::Result<Self> {
         let file = data_dir.join("clock");
         let ahead = match std::fs::read_to_string(&file) {
-            Ok(text) => text.trim().parse().with_context(|| Said::unreadable(&file))?,
+            Ok(text) => text.trim().parse().with_context(|| BilingualText::unreadable(&file))?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
-            Err(error) => return Err(error).with_context(|| Said::unreadable(&file)),
+            Err(error) => return Err(error).with_context(|| BilingualText::unreadable(&file)),
         };
         let ahead = Arc::new(AtomicI64::new(ahead));
         Ok(Self { real: real(), ahead, file: Arc::new(Mutex::new(file)) })

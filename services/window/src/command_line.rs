@@ -11,7 +11,7 @@ use std::time::Duration;
 use agencies::Simulator;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cli::options::Options;
-use cli::{Language, Said, help};
+use cli::{BilingualText, Language, help};
 use domain::Code;
 use tokio_util::sync::CancellationToken;
 
@@ -206,10 +206,10 @@ struct SandboxArgs {
 }
 
 impl SandboxArgs {
-    fn settle(&self, options: &Options) -> anyhow::Result<(Settings, sandbox::Cast)> {
+    fn settle(&self, options: &Options) -> anyhow::Result<(Settings, sandbox::SandboxParts)> {
         let mut settings = settings(options, &self.listen, &self.database)?;
         settings.names = self.names.names();
-        let cast = sandbox::Cast {
+        let cast = sandbox::SandboxParts {
             agencies: !self.no_agencies,
             inspection: !self.no_inspection,
             payment: !self.no_payment,
@@ -379,7 +379,7 @@ impl Cli {
     /// # Errors
     ///
     /// When there is no such data directory.
-    pub fn sandbox(&self) -> anyhow::Result<Option<(Settings, sandbox::Cast)>> {
+    pub fn sandbox(&self) -> anyhow::Result<Option<(Settings, sandbox::SandboxParts)>> {
         match &self.command {
             Command::Sandbox(args) => args.settle(&self.options).map(Some),
             _ => Ok(None),
@@ -586,8 +586,8 @@ async fn agency(options: &Options, args: &AgencyArgs) -> anyhow::Result<ExitCode
     }
 }
 
-fn no_sandbox(address: &str) -> Said {
-    Said::new(
+fn no_sandbox(address: &str) -> BilingualText {
+    BilingualText::new(
         format!(
             "what is filed at {address} is real, so no simulator answers there and nothing was \
              touched; name a sandbox (--data-dir, or --endpoint with the sandbox's own --ca, --cert \

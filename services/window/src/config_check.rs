@@ -8,18 +8,18 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, FromArgMatches as _};
-use cli::{Exit, Language, Said};
+use cli::{BilingualText, Exit, Language};
 
 use crate::callers::CurrentRegistry;
 use crate::command_line::{Cli, told};
 use crate::config_file::ConfigFile;
 use crate::data_keys::{self, Keys};
-use crate::identity::Registry;
+use crate::registry::Registry;
 use crate::run::Settings;
 use crate::{listen, services, tls};
 
 /// A key with what is wrong about it.
-type Found = (&'static str, Said);
+type KeyFault = (&'static str, BilingualText);
 
 /// Checks a file, and says what is wrong or that nothing is.
 ///
@@ -50,7 +50,7 @@ pub(crate) async fn run(path: &Path, language: Language) -> anyhow::Result<ExitC
 }
 
 /// What is missing, and what is wrong with the files and names in it.
-async fn further(file: &ConfigFile, command: clap::Command) -> Vec<Found> {
+async fn further(file: &ConfigFile, command: clap::Command) -> Vec<KeyFault> {
     let read = file.apply(command).try_get_matches_from(["single-window", "serve"]);
     let cli = match read.and_then(|read| Cli::from_arg_matches(&read)) {
         Ok(cli) => cli,
@@ -63,7 +63,7 @@ async fn further(file: &ConfigFile, command: clap::Command) -> Vec<Found> {
     }
 }
 
-fn missing(error: &clap::Error) -> Vec<Found> {
+fn missing(error: &clap::Error) -> Vec<KeyFault> {
     let names = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::Strings(names))
             if error.kind() == ErrorKind::MissingRequiredArgument =>
@@ -73,17 +73,17 @@ fn missing(error: &clap::Error) -> Vec<Found> {
         Some(_) | None => {
             let english = error.to_string();
             let (english, chinese) = (english.trim(), cli::help::wrong(error));
-            return vec![("", Said::new(english, chinese.trim()))];
+            return vec![("", BilingualText::new(english, chinese.trim()))];
         }
     };
     let said = names.iter().map(|name| {
         let key = name.trim_start_matches("--").split(' ').next().unwrap_or(name);
-        ("", Said::new(format!("{key} is missing"), format!("缺少设置项{key}")))
+        ("", BilingualText::new(format!("{key} is missing"), format!("缺少设置项{key}")))
     });
     said.collect()
 }
 
-async fn of_settings(settings: &Settings) -> Vec<Found> {
+async fn of_settings(settings: &Settings) -> Vec<KeyFault> {
     let mut all = Vec::new();
     let mut note = |key, outcome: anyhow::Result<()>| {
         all.extend(outcome.err().map(|error| found(key, &error)));
@@ -123,6 +123,6 @@ async fn of_settings(settings: &Settings) -> Vec<Found> {
     all
 }
 
-fn found(key: &'static str, error: &anyhow::Error) -> Found {
-    (key, Said::new(told(error, Language::English), told(error, Language::Chinese)))
+fn found(key: &'static str, error: &anyhow::Error) -> KeyFault {
+    (key, BilingualText::new(told(error, Language::English), told(error, Language::Chinese)))
 }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use cli::{Language, Said, help};
+use cli::{BilingualText, Language, help};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -45,7 +45,7 @@ struct Entry {
 pub struct ConfigFault {
     /// Where it stands; nowhere when it is missing, or set elsewhere.
     line: Option<usize>,
-    what: Said,
+    what: BilingualText,
 }
 
 /// Everything that is wrong with a configuration.
@@ -91,7 +91,8 @@ impl ConfigFile {
     ///
     /// When it cannot be read.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| Said::unreadable(path))?;
+        let text =
+            std::fs::read_to_string(path).with_context(|| BilingualText::unreadable(path))?;
         Ok(Self::parse(path, &text))
     }
 
@@ -101,7 +102,7 @@ impl ConfigFile {
         let mut file = Self { path: path.to_owned(), entries: Vec::new(), faults: Vec::new() };
         for error in errors {
             let (at, what) = (error.span().map(|span| line(span.start)), error.message());
-            let what = Said::new(what, format!("TOML语法错误：{what}"));
+            let what = BilingualText::new(what, format!("TOML语法错误：{what}"));
             file.faults.push(ConfigFault { line: at, what });
         }
         file.take("", table.get_ref(), &line);
@@ -121,7 +122,7 @@ impl ConfigFile {
                 Some(values) => self.entries.push(Entry { key, values, line: at }),
                 None => self.faults.push(ConfigFault {
                     line: Some(at),
-                    what: Said::new(
+                    what: BilingualText::new(
                         format!("{key} is a text, a whole number, true, false, or a list of texts"),
                         format!("{key}应为文本、整数、true、false或文本列表"),
                     ),
@@ -144,7 +145,7 @@ impl ConfigFile {
             let hint_zh = near.map_or_else(String::new, |near| format!("，是否要写{near}"));
             faults.push(ConfigFault {
                 line: Some(*line),
-                what: Said::new(
+                what: BilingualText::new(
                     format!("there is no setting {key}{hint}"),
                     format!("没有设置项{key}{hint_zh}"),
                 ),
@@ -163,7 +164,10 @@ impl ConfigFile {
             let english = english.lines().next().unwrap_or_default().trim_start_matches("error: "); // it says something
             let chinese = help::wrong(&error);
             let chinese = chinese.lines().next().unwrap_or_default().trim_start_matches("错误："); // as above
-            faults.push(ConfigFault { line: Some(entry.line), what: Said::new(english, chinese) });
+            faults.push(ConfigFault {
+                line: Some(entry.line),
+                what: BilingualText::new(english, chinese),
+            });
         }
         faults.sort_by_key(|fault| fault.line);
         faults
@@ -173,7 +177,7 @@ impl ConfigFile {
     pub fn refuse(
         &self,
         faults: Vec<ConfigFault>,
-        more: Vec<(&str, Said)>,
+        more: Vec<(&str, BilingualText)>,
     ) -> Option<ConfigFaults> {
         let line = |key| self.entries.iter().find(|entry| entry.key == key).map(|entry| entry.line);
         let more = more.into_iter().map(|(key, what)| ConfigFault { line: line(key), what });

@@ -19,10 +19,10 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use tonic::transport::server::Connected;
 
-use crate::callers::{Newcomer, SentAway};
+use crate::callers::{EvictionSignal, Newcomer};
 use crate::frames::{CallerFrame, FrameHeads};
 use crate::quotas::{CallerQuota, HeldPermits};
-use crate::unread::Unread;
+use crate::unread::UnreadPieces;
 
 /// For what has to come next.
 const PROGRESS: Duration = Duration::from_secs(limits::PROGRESS_SECONDS_MAX);
@@ -51,7 +51,7 @@ pub struct Peer {
     /// Of a connection without a certificate: whose it becomes.
     pub newcomer: Option<Arc<Newcomer>>,
     /// What it was answered and has not read.
-    pub unread: Unread,
+    pub unread: UnreadPieces,
 }
 
 /// A connection whose caller is known, or known to be unknown.
@@ -65,7 +65,7 @@ pub struct CallerConnection {
     /// When it ends whatever happens.
     ends: Option<Instant>,
     /// Without a certificate, while it is nobody's: that others need its place.
-    sent_away: Option<SentAway>,
+    sent_away: Option<EvictionSignal>,
     /// The end of the certificate or key that it is its caller's by.
     key_over: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Amid which frame the caller stopped, and when that was seen.
@@ -90,7 +90,7 @@ impl CallerConnection {
         stream: TlsStream<TcpStream>,
         peer: Peer,
         places: HeldPermits,
-        sent_away: Option<SentAway>,
+        sent_away: Option<EvictionSignal>,
     ) -> Self {
         let begun = Instant::now();
         // Whoever is not known or may not stay is told so, and then makes room.

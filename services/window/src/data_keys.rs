@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use cli::Said;
+use cli::BilingualText;
 use domain::refusal::Code;
 use store::cipher::DataKeys;
 
@@ -35,16 +35,16 @@ impl Keys {
     ///
     /// When it cannot be read, others can, or what stands in it is no key.
     pub(crate) fn read(file: PathBuf) -> anyhow::Result<Self> {
-        let there = file.try_exists().with_context(|| Said::unreadable(&file))?;
+        let there = file.try_exists().with_context(|| BilingualText::unreadable(&file))?;
         let unsaved = if there { None } else { Some(new_file()?) };
         let text = match &unsaved {
             Some(text) => text.clone(),
             None => {
                 ensure_private(&file)?;
-                std::fs::read_to_string(&file).with_context(|| Said::unreadable(&file))?
+                std::fs::read_to_string(&file).with_context(|| BilingualText::unreadable(&file))?
             }
         };
-        let keys = DataKeys::parse(&text).with_context(|| Said::unreadable(&file))?;
+        let keys = DataKeys::parse(&text).with_context(|| BilingualText::unreadable(&file))?;
         Ok(Self { keys, file, unsaved })
     }
 
@@ -59,7 +59,9 @@ impl Keys {
         match &self.unsaved {
             // The tables of the first service brought it there.
             Some(_) if self.file.exists() => Ok(()),
-            Some(text) => write(&self.file, text).with_context(|| Said::unwritable(&self.file)),
+            Some(text) => {
+                write(&self.file, text).with_context(|| BilingualText::unwritable(&self.file))
+            }
             None => Ok(()),
         }
     }
@@ -74,7 +76,7 @@ impl Keys {
             return Ok(());
         }
         let (file, names) = (self.file.display(), missing.join(", "));
-        let said = Said::new(
+        let said = BilingualText::new(
             format!(
                 "{file} has not the data key {names} that data in this database is encrypted with: \
                  restore the file from its backup, or name the right one with --data-keys"
@@ -97,17 +99,18 @@ pub(crate) fn add(file: &Path) -> anyhow::Result<String> {
     let text = match Keys::read(file.to_owned())?.unsaved {
         Some(new) => new,
         None => {
-            let there = std::fs::read_to_string(file).with_context(|| Said::unreadable(file))?;
+            let there =
+                std::fs::read_to_string(file).with_context(|| BilingualText::unreadable(file))?;
             format!("{}\n{}\n", there.trim_end(), DataKeys::fresh()?)
         }
     };
-    let name = DataKeys::parse(&text).with_context(|| Said::unreadable(file))?.writes();
+    let name = DataKeys::parse(&text).with_context(|| BilingualText::unreadable(file))?.writes();
     // A file that is half written would be a loss of every key.
     let unfinished = file.with_extension("unfinished");
     write(&unfinished, &text)
         .and_then(|()| std::fs::rename(&unfinished, file))
         .and_then(|()| file.parent().map_or(Ok(()), |it| std::fs::File::open(it)?.sync_all()))
-        .with_context(|| Said::unwritable(file))?;
+        .with_context(|| BilingualText::unwritable(file))?;
     Ok(name.to_string())
 }
 

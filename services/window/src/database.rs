@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use cli::Said;
+use cli::BilingualText;
 use domain::limits;
 use domain::refusal::Code;
 use kit::service::{Connections, Manifest, Plans, Pools};
@@ -94,7 +94,7 @@ impl Database {
 ///
 /// When it is no address of PostgreSQL.
 pub(crate) fn address(url: &str) -> anyhow::Result<PgConnectOptions> {
-    let parsed = url.parse().context(Said::new(
+    let parsed = url.parse().context(BilingualText::new(
         "--database-url is not a PostgreSQL address",
         "--database-url不是PostgreSQL地址",
     ));
@@ -106,7 +106,7 @@ async fn connect_all(options: PgConnectOptions, settings: &Settings) -> anyhow::
     let usual = data_keys::usual(&settings.data_dir);
     let keys = Keys::read(settings.data_keys.clone().unwrap_or(usual))?; // the usual place
     let lanes = u32::try_from(settings.writers)
-        .context(Said::new("--writers is too large", "--writers过大"))?;
+        .context(BilingualText::new("--writers is too large", "--writers过大"))?;
     // What is looked up or listed is always found by index.
     let by_index = options.clone().options([
         ("enable_seqscan", "off"),

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
-use cli::Said;
+use cli::BilingualText;
 use domain::refusal::Code;
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
@@ -21,7 +21,7 @@ pub fn write_privately() {
 /// When it cannot be read, or others can.
 pub fn private_key(path: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
     ensure_private(path)?;
-    PrivateKeyDer::from_pem_file(path).with_context(|| Said::unreadable(path))
+    PrivateKeyDer::from_pem_file(path).with_context(|| BilingualText::unreadable(path))
 }
 
 /// Refuses a key that others can read: whoever has it is us. A group may have a key that belongs to
@@ -31,12 +31,12 @@ pub fn private_key(path: &Path) -> anyhow::Result<PrivateKeyDer<'static>> {
 ///
 /// Says what to do.
 pub fn ensure_private(path: &Path) -> anyhow::Result<()> {
-    let about = std::fs::metadata(path).with_context(|| Said::unreadable(path))?;
+    let about = std::fs::metadata(path).with_context(|| BilingualText::unreadable(path))?;
     let of_group = about.uid() == 0 && !rustix::process::geteuid().is_root();
     let most = if of_group { 0o640 } else { 0o600 };
     if about.mode() & 0o077 & !most != 0 {
         let (path, mode) = (path.display(), about.mode() & 0o777);
-        let exposed = Said::new(
+        let exposed = BilingualText::new(
             format!(
                 "the key {path} can be used by others (mode {mode:04o}): chmod {most:o} {path}, and make \
                  a new key if others may have seen it"

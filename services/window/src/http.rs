@@ -164,14 +164,14 @@ async fn documents<S: CebService>(State(service): State<S>, request: Request) ->
 }
 
 /// An answer, or one that cuts the work short.
-type Answer<T = Response> = Result<T, Box<Response>>;
+type HttpResult<T = Response> = Result<T, Box<Response>>;
 
-fn no<T>(response: Response) -> Answer<T> {
+fn no<T>(response: Response) -> HttpResult<T> {
     Err(Box::new(response))
 }
 
 /// Both ways of ending are answers; taking too long is one as well.
-async fn answered(work: impl Future<Output = Answer>) -> Response {
+async fn answered(work: impl Future<Output = HttpResult>) -> Response {
     match tokio::time::timeout(PATIENCE, work).await {
         Ok(Ok(response)) => response,
         Ok(Err(response)) => *response,
@@ -203,7 +203,7 @@ struct Query(Vec<(String, String)>);
 
 impl Query {
     /// Takes only known names, each once: a misspelt filter must not widen an answer.
-    fn of(uri: &http::Uri, known: &[&str]) -> Answer<Self> {
+    fn of(uri: &http::Uri, known: &[&str]) -> HttpResult<Self> {
         let query = uri.query().unwrap_or("");
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -228,12 +228,12 @@ impl Query {
     }
 
     /// 0 when it is not given, as in the schema.
-    fn number<T: std::str::FromStr + Default>(&self, name: &str) -> Answer<T> {
+    fn number<T: std::str::FromStr + Default>(&self, name: &str) -> HttpResult<T> {
         let number = self.get(name).map_or(Ok(T::default()), str::parse);
         number.or_else(|_| misused(name, "is not a number of this size", "不是有效的数字"))
     }
 
-    fn truth(&self, name: &str) -> Answer<bool> {
+    fn truth(&self, name: &str) -> HttpResult<bool> {
         match self.get(name) {
             None | Some("false" | "0") => Ok(false),
             Some("true" | "1") => Ok(true),
@@ -242,7 +242,7 @@ impl Query {
     }
 }
 
-fn misused<T>(name: &str, text: &str, text_zh: &str) -> Answer<T> {
+fn misused<T>(name: &str, text: &str, text_zh: &str) -> HttpResult<T> {
     // A name that nobody defined may be of any length.
     let name: String = name.chars().take(40).collect();
     no(wrong(StatusCode::BAD_REQUEST, &format!("{name} {text}"), &format!("{name}{text_zh}")))
@@ -270,7 +270,7 @@ pub(crate) fn unread(error: axum::Error, too_large: Refusal) -> Response {
 }
 
 /// The JSON of the schema. It leaves out what is empty; what every reader looks for is put back.
-fn json_of(status: StatusCode, message: &impl Serialize, usual: Value) -> Answer {
+fn json_of(status: StatusCode, message: &impl Serialize, usual: Value) -> HttpResult {
     let mut value = serde_json::to_value(message).map_err(|error| {
         tracing::error!(%error, "an answer has no JSON");
         Box::new(problem::of(&Refusal::of(Code::Internal)))

@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use cli::Said;
+use cli::BilingualText;
 use domain::Code;
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -35,7 +35,7 @@ pub fn parse(text: &str) -> Result<String, String> {
 /// When there is none.
 pub async fn resolve(address: &str) -> anyhow::Result<Vec<SocketAddr>> {
     let unknown = || {
-        Said::new(
+        BilingualText::new(
             format!("{address} is no address of this machine; write HOST:PORT, as localhost:7443"),
             format!("{address}不是本机地址，请使用 主机:端口，例如 localhost:7443"),
         )
@@ -105,7 +105,7 @@ pub fn taken(asked: &str, flag: &str, error: io::Error) -> anyhow::Error {
     let host = asked.rsplit_once(':').map_or(asked, |(host, _)| host);
     let port = asked.rsplit_once(':').map_or("", |(_, port)| port);
     let said = if error.kind() == io::ErrorKind::AddrInUse {
-        Said::new(
+        BilingualText::new(
             format!(
                 "another program has port {port} of {host}; end it (`ss -ltnp | grep :{port}` says \
                  which), or choose another with {flag} ({flag} {host}:0 takes a free one)"
@@ -116,7 +116,7 @@ pub fn taken(asked: &str, flag: &str, error: io::Error) -> anyhow::Error {
             ),
         )
     } else {
-        Said::new(
+        BilingualText::new(
             format!("{asked} cannot be served; choose another address with {flag}"),
             format!("无法在{asked}提供服务，请用 {flag} 另选地址"),
         )

@@ -109,11 +109,11 @@ struct Memory {
     most: usize,
     /// Of firms.
     pool: Option<Arc<Pool>>,
-    used: Mutex<Used>,
+    used: Mutex<MemoryUse>,
 }
 
 #[derive(Debug, Default)]
-struct Used {
+struct MemoryUse {
     bytes: usize,
     /// Of them, from the pool.
     pooled: usize,
@@ -184,7 +184,7 @@ impl Purse for Memory {
 
 /// What all callers share.
 #[derive(Debug)]
-struct Shared {
+struct SharedStocks {
     all_connections: Stock,
     connections: Stock,
     unknown: Stock,
@@ -198,7 +198,7 @@ struct Shared {
 
 /// What a call is, for its quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lasting {
+pub enum CallDuration {
     /// Until its answer.
     Call,
     /// As long as both want.
@@ -265,11 +265,11 @@ pub struct CallerQuota {
     memory: Arc<Memory>,
     long_reads: Arc<Reads>,
     short_reads: Arc<Reads>,
-    shared: Arc<Shared>,
+    shared: Arc<SharedStocks>,
 }
 
 impl CallerQuota {
-    fn new(is_firm: bool, connections: usize, shared: Arc<Shared>) -> Self {
+    fn new(is_firm: bool, connections: usize, shared: Arc<SharedStocks>) -> Self {
         let pool = is_firm.then(|| Arc::clone(&shared.memory));
         Self {
             is_firm,
@@ -288,10 +288,10 @@ impl CallerQuota {
     /// # Errors
     ///
     /// [`Code::QuotaUsedUp`] when it has too many, [`Code::Overloaded`] when all firms have.
-    pub fn enter(&self, lasting: Lasting) -> Result<HeldPermits, Box<Refusal>> {
+    pub fn enter(&self, lasting: CallDuration) -> Result<HeldPermits, Box<Refusal>> {
         let (own, shared) = match lasting {
-            Lasting::Call => (&self.calls, &self.shared.calls),
-            Lasting::Stream => (&self.streams, &self.shared.streams),
+            CallDuration::Call => (&self.calls, &self.shared.calls),
+            CallDuration::Stream => (&self.streams, &self.shared.streams),
         };
         let mut places = vec![own.take(Code::QuotaUsedUp)?];
         if self.is_firm {
@@ -320,10 +320,10 @@ impl CallerQuota {
     }
 
     /// How many calls of this kind it may have open at once, and how many more there is room for now.
-    pub fn room(&self, lasting: Lasting) -> CallRoom {
+    pub fn room(&self, lasting: CallDuration) -> CallRoom {
         let (own, shared) = match lasting {
-            Lasting::Call => (&self.calls, &self.shared.calls),
-            Lasting::Stream => (&self.streams, &self.shared.streams),
+            CallDuration::Call => (&self.calls, &self.shared.calls),
+            CallDuration::Stream => (&self.streams, &self.shared.streams),
         };
         let left = own.places.available_permits();
         let left = if self.is_firm { left.min(shared.places.available_permits()) } else { left };
@@ -360,12 +360,12 @@ impl CallerQuota {
 }
 
 /// A connection's places, and why it may not stay when it may not.
-pub type Admitted = (HeldPermits, Option<Refusal>);
+pub type AdmittedConnection = (HeldPermits, Option<Refusal>);
 
 /// The accounts of all callers.
 #[derive(Debug)]
 pub struct Quotas {
-    shared: Arc<Shared>,
+    shared: Arc<SharedStocks>,
     accounts: Mutex<HashMap<String, Arc<CallerQuota>>>,
 }
 
@@ -374,7 +374,7 @@ impl Quotas {
     pub fn new(sockets: Sockets) -> Self {
         let most = sockets.connections;
         let reserved = limits::CONNECTIONS_RESERVED.min(most / 4);
-        let shared = Shared {
+        let shared = SharedStocks {
             all_connections: Stock::new("connections of all", most),
             connections: Stock::new("connections of firms", most - reserved),
             unknown: Stock::new("connections of unknown callers", limits::CONNECTIONS_UNKNOWN_MAX),
@@ -417,7 +417,7 @@ impl Quotas {
     /// # Errors
     ///
     /// When there is no room even for that.
-    pub fn connect(&self, account: Option<&CallerQuota>) -> Result<Admitted, Refusal> {
+    pub fn connect(&self, account: Option<&CallerQuota>) -> Result<AdmittedConnection, Refusal> {
         let refused = match account {
             Some(account) => account.connect(),
             None => {
@@ -524,12 +524,12 @@ mod tests {
         let open = |account: &CallerQuota, lasting| {
             (0..10_000).map_while(|_| account.enter(lasting).ok()).collect::<Vec<_>>()
         };
-        let streams = open(&firm, Lasting::Stream);
+        let streams = open(&firm, CallDuration::Stream);
         assert_eq!(streams.len(), limits::STREAMS_PER_PRINCIPAL_MAX);
-        assert_eq!(open(&firm, Lasting::Call).len(), limits::CALLS_PER_PRINCIPAL_MAX);
-        assert!(other.enter(Lasting::Stream).is_ok());
+        assert_eq!(open(&firm, CallDuration::Call).len(), limits::CALLS_PER_PRINCIPAL_MAX);
+        assert!(other.enter(CallDuration::Stream).is_ok());
         drop(streams);
-        assert!(firm.enter(Lasting::Stream).is_ok());
+        assert!(firm.enter(CallDuration::Stream).is_ok());
     }
 
     #[test]

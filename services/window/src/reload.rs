@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::callers::Callers;
 use crate::clock;
-use crate::identity::Registry;
+use crate::registry::Registry;
 use crate::run::Settings;
 use crate::tls::{self, CurrentAcceptor};
 use crate::validity::{self, CertificatePeriod};

@@ -25,9 +25,10 @@ use tonic_health::server::HealthReporter;
 use crate::callers::{Callers, CurrentRegistry};
 use crate::clock::{self, SandboxClock};
 use crate::database::Database;
-use crate::identity::{Backlogs, GateLayer, Registry};
+use crate::gate::{Backlogs, GateLayer};
 use crate::operating_status::Part;
 use crate::quotas::Sockets;
+use crate::registry::Registry;
 use crate::reload::{Periods, Reload};
 use crate::services::{self, Plan, manifests};
 use crate::signals::Ending;
@@ -130,7 +131,7 @@ impl RunningWindow {
     ///
     /// Says what is wrong and what to do about it; nothing is left running.
     pub async fn start(settings: &Settings, ending: &Ending) -> anyhow::Result<Option<Self>> {
-        let methods = crate::identity::check_policy()?;
+        let methods = crate::policy::check_policy()?;
         let sockets = sockets();
         let registry = CurrentRegistry::new(Registry::load(&settings.registry, settings.sandbox)?);
         let own = (settings.certificate.as_path(), settings.key.as_path());

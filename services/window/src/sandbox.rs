@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use cli::sandbox::{
     AUTHORITY, CALLERS, address_file, config, default_data_dir, identities, key_file,
 };
-use cli::{Language, Said, describe};
+use cli::{BilingualText, Language, describe};
 use client::Config;
 use console::LoginLink;
 use futures::StreamExt as _;
@@ -48,7 +48,7 @@ pub fn settle(settings: &mut Settings) -> anyhow::Result<()> {
 
 /// What a sandbox starts besides the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cast {
+pub struct SandboxParts {
     /// The simulated agencies.
     pub agencies: bool,
     /// The inspection service.
@@ -79,7 +79,7 @@ impl Sandbox {
     /// What kept it from starting; nothing is left running.
     pub async fn start(
         mut settings: Settings,
-        cast: Cast,
+        cast: SandboxParts,
         ending: &Ending,
     ) -> anyhow::Result<Option<Self>> {
         store::private::make_data_dir(&settings.data_dir)?;
@@ -160,7 +160,7 @@ impl Sandbox {
 /// What kept it from starting, or what failed.
 pub async fn run(
     settings: Settings,
-    cast: Cast,
+    cast: SandboxParts,
     language: Language,
     ending: &Ending,
 ) -> anyhow::Result<()> {
@@ -204,7 +204,7 @@ async fn hand_out_keys(keys: &ApiKeys, data_dir: &Path) -> anyhow::Result<()> {
         options
             .open(&file)
             .and_then(|mut written| writeln!(written, "{text}"))
-            .with_context(|| Said::unwritable(&file))?;
+            .with_context(|| BilingualText::unwritable(&file))?;
     }
     Ok(())
 }
@@ -217,14 +217,14 @@ fn publish(file: &Path, address: &str) -> anyhow::Result<()> {
     let unfinished = file.with_extension("unfinished");
     std::fs::write(&unfinished, address)
         .and_then(|()| std::fs::rename(&unfinished, file))
-        .with_context(|| Said::unwritable(file))
+        .with_context(|| BilingualText::unwritable(file))
 }
 
 fn welcome(
     address: &str,
     link: Option<&str>,
     settings: &Settings,
-    cast: Cast,
+    cast: SandboxParts,
 ) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "single-window sandbox\n")?;

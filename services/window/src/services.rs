@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 
 use anyhow::Context as _;
-use cli::Said;
+use cli::BilingualText;
 use domain::declaration::{Profile, SAMPLE_DECLARANT};
 use domain::participant::Participant;
 use domain::tax_refund::rates::RateTable;
 use kit::service::{Caller, Manifest, Mount, Parts, Start};
 
 use crate::callers::CurrentRegistry;
-use crate::identity::Registry;
+use crate::registry::Registry;
 use crate::run::Settings;
 use crate::{http, tls};
 
@@ -34,7 +34,7 @@ fn rates(settings: &Settings) -> anyhow::Result<RateTable> {
     let text = settings.refund_rates.as_ref().map(|file| {
         std::fs::read_to_string(file).with_context(|| {
             let file = file.display();
-            Said::new(format!("{file} cannot be read"), format!("无法读取{file}"))
+            BilingualText::new(format!("{file} cannot be read"), format!("无法读取{file}"))
         })
     });
     let text = text.transpose()?;
@@ -42,7 +42,7 @@ fn rates(settings: &Settings) -> anyhow::Result<RateTable> {
         let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
         let faults = faults.join("\n");
         let zh = format!("退税率文件有误：\n{faults}");
-        Said::new(format!("the file of refund rates has faults:\n{faults}"), zh).into()
+        BilingualText::new(format!("the file of refund rates has faults:\n{faults}"), zh).into()
     })
 }
 
@@ -108,7 +108,7 @@ fn runs(settings: &Settings, manifest: &Manifest) -> anyhow::Result<bool> {
     let Some(config) = settings.callers.get(name) else {
         anyhow::ensure!(
             !is_alone,
-            Said::new(
+            BilingualText::new(
                 format!("{name} by itself needs a certificate of its own: --{kind}-cert"),
                 format!("单独运行{name}服务时须给出其证书--{kind}-cert"),
             )
@@ -117,7 +117,7 @@ fn runs(settings: &Settings, manifest: &Manifest) -> anyhow::Result<bool> {
     };
     anyhow::ensure!(
         !is_alone || !config.address.is_empty(),
-        Said::new(
+        BilingualText::new(
             format!("{name} by itself needs --{kind}-endpoint: the window that it calls"),
             format!("单独运行{name}服务时须给出--{kind}-endpoint，即其所调用的单一窗口"),
         )
@@ -154,7 +154,7 @@ fn policy(settings: &Settings, registry: &Registry) -> anyhow::Result<ceb::Messa
     let mut trust = if settings.sandbox { ceb::Trust::anyone() } else { registry.signers()? };
     for file in &settings.signing_authorities {
         for authority in tls::certificates(file)? {
-            trust.add_authority(&authority).with_context(|| Said::no_authority(file))?;
+            trust.add_authority(&authority).with_context(|| BilingualText::no_authority(file))?;
         }
     }
     Ok(ceb::MessagePolicy::new(profile(settings), trust))

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, CommandFactory as _};
 use clap_complete::Shell;
-use cli::Said;
+use cli::BilingualText;
 
 use crate::command_line::Cli;
 
@@ -42,6 +42,6 @@ pub(crate) fn man(args: &ManArgs) -> anyhow::Result<ExitCode> {
     let directory = &args.directory;
     std::fs::create_dir_all(directory)
         .and_then(|()| clap_mangen::generate_to(Cli::command(), directory))
-        .with_context(|| Said::unwritable(directory))?;
+        .with_context(|| BilingualText::unwritable(directory))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use cli::Said;
+use cli::BilingualText;
 use domain::limits;
 use futures::future::abortable;
 use futures::stream::FuturesUnordered;
@@ -30,10 +30,10 @@ use crate::callers::Callers;
 use crate::clock;
 use crate::connection::{CallerConnection, Peer};
 use crate::files::private_key;
-use crate::identity::fingerprint;
 use crate::quotas::HeldPermits;
-use crate::unproven::{Unproven, counted};
-use crate::unread::Unread;
+use crate::registry::fingerprint;
+use crate::unproven::{UnprovenConnections, counted};
+use crate::unread::UnreadPieces;
 
 /// A handshake that takes longer is given up.
 const HANDSHAKE: Duration = Duration::from_secs(limits::HANDSHAKE_SECONDS_MAX);
@@ -78,7 +78,7 @@ pub fn verifier(
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
     for root in certificates(authority)? {
-        roots.add(root).with_context(|| Said::no_authority(authority))?;
+        roots.add(root).with_context(|| BilingualText::no_authority(authority))?;
     }
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
     let verifier = match revocations {
@@ -87,7 +87,7 @@ pub fn verifier(
         None => verifier,
     };
     let verifier = if require_certificates { verifier } else { verifier.allow_unauthenticated() };
-    verifier.build().with_context(|| Said::no_authority(authority))
+    verifier.build().with_context(|| BilingualText::no_authority(authority))
 }
 
 /// Whether a chain of certificates, that of the caller first, is good now.
@@ -99,7 +99,7 @@ pub(crate) fn is_good(verifier: &dyn ClientCertVerifier, chain: &[CertificateDer
 fn lists(file: &Path) -> anyhow::Result<Vec<CertificateRevocationListDer<'static>>> {
     CertificateRevocationListDer::pem_file_iter(file)
         .and_then(Iterator::collect)
-        .with_context(|| Said::unreadable(file))
+        .with_context(|| BilingualText::unreadable(file))
 }
 
 /// The server's side of TLS from PEM files.
@@ -120,7 +120,10 @@ pub fn acceptor(
         .with_single_cert(certificates(certificate)?, key)
         .with_context(|| {
             let file = certificate.display();
-            Said::new(format!("{file} and its key do not fit"), format!("{file}与其私钥不匹配"))
+            BilingualText::new(
+                format!("{file} and its key do not fit"),
+                format!("{file}与其私钥不匹配"),
+            )
         })?;
     // gRPC and the paths of HTTP; a caller that names neither is heard too.
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
@@ -131,7 +134,7 @@ pub fn acceptor(
 pub(crate) fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
     CertificateDer::pem_file_iter(file)
         .and_then(Iterator::collect)
-        .with_context(|| Said::unreadable(file))
+        .with_context(|| BilingualText::unreadable(file))
 }
 
 /// Says things that may happen a thousand times a second once a second, and how often they happened.
@@ -160,7 +163,7 @@ pub fn incoming(
     callers: Arc<Callers>,
 ) -> impl Stream<Item = io::Result<CallerConnection>> + Send {
     async_stream::stream! {
-        let mut unproven = Unproven::new(
+        let mut unproven = UnprovenConnections::new(
             callers.sockets.handshakes,
             limits::HANDSHAKES_PER_ADDRESS_MAX,
             "sw_handshakes_given_way_total",
@@ -253,7 +256,7 @@ async fn greet(
         io::Error::other(format!("{refusal} ({name})"))
     })?;
     let refusal = refusal.map(Arc::new);
-    let unread = Unread::default();
+    let unread = UnreadPieces::default();
     let peer = Peer { principal, account, over, refusal, newcomer: None, unread };
     Ok(CallerConnection::new(stream, peer, places, None))
 }

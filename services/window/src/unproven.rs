@@ -12,9 +12,9 @@ use futures::future::AbortHandle;
 
 /// Those that wait for their caller.
 #[derive(Debug)]
-pub(crate) struct Unproven {
+pub(crate) struct UnprovenConnections {
     next: u64,
-    waiting: BTreeMap<u64, Waiting>,
+    waiting: BTreeMap<u64, UnprovenConnection>,
     /// How many there may be, and of one address.
     most: usize,
     most_of_address: usize,
@@ -23,13 +23,13 @@ pub(crate) struct Unproven {
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct UnprovenConnection {
     address: IpAddr,
     spoke: Arc<AtomicBool>,
     end: AbortHandle,
 }
 
-impl Unproven {
+impl UnprovenConnections {
     pub(crate) fn new(most: usize, most_of_address: usize, given_way: &'static str) -> Self {
         Self { next: 0, waiting: BTreeMap::new(), most, most_of_address, given_way }
     }
@@ -41,7 +41,7 @@ impl Unproven {
         end: AbortHandle,
     ) -> u64 {
         self.next += 1;
-        self.waiting.insert(self.next, Waiting { address, spoke, end });
+        self.waiting.insert(self.next, UnprovenConnection { address, spoke, end });
         self.next
     }
 
@@ -91,7 +91,7 @@ pub(crate) fn counted(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn waits(unproven: &mut Unproven, address: u8) -> (Arc<AtomicBool>, AbortHandle) {
+    fn waits(unproven: &mut UnprovenConnections, address: u8) -> (Arc<AtomicBool>, AbortHandle) {
         let (spoke, (end, _)) = (Arc::default(), AbortHandle::new_pair());
         let address = IpAddr::from([10, 0, 0, address]);
         unproven.enter(address, Arc::clone(&spoke), end.clone());
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_oldest_silent_one_gives_way() {
-        let mut unproven = Unproven::new(4, 4, "given_way");
+        let mut unproven = UnprovenConnections::new(4, 4, "given_way");
         let (spoke, shakes) = waits(&mut unproven, 1);
         spoke.store(true, Ordering::Relaxed);
         let (_, oldest) = waits(&mut unproven, 2);
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_crowded_address_makes_room_among_its_own() {
-        let mut unproven = Unproven::new(64, 16, "given_way");
+        let mut unproven = UnprovenConnections::new(64, 16, "given_way");
         let (_, other) = waits(&mut unproven, 1);
         let crowd: Vec<_> = (0..16).map(|_| waits(&mut unproven, 2).1).collect();
         assert!(unproven.make_room(IpAddr::from([10, 0, 0, 2])));

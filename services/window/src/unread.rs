@@ -25,7 +25,7 @@ pub(crate) struct UnreadBytes {
 /// The pieces of answers on one connection that are not on their way yet, and the answers of which no piece is
 /// asked for.
 #[derive(Debug, Clone, Default)]
-pub struct Unread(Arc<Mutex<Pieces>>);
+pub struct UnreadPieces(Arc<Mutex<Pieces>>);
 
 #[derive(Debug, Default)]
 struct Pieces {
@@ -33,7 +33,7 @@ struct Pieces {
     due: BTreeSet<(Instant, u64)>,
 }
 
-impl Unread {
+impl UnreadPieces {
     /// When the first of them has waited too long.
     pub fn due(&self) -> Option<Instant> {
         let pieces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,7 +73,7 @@ fn within_for(within: Duration, bytes: usize) -> Duration {
 #[derive(Debug)]
 pub(crate) struct DuePiece {
     key: (Instant, u64),
-    unread: Unread,
+    unread: UnreadPieces,
 }
 
 /// A piece of an answer with what it holds.
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_oldest_piece_says_when_it_is_over() {
-        let unread = Unread::default();
+        let unread = UnreadPieces::default();
         let piece = |bytes: &'static [u8], seconds| {
             let held =
                 UnreadBytes { _charge: None, _call: None, _places: Arc::new(HeldPermits::none()) };

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context as _;
-use cli::Said;
+use cli::BilingualText;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use time::OffsetDateTime;
@@ -61,7 +61,7 @@ pub(crate) fn all(settings: &Settings) -> anyhow::Result<Vec<CertificatePeriod>>
         for certificate in tls::certificates(file)? {
             found.push(
                 CertificatePeriod::of(purpose, &certificate)
-                    .with_context(|| Said::unreadable(file))?,
+                    .with_context(|| BilingualText::unreadable(file))?,
             );
         }
         Ok(())

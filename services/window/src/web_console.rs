@@ -10,7 +10,7 @@ use tonic::service::Routes;
 use tower::Layer as _;
 use tower::util::BoxCloneSyncService;
 
-use crate::identity::GateLayer;
+use crate::gate::GateLayer;
 use crate::services::manifests;
 
 /// The callers of a sandbox that are people, and not services of the window.

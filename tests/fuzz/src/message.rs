@@ -2,7 +2,7 @@
 
 use domain::declaration::Profile;
 use domain::limits;
-use proto::ceb::{self, Document, Message, MessageFault, MessageType, Outgoing, ReadDocument};
+use proto::ceb::{self, Document, Message, MessageFault, MessageType, OutgoingMessage, ReadDocument};
 
 /// Reads a message and checks whatever can be checked without knowing what it should say.
 pub fn check(bytes: &[u8]) {
@@ -92,7 +92,7 @@ fn written(message_type: MessageType, message: &Message, documents: &[Document])
     if !message_type.is_inbound() {
         return ceb::write(message_type, &message.guid, documents);
     }
-    ceb::write_message(&Outgoing {
+    ceb::write_message(&OutgoingMessage {
         message_type,
         guid: &message.guid,
         transfer: &message.transfer,

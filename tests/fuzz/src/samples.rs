@@ -2,7 +2,7 @@
 
 use proto::ceb::dxp::{self, AddInfo, DxpMsg, DxpRep, ReceiverResult, Response, TransInfo};
 use proto::ceb::{
-    self, Document, ElementKind, FieldGroup, MessageType, Outgoing, SchemaField, Subscribe,
+    self, Document, ElementKind, FieldGroup, MessageType, OutgoingMessage, SchemaField, Subscribe,
     Transfer,
 };
 use serde_json::{Map, Value};
@@ -50,7 +50,7 @@ pub fn message(message_type: MessageType, extent: Extent) -> String {
         note: String::new(),
     };
     let subscribers: &[Subscribe] = if extent == Extent::Full { &[subscriber] } else { &[] };
-    let outgoing = Outgoing {
+    let outgoing = OutgoingMessage {
         message_type,
         guid: GUID,
         transfer: &transfer,

@@ -52,7 +52,7 @@ impl ExchangeSeat for ReceiptEvents {
 impl Listener for ReceiptEvents {
     const QUEUE: &'static str = EVENTS;
     type Event = ReceiptEvent;
-    type Taken = ();
+    type Outcome = ();
 
     fn read(&self, event: &Arc<v1::Event>) -> Result<Option<ReceiptEvent>, UnreadableEvent> {
         let read = read(event).ok_or(UnreadableEvent)?;

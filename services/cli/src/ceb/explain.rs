@@ -14,7 +14,7 @@ use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self, pick};
 use super::super::{Exit, Output, input, say, say_json, tell_refusal};
 use super::seal::Seal;
-use super::set::{self, Sheet};
+use super::set::{self, SetDocument};
 use super::walk::{self, Leaf};
 use super::{FileArgs, glossary, message, standing};
 
@@ -64,7 +64,7 @@ pub(super) fn explain(
                 continue;
             }
         };
-        let explained = Explained::of(&text, envelope_id);
+        let explained = MessageExplanation::of(&text, envelope_id);
         match output {
             Output::Json => say_json(&explained.json(&name, language))?,
             Output::Table => say(explained.text(&name, language, args.brief).trim_end())?,
@@ -88,7 +88,7 @@ pub(super) fn explain(
 }
 
 /// A message with all that can be said of it.
-struct Explained {
+struct MessageExplanation {
     envelope_id: Option<String>,
     message_type: Option<MessageType>,
     read: Result<Message, Vec<MessageFault>>,
@@ -101,10 +101,10 @@ struct Explained {
     seal: Seal,
     leaves: Vec<Leaf>,
     /// Why it may be no XML.
-    stray: Option<walk::Stray>,
+    stray: Option<walk::StrayCharacter>,
 }
 
-impl Explained {
+impl MessageExplanation {
     fn of(text: &[u8], envelope_id: Option<String>) -> Self {
         let read = ceb::read(text);
         let is_malformed = |faults: &Vec<MessageFault>| {
@@ -148,16 +148,16 @@ impl Explained {
     }
 
     /// The documents that the match looks at.
-    fn sheets<'a>(&'a self, name: &'a str) -> impl Iterator<Item = Sheet<'a>> {
+    fn sheets<'a>(&'a self, name: &'a str) -> impl Iterator<Item = SetDocument<'a>> {
         let documents = self.read.iter().flat_map(|message| &message.documents).enumerate();
-        documents.filter_map(move |(index, read)| Sheet::of(name, index, read, &self.leaves))
+        documents.filter_map(move |(index, read)| SetDocument::of(name, index, read, &self.leaves))
     }
 
     /// What is wrong with the message as a whole, or with its form.
     fn faults(&self, language: Language) -> Option<Problem> {
         let faults = self.read.as_ref().err()?;
         let problem = message::refusal(faults, language);
-        let Some(walk::Stray { line, column, character }) = self.stray else {
+        let Some(walk::StrayCharacter { line, column, character }) = self.stray else {
             return Some(problem);
         };
         let written = if character == '&' { "&amp;" } else { "&lt;" };
@@ -186,7 +186,7 @@ impl Explained {
         wrong.extend(of(&self.broken));
         let mut odd = of(&self.odd);
         odd.extend(document.warnings.iter().map(|fault| BrokenRule::of_fault(fault, language)));
-        if let Some(sheet) = Sheet::of("", index, document, &self.leaves) {
+        if let Some(sheet) = SetDocument::of("", index, document, &self.leaves) {
             wrong.extend(sheet.alone(language));
             odd.extend(sheet.odd(language));
         }
@@ -455,7 +455,7 @@ mod tests {
 
     #[test]
     fn a_sample_is_explained_in_both_languages() {
-        let explained = Explained::of(SAMPLE.as_bytes(), None);
+        let explained = MessageExplanation::of(SAMPLE.as_bytes(), None);
         for (language, words) in
             [(Language::English, "declarant's code"), (Language::Chinese, "申报企业代码")]
         {
@@ -474,7 +474,7 @@ mod tests {
         let line = SAMPLE.lines().position(|line| line.contains("<ceb:wrapType>"));
         let line = line.or_else(|| SAMPLE.lines().position(|line| line.contains(":packNo>")));
         let wrong = SAMPLE.replacen(":packNo>1<", ":packNo>2<", 1);
-        let explained = Explained::of(wrong.as_bytes(), None);
+        let explained = MessageExplanation::of(wrong.as_bytes(), None);
         assert!(explained.is_wrong());
         let text = explained.text("a.xml", Language::English, true);
         assert!(text.contains("✗ SW-2016 a.xml:"), "{line:?} {text}");
@@ -483,14 +483,14 @@ mod tests {
     #[test]
     fn rules_of_every_kind_are_told_with_the_code_of_a_receipt() {
         let payment = include_str!("../../../../docs/examples/ceb/ceb411.xml");
-        let explained = Explained::of(payment.as_bytes(), None);
+        let explained = MessageExplanation::of(payment.as_bytes(), None);
         assert!(!explained.is_wrong(), "{}", explained.text("a.xml", Language::English, true));
         let wrong = payment.replacen("<ceb:payerIdType>1<", "<ceb:payerIdType>2<", 1).replacen(
             "<ceb:amountPaid>",
             "<ceb:amountPaid>-",
             1,
         );
-        let explained = Explained::of(wrong.as_bytes(), None);
+        let explained = MessageExplanation::of(wrong.as_bytes(), None);
         assert!(explained.is_wrong());
         for (language, words) in [(Language::English, "payerIdType"), (Language::Chinese, "填写")]
         {
@@ -503,7 +503,7 @@ mod tests {
     #[test]
     fn a_text_that_was_not_escaped_is_told_in_the_language_asked_for() {
         let wrong = SAMPLE.replacen(":gname>", ":gname>A & B ", 1);
-        let explained = Explained::of(wrong.as_bytes(), None);
+        let explained = MessageExplanation::of(wrong.as_bytes(), None);
         for (language, words) in [
             (Language::English, "& must be written &amp; in a text"),
             (Language::Chinese, "文本中的“&”须写作&amp;"),
@@ -512,13 +512,14 @@ mod tests {
             assert!(text.contains(words) && text.contains("SW-3001 a.xml:"), "{text}");
         }
         let lt = SAMPLE.replacen(":gname>", ":gname>1 < 2 ", 1);
-        let text = Explained::of(lt.as_bytes(), None).text("a.xml", Language::English, true);
+        let text =
+            MessageExplanation::of(lt.as_bytes(), None).text("a.xml", Language::English, true);
         assert!(text.contains("< must be written &lt; in a text"), "{text}");
     }
 
     #[test]
     fn what_is_no_message_is_said_to_be_none() {
-        let explained = Explained::of(b"<a><b>1</b></a>", None);
+        let explained = MessageExplanation::of(b"<a><b>1</b></a>", None);
         assert!(explained.is_wrong());
         let text = explained.text("a.xml", Language::English, false);
         assert!(text.contains("no message of release 202205"), "{text}");

@@ -49,7 +49,7 @@ pub(super) struct Folder {
 
 /// A file that nobody has claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Waiting {
+pub(super) struct WaitingFile {
     pub(super) name: OsString,
     size: u64,
     changed: SystemTime,
@@ -119,7 +119,7 @@ impl Folder {
     }
 
     /// The messages that lie there, the oldest first.
-    pub(super) fn waiting(&self) -> io::Result<Vec<Waiting>> {
+    pub(super) fn waiting(&self) -> io::Result<Vec<WaitingFile>> {
         messages(&self.root)
     }
 
@@ -130,7 +130,7 @@ impl Folder {
 
     /// Whether a waiting file ends where its root element does. One that is too large is not looked
     /// into: it will be refused.
-    pub(super) fn is_whole(&self, file: &Waiting) -> bool {
+    pub(super) fn is_whole(&self, file: &WaitingFile) -> bool {
         let bound = u64::try_from(limits::CEB_ENVELOPE_BYTES_MAX).unwrap_or(u64::MAX); // it fits
         // What cannot be read now is looked at again in the next round.
         let read = || fs::read(self.root.join(&file.name)).unwrap_or_default();
@@ -248,7 +248,7 @@ impl Folder {
 }
 
 /// The messages in a directory, the oldest first.
-fn messages(directory: &Path) -> io::Result<Vec<Waiting>> {
+fn messages(directory: &Path) -> io::Result<Vec<WaitingFile>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
@@ -258,7 +258,7 @@ fn messages(directory: &Path) -> io::Result<Vec<Waiting>> {
         }
         match entry.metadata() {
             Ok(about) if about.is_file() => {
-                found.push(Waiting { name, size: about.len(), changed: about.modified()? });
+                found.push(WaitingFile { name, size: about.len(), changed: about.modified()? });
             }
             Ok(_) => {}
             // Its writer took it back.
@@ -387,12 +387,12 @@ pub(super) fn receipt_name(position: u64, message_type: &str, label: &str) -> St
 #[derive(Debug)]
 pub(super) struct Patience {
     settle: Duration,
-    seen: HashMap<OsString, Seen>,
+    seen: HashMap<OsString, ObservedFile>,
 }
 
 #[derive(Debug)]
-struct Seen {
-    file: Waiting,
+struct ObservedFile {
+    file: WaitingFile,
     since: Instant,
     /// Whether it looks finished, once that was looked at.
     whole: Option<bool>,
@@ -407,15 +407,15 @@ impl Patience {
     /// for each state of it.
     pub(super) fn ready(
         &mut self,
-        waiting: Vec<Waiting>,
+        waiting: Vec<WaitingFile>,
         now: Instant,
-        mut whole: impl FnMut(&Waiting) -> bool,
+        mut whole: impl FnMut(&WaitingFile) -> bool,
     ) -> Vec<OsString> {
         let mut seen = std::mem::take(&mut self.seen);
         let mut ready = Vec::new();
         for file in waiting {
             let same = seen.remove(&file.name).filter(|before| before.file == file);
-            let mut it = same.unwrap_or(Seen { file, since: now, whole: None });
+            let mut it = same.unwrap_or(ObservedFile { file, since: now, whole: None });
             let quiet = now.saturating_duration_since(it.since);
             if quiet >= self.settle
                 && (*it.whole.get_or_insert_with(|| whole(&it.file)) || quiet >= UNFINISHED_MAX)
@@ -606,7 +606,8 @@ mod tests {
     fn a_file_is_claimed_when_it_rests_and_looks_finished() {
         let start = Instant::now();
         let mut patience = Patience::new(Duration::from_secs(1));
-        let file = |size| Waiting { name: "a.xml".into(), size, changed: SystemTime::UNIX_EPOCH };
+        let file =
+            |size| WaitingFile { name: "a.xml".into(), size, changed: SystemTime::UNIX_EPOCH };
         let mut at = |seconds, size, whole: bool| {
             let now = start + Duration::from_secs(seconds);
             !patience.ready(vec![file(size)], now, |_| whole).is_empty()

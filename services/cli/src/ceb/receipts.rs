@@ -63,7 +63,7 @@ pub(super) async fn run(session: &Session, args: ReceiptsArgs) -> anyhow::Result
         return nobody(session, &order_no);
     }
     for dxp_id in logs {
-        let about = About { dxp_id, order_no: order_no.clone(), ..About::default() };
+        let about = LogSelection { dxp_id, order_no: order_no.clone(), ..LogSelection::default() };
         let mut after = args.after;
         loop {
             let page = page(session, &about, after).await?;
@@ -118,13 +118,13 @@ async fn follow(session: &Session, args: ReceiptsArgs) -> anyhow::Result<Exit> {
 
 /// Which messages of which log are read. What is empty sets no bound.
 #[derive(Debug, Clone, Default)]
-pub(super) struct About {
+pub(super) struct LogSelection {
     pub(super) dxp_id: String,
     pub(super) order_no: String,
     pub(super) key: String,
 }
 
-impl About {
+impl LogSelection {
     /// Everything of an exchange number.
     pub(super) fn all(dxp_id: &str) -> Self {
         Self { dxp_id: dxp_id.to_owned(), ..Self::default() }
@@ -134,10 +134,10 @@ impl About {
 /// One page of the log of an exchange number.
 pub(super) async fn page(
     session: &Session,
-    about: &About,
+    about: &LogSelection,
     after: u64,
 ) -> Result<v1::ListReceiptsResponse, Status> {
-    let About { dxp_id, order_no, key } = about.clone();
+    let LogSelection { dxp_id, order_no, key } = about.clone();
     let wanted =
         v1::ListReceiptsRequest { dxp_id, order_no, key, after, page_size: PAGE, wait_seconds: 0 };
     session.ask(wanted, async |it, ask| it.ceb().list_receipts(ask).await).await

@@ -11,7 +11,7 @@ use proto::status::Language;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use serde_json::{Value, json};
-use signature::{Refused, SigningKey, Trust, Verified, Verifier};
+use signature::{SignatureRefusal, SigningKey, Trust, VerifiedMessage, Verifier};
 
 use super::super::options::Options;
 use super::super::problem::{BrokenRule, Problem};
@@ -138,14 +138,14 @@ pub(super) enum Seal {
     /// There is none.
     Absent,
     /// It is good, and somebody whom we trust vouches for the signer.
-    Good(Box<Verified>),
+    Good(Box<VerifiedMessage>),
     /// It fits message and certificate; whose certificate that is was not asked.
     Fits {
         /// Number of the certificate.
         serial: String,
     },
     /// It is not good.
-    Bad(Refused),
+    Bad(SignatureRefusal),
 }
 
 impl Seal {
@@ -155,8 +155,8 @@ impl Seal {
         let now = time::OffsetDateTime::now_utc();
         match verifier.verify(text, now) {
             Ok(verified) => Self::Good(Box::new(verified)),
-            Err(Refused::Untrusted { serial }) if trusts_nobody => Self::Fits { serial },
-            Err(Refused::Empty { .. }) if !mentions_signature(text) => Self::Absent,
+            Err(SignatureRefusal::Untrusted { serial }) if trusts_nobody => Self::Fits { serial },
+            Err(SignatureRefusal::Empty { .. }) if !mentions_signature(text) => Self::Absent,
             Err(refused) => Self::Bad(refused),
         }
     }
@@ -258,7 +258,7 @@ impl Seal {
     }
 }
 
-fn why(refused: &Refused, language: Language) -> String {
+fn why(refused: &SignatureRefusal, language: Language) -> String {
     match language {
         Language::English => refused.to_string(),
         Language::Chinese => refused.text_zh(),
@@ -271,7 +271,7 @@ fn mentions_signature(text: &[u8]) -> bool {
     text.windows(name.len()).any(|window| window == name)
 }
 
-fn problem(refused: &Refused, language: Language) -> Problem {
+fn problem(refused: &SignatureRefusal, language: Language) -> Problem {
     let why = BrokenRule::plain(Code::XmlMalformed, clean(&why(refused, language)));
     Problem::local(Code::XmlMalformed, language, vec![why])
 }

@@ -22,7 +22,7 @@ use super::walk::Leaf;
 const MATCH_PAGE: &str = "docs/ceb.md#three-document-match-三单对碰";
 
 /// A document of a file, as the match sees it.
-pub(super) struct Sheet<'a> {
+pub(super) struct SetDocument<'a> {
     file: &'a str,
     /// Its place in the message, from 1.
     number: usize,
@@ -30,18 +30,18 @@ pub(super) struct Sheet<'a> {
     payload: &'static str,
     leaves: &'a [Leaf],
     export: bool,
-    value: Seen,
+    value: MatchValue,
 }
 
 /// The value of the match that a document became.
-enum Seen {
+enum MatchValue {
     Inventory(ParcelInventory),
     Order(ParcelOrder),
     Payment(Payment),
     Waybill(Waybill),
 }
 
-impl Seen {
+impl MatchValue {
     fn of(document: &Document) -> Option<Self> {
         let inventory = parcel::inventory(document).map(Self::Inventory);
         let order = || parcel::order(document).map(Self::Order);
@@ -51,7 +51,7 @@ impl Seen {
     }
 }
 
-impl<'a> Sheet<'a> {
+impl<'a> SetDocument<'a> {
     /// `None` for a document that no match looks at.
     pub(super) fn of(
         file: &'a str,
@@ -59,7 +59,7 @@ impl<'a> Sheet<'a> {
         read: &ReadDocument,
         leaves: &'a [Leaf],
     ) -> Option<Self> {
-        let value = Seen::of(&read.document)?;
+        let value = MatchValue::of(&read.document)?;
         let message_type = read.document.message_type();
         Some(Self {
             file,
@@ -74,19 +74,19 @@ impl<'a> Sheet<'a> {
 
     fn member(&self) -> Member {
         match self.value {
-            Seen::Inventory(_) => Member::Inventory,
-            Seen::Order(_) => Member::Order,
-            Seen::Payment(_) => Member::Payment,
-            Seen::Waybill(_) => Member::Waybill,
+            MatchValue::Inventory(_) => Member::Inventory,
+            MatchValue::Order(_) => Member::Order,
+            MatchValue::Payment(_) => Member::Payment,
+            MatchValue::Waybill(_) => Member::Waybill,
         }
     }
 
     fn put_into(&'a self, parts: &mut ParcelDocuments<'a>) {
         match &self.value {
-            Seen::Inventory(inventory) => parts.inventory = Some(inventory),
-            Seen::Order(order) => parts.order = Some(order),
-            Seen::Payment(payment) => parts.payment = Some(payment),
-            Seen::Waybill(waybill) => parts.waybill = Some(waybill),
+            MatchValue::Inventory(inventory) => parts.inventory = Some(inventory),
+            MatchValue::Order(order) => parts.order = Some(order),
+            MatchValue::Payment(payment) => parts.payment = Some(payment),
+            MatchValue::Waybill(waybill) => parts.waybill = Some(waybill),
         }
     }
 
@@ -106,7 +106,7 @@ impl<'a> Sheet<'a> {
 
     /// What is odd about it and stops nothing.
     pub(super) fn odd(&self, language: Language) -> Vec<BrokenRule> {
-        let Seen::Order(order) = &self.value else { return Vec::new() };
+        let MatchValue::Order(order) = &self.value else { return Vec::new() };
         let sum = comparison::goods_value(order).filter(|_| self.export);
         let odd = sum.into_iter().chain(comparison::line_totals(order));
         let code = Code::LinePriceWrong.id();
@@ -149,12 +149,12 @@ impl<'a> Sheet<'a> {
 }
 
 /// The documents of one parcel, as far as they are among the files.
-pub(super) struct ParcelFiles<'a>(Vec<&'a Sheet<'a>>);
+pub(super) struct ParcelFiles<'a>(Vec<&'a SetDocument<'a>>);
 
 /// Sorts documents into parcels: each inventory with the order, payment and waybill that name it, or
 /// else with those that come nearest; what is left without an inventory, around its order.
-pub(super) fn groups<'a>(sheets: &'a [Sheet<'a>]) -> Vec<ParcelFiles<'a>> {
-    let mut free: Vec<&Sheet<'_>> = sheets.iter().collect();
+pub(super) fn groups<'a>(sheets: &'a [SetDocument<'a>]) -> Vec<ParcelFiles<'a>> {
+    let mut free: Vec<&SetDocument<'_>> = sheets.iter().collect();
     let mut groups = Vec::new();
     for anchor in [Member::Inventory, Member::Order] {
         let (anchors, rest): (Vec<_>, Vec<_>) =
@@ -191,7 +191,7 @@ impl<'a> ParcelFiles<'a> {
     fn take(
         &mut self,
         missing: MissingDocument,
-        free: &mut Vec<&'a Sheet<'a>>,
+        free: &mut Vec<&'a SetDocument<'a>>,
         differing_max: usize,
     ) {
         let wanted = member(missing);
@@ -199,7 +199,7 @@ impl<'a> ParcelFiles<'a> {
             return;
         }
         let export = self.0.iter().any(|sheet| sheet.export);
-        let differing = |sheet: &Sheet<'_>| {
+        let differing = |sheet: &SetDocument<'_>| {
             let mut parts = self.parts();
             sheet.put_into(&mut parts);
             comparison::strange(missing, &parts).len()
@@ -214,7 +214,7 @@ impl<'a> ParcelFiles<'a> {
         }
     }
 
-    fn of(&self, member: Member) -> Option<&'a Sheet<'a>> {
+    fn of(&self, member: Member) -> Option<&'a SetDocument<'a>> {
         self.0.iter().copied().find(|sheet| sheet.member() == member)
     }
 
@@ -279,9 +279,9 @@ impl<'a> ParcelFiles<'a> {
 
     fn order_no(&self) -> &str {
         let order_no = self.0.iter().find_map(|sheet| match &sheet.value {
-            Seen::Inventory(inventory) => Some(inventory.order_no.as_str()),
-            Seen::Order(order) => Some(order.order_no.as_str()),
-            Seen::Payment(_) | Seen::Waybill(_) => None,
+            MatchValue::Inventory(inventory) => Some(inventory.order_no.as_str()),
+            MatchValue::Order(order) => Some(order.order_no.as_str()),
+            MatchValue::Payment(_) | MatchValue::Waybill(_) => None,
         });
         order_no.unwrap_or_default() // payments and waybills name none
     }

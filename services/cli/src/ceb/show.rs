@@ -143,7 +143,7 @@ async fn story(
     session: &Session,
     document: &v1::DocumentRecord,
 ) -> anyhow::Result<Vec<v1::OutgoingMessage>> {
-    let about = receipts::About {
+    let about = receipts::LogSelection {
         dxp_id: document.dxp_id.clone(),
         order_no: document.order_no.clone(),
         key: document.key.clone(),

@@ -69,14 +69,14 @@ const TELLING: [&str; 6] =
     ["orderNo", "payNo", "payTransactionId", "logisticsNo", "copNo", "coElNo"];
 
 /// A document whose receipts are waited for.
-struct Known {
+struct DocumentProgress {
     document: Document,
     /// returnTime of its first receipt: earlier ones are about an earlier version.
     since: String,
     last: Option<Last>,
 }
 
-impl Known {
+impl DocumentProgress {
     /// Whether a receipt is about this document. By its guid where the window says it; else as the
     /// specification has it, by the business key: a receipt's own guid is a new one.
     fn is_meant(&self, told: &v1::Receipt, receipt: Option<&Document>) -> bool {
@@ -102,7 +102,7 @@ impl Known {
     }
 }
 
-impl Known {
+impl DocumentProgress {
     /// A receipt with the names that its document has with its sender: receipts of the specification
     /// leave out some of them.
     fn named(&self, mut last: Last) -> Last {
@@ -122,12 +122,12 @@ fn value(document: &Document, element: &str) -> String {
 
 /// The last receipts of documents, which are known by their numbers here.
 #[derive(Default)]
-pub(super) struct Standings(Vec<Known>);
+pub(super) struct Standings(Vec<DocumentProgress>);
 
 impl Standings {
     /// Waits for the receipts of a document, too.
     pub(super) fn add(&mut self, document: Document) -> usize {
-        self.0.push(Known { document, since: String::new(), last: None });
+        self.0.push(DocumentProgress { document, since: String::new(), last: None });
         self.0.len() - 1
     }
 

@@ -109,7 +109,7 @@ fn leave(open: &mut Vec<Open>, leaves: &mut Vec<Leaf>) {
 
 /// A character that means something to XML and stands in a text as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stray {
+pub(super) struct StrayCharacter {
     /// From 1.
     pub(super) line: u32,
     /// In characters, from 1.
@@ -120,7 +120,7 @@ pub(super) struct Stray {
 
 /// The first `&` that begins no reference, or `<` that begins no tag. Programs that glue texts together
 /// write them so, and it is the most usual reason why a message is no XML.
-pub(super) fn stray(text: &str) -> Option<Stray> {
+pub(super) fn stray(text: &str) -> Option<StrayCharacter> {
     let mut at = 0;
     while let Some(found) = text.get(at..)?.find(['&', '<']) {
         let start = at + found;
@@ -140,7 +140,7 @@ pub(super) fn stray(text: &str) -> Option<Stray> {
             let (before, line) = (&text[..start], text[..start].matches('\n').count() + 1);
             let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1; // a split has a first part
             let [line, column] = [line, column].map(|it| u32::try_from(it).unwrap_or(u32::MAX)); // a place to show
-            return Some(Stray { line, column, character });
+            return Some(StrayCharacter { line, column, character });
         }
         at = start + 1;
     }

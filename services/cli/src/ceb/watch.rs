@@ -72,7 +72,7 @@ pub(super) async fn run(session: &Session, args: FolderWatchArgs) -> anyhow::Res
         folder.follow(dxp_id)?;
     }
     let (followed, follow) = channel(folder.cursors()?.into_keys().collect());
-    let teller = Teller { output: session.output, language: session.language };
+    let teller = LinePrinter { output: session.output, language: session.language };
     let patience = Patience::new(Duration::from_millis(args.settle));
     let mut sender =
         Clerk { session, folder: &folder, teller, patience, followed, worst: Exit::Done };
@@ -94,7 +94,7 @@ pub(super) async fn run(session: &Session, args: FolderWatchArgs) -> anyhow::Res
 struct Clerk<'a> {
     session: &'a Session,
     folder: &'a Folder,
-    teller: Teller,
+    teller: LinePrinter,
     patience: Patience,
     /// The exchange numbers whose receipts are fetched.
     followed: Sender<BTreeSet<String>>,
@@ -103,7 +103,7 @@ struct Clerk<'a> {
 }
 
 /// A file could not be delivered yet.
-enum Ended {
+enum DeliveryEnd {
     Delivered,
     WindowAway,
 }
@@ -134,8 +134,12 @@ impl Clerk<'_> {
         }
         for (dxp_id, mut after) in self.folder.cursors()? {
             loop {
-                let page = match receipts::page(self.session, &receipts::About::all(&dxp_id), after)
-                    .await
+                let page = match receipts::page(
+                    self.session,
+                    &receipts::LogSelection::all(&dxp_id),
+                    after,
+                )
+                .await
                 {
                     Ok(page) => page,
                     Err(status) => {
@@ -157,7 +161,7 @@ impl Clerk<'_> {
     /// a window that is away ends it.
     async fn round(&mut self, stubborn: bool) -> io::Result<bool> {
         for name in self.folder.claimed()? {
-            if let Ended::WindowAway = self.deliver(&name, stubborn).await? {
+            if let DeliveryEnd::WindowAway = self.deliver(&name, stubborn).await? {
                 return Ok(false);
             }
         }
@@ -172,14 +176,14 @@ impl Clerk<'_> {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            if let Ended::WindowAway = self.deliver(&claimed, stubborn).await? {
+            if let DeliveryEnd::WindowAway = self.deliver(&claimed, stubborn).await? {
                 return Ok(false);
             }
         }
         Ok(left)
     }
 
-    async fn deliver(&mut self, name: &OsString, stubborn: bool) -> io::Result<Ended> {
+    async fn deliver(&mut self, name: &OsString, stubborn: bool) -> io::Result<DeliveryEnd> {
         let shown = name.to_string_lossy();
         let language = self.session.language;
         let file = match message::open(&self.folder.work(name), language) {
@@ -201,7 +205,7 @@ impl Clerk<'_> {
                     }
                     if !stubborn {
                         self.worst = self.worst.max(problem.exit);
-                        return Ok(Ended::WindowAway);
+                        return Ok(DeliveryEnd::WindowAway);
                     }
                     sleep(pause).await;
                     pause = PAUSE_LAST.min(pause * 2);
@@ -222,7 +226,7 @@ impl Clerk<'_> {
                 }
                 let kept = self.folder.done(name)?;
                 self.teller.sent(&kept, &answer)?;
-                Ok(Ended::Delivered)
+                Ok(DeliveryEnd::Delivered)
             }
         }
     }
@@ -244,7 +248,7 @@ impl Clerk<'_> {
         name: &OsStr,
         problem: &Problem,
         receipt: Option<&str>,
-    ) -> io::Result<Ended> {
+    ) -> io::Result<DeliveryEnd> {
         let shown = name.to_string_lossy();
         let words = clean(&problem.clone().in_file(&shown).text()) + "\n";
         let machine = serde_json::to_string_pretty(problem).map_err(io::Error::from)? + "\n";
@@ -253,7 +257,7 @@ impl Clerk<'_> {
         let kept = self.folder.failed(name, &reasons)?;
         self.worst = self.worst.max(problem.exit);
         self.teller.failed(&kept, problem)?;
-        Ok(Ended::Delivered)
+        Ok(DeliveryEnd::Delivered)
     }
 }
 
@@ -266,7 +270,7 @@ fn is_away(status: &Status) -> bool {
 async fn receive(
     session: &Session,
     folder: &Folder,
-    teller: Teller,
+    teller: LinePrinter,
     mut follow: Receiver<BTreeSet<String>>,
 ) -> anyhow::Result<Infallible> {
     loop {
@@ -284,7 +288,7 @@ type Batch = (String, Vec<Result<Update<v1::OutgoingMessage>, Status>>);
 async fn listen(
     session: &Session,
     folder: &Folder,
-    teller: Teller,
+    teller: LinePrinter,
     follow: &mut Receiver<BTreeSet<String>>,
 ) -> io::Result<Infallible> {
     let mut followed = BTreeSet::new();
@@ -328,7 +332,7 @@ async fn listen(
 /// Makes receipts durable, then says so. Gives back the position up to which they are there.
 fn keep(
     folder: &Folder,
-    teller: Teller,
+    teller: LinePrinter,
     dxp_id: &str,
     messages: &[v1::OutgoingMessage],
 ) -> io::Result<u64> {
@@ -386,12 +390,12 @@ fn root_of(xml: &str) -> Option<&str> {
 
 /// One line for everything that happens.
 #[derive(Debug, Clone, Copy)]
-struct Teller {
+struct LinePrinter {
     output: Output,
     language: Language,
 }
 
-impl Teller {
+impl LinePrinter {
     fn tell(self, words: &str, event: &Value) -> io::Result<()> {
         match self.output {
             Output::Table => say(words),
@@ -531,7 +535,7 @@ mod tests {
         let place = tempfile::tempdir().expect("a temporary directory");
         let folder = Folder::open(place.path()).expect("nobody else watches it");
         folder.follow("DXPENT1").expect("remembered");
-        let teller = Teller { output: Output::Json, language: Language::English };
+        let teller = LinePrinter { output: Output::Json, language: Language::English };
         let mut receipt = message(622, "<a><copNo>C1</copNo></a>");
         receipt.position = 7;
         let kept = keep(&folder, teller, "DXPENT1", &[receipt]).expect("kept");

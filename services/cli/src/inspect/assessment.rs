@@ -39,7 +39,7 @@ pub(super) struct SeedsArgs {
 
 /// What the published seed says about a draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verified {
+enum SeedCheck {
     /// It gives this number, and fits what was published before.
     Yes,
     /// It does not.
@@ -50,7 +50,7 @@ enum Verified {
     Unknown,
 }
 
-impl Verified {
+impl SeedCheck {
     fn of(draw: &v1::RuleDraw, subject: Uuid, seed: Option<&v1::SeedRecord>) -> Self {
         let Some(record) = seed else { return Self::Unknown };
         if record.seed.is_empty() {
@@ -163,7 +163,7 @@ pub(super) async fn explain(session: &Session, args: AssessmentArgs) -> anyhow::
         let known = list(session, first).await?;
         seeds.extend(known.into_iter().map(|seed| (seed.day.clone(), seed)));
     }
-    let verify = |draw: &v1::RuleDraw| Verified::of(draw, subject, seeds.get(&draw.day));
+    let verify = |draw: &v1::RuleDraw| SeedCheck::of(draw, subject, seeds.get(&draw.day));
     match session.output {
         Output::Json => {
             say_json(&json!({ "assessment": said }))?;
@@ -191,7 +191,7 @@ pub(super) async fn explain(session: &Session, args: AssessmentArgs) -> anyhow::
 
 fn text(
     said: &v1::GetAssessmentResponse,
-    verify: impl Fn(&v1::RuleDraw) -> Verified,
+    verify: impl Fn(&v1::RuleDraw) -> SeedCheck,
     language: Language,
 ) -> String {
     let time = when(said.time.and_then(proto::time));
@@ -257,7 +257,7 @@ fn heading(assessment: &v1::Assessment, language: Language) -> String {
 fn matched(
     text: &mut String,
     it: &v1::RuleMatch,
-    verify: impl Fn(&v1::RuleDraw) -> Verified,
+    verify: impl Fn(&v1::RuleDraw) -> SeedCheck,
     language: Language,
 ) {
     let title = words::tell(language, it.title.clone(), it.title_zh.clone());
@@ -321,15 +321,15 @@ mod tests {
     #[test]
     fn a_draw_is_verified_by_its_published_seed_and_by_nothing_else() {
         let (draw, subject, record) = drawn();
-        assert_eq!(Verified::of(&draw, subject, Some(&record)), Verified::Yes);
+        assert_eq!(SeedCheck::of(&draw, subject, Some(&record)), SeedCheck::Yes);
         let other = v1::RuleDraw { number: (draw.number + 1) % 10_000, ..draw.clone() };
-        assert_eq!(Verified::of(&other, subject, Some(&record)), Verified::No);
-        assert_eq!(Verified::of(&draw, Uuid::nil(), Some(&record)), Verified::No);
+        assert_eq!(SeedCheck::of(&other, subject, Some(&record)), SeedCheck::No);
+        assert_eq!(SeedCheck::of(&draw, Uuid::nil(), Some(&record)), SeedCheck::No);
         let changed = v1::SeedRecord { commitment: vec![0; 32], ..record.clone() };
-        assert_eq!(Verified::of(&draw, subject, Some(&changed)), Verified::No);
+        assert_eq!(SeedCheck::of(&draw, subject, Some(&changed)), SeedCheck::No);
         let secret = v1::SeedRecord { seed: Vec::new(), ..record };
-        assert_eq!(Verified::of(&draw, subject, Some(&secret)), Verified::NotYet);
-        assert_eq!(Verified::of(&draw, subject, None), Verified::Unknown);
+        assert_eq!(SeedCheck::of(&draw, subject, Some(&secret)), SeedCheck::NotYet);
+        assert_eq!(SeedCheck::of(&draw, subject, None), SeedCheck::Unknown);
     }
 
     #[test]
@@ -355,7 +355,7 @@ mod tests {
             assessments: vec![assessment],
             ..Default::default()
         };
-        let verify = |draw: &v1::RuleDraw| Verified::of(draw, subject, Some(&record));
+        let verify = |draw: &v1::RuleDraw| SeedCheck::of(draw, subject, Some(&record));
         let text = text(&said, verify, Language::English);
         for expected in ["customs rules version 3: not selected", "because: it is", ": verified"] {
             assert!(text.contains(expected), "{text}");

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 use domain::clearance::Agency;
 use domain::declaration::Declaration;
 use domain::inspection::credit::Class;
-use domain::inspection::draw::{Draw, Drawn, Seed};
+use domain::inspection::draw::{Draw, DrawnNumber, Seed};
 use domain::inspection::risk::{
     Assessment, Context, Match, NotInForce, RiskSubject, RuleEffect, RuleSet, assess,
 };
@@ -98,7 +98,7 @@ async fn assess_all(
     args: &DryRunArgs,
     sets: &[RuleSet],
 ) -> anyhow::Result<Exit> {
-    let filed = past::declarations(session, args.limit, Filed::of).await?;
+    let filed = past::declarations(session, args.limit, PastDeclaration::of).await?;
     let credits = match args.class {
         Some(_) => Credits::default(),
         None => credits(session, &filed.taken).await?,
@@ -118,7 +118,7 @@ async fn assess_all(
 }
 
 /// A declaration that was filed, without what the rules do not ask.
-struct Filed {
+struct PastDeclaration {
     name: String,
     id: Uuid,
     order_no: String,
@@ -129,7 +129,7 @@ struct Filed {
     content: Declaration,
 }
 
-impl Filed {
+impl PastDeclaration {
     fn of(record: v1::DeclarationRecord) -> anyhow::Result<Self> {
         let filed = record.filed_time.and_then(proto::time).context("it has no time of filing")?;
         let filed = filed.checked_to_offset(offset!(+8)).context("its time of filing is absurd")?;
@@ -179,7 +179,7 @@ enum Classes {
 }
 
 /// What the inspection service says of each declarant today. Whoever may not ask goes on without.
-async fn credits(session: &Session, filed: &[Filed]) -> Result<Credits, Status> {
+async fn credits(session: &Session, filed: &[PastDeclaration]) -> Result<Credits, Status> {
     let firms: BTreeSet<&str> = filed.iter().map(|it| it.content.declarant.code.as_str()).collect();
     let mut credits = Credits::new();
     for firm in firms.into_iter().filter(|firm| !firm.is_empty()) {
@@ -218,7 +218,12 @@ impl Case {
 }
 
 /// Assesses from the oldest to the newest, so that earlier shipments are known; newest first again.
-fn cases(filed: &[Filed], args: &DryRunArgs, sets: &[RuleSet], credits: &Credits) -> Vec<Case> {
+fn cases(
+    filed: &[PastDeclaration],
+    args: &DryRunArgs,
+    sets: &[RuleSet],
+    credits: &Credits,
+) -> Vec<Case> {
     let mut shipped: BTreeMap<String, BTreeMap<String, u32>> = BTreeMap::new();
     let mut cases = Vec::with_capacity(filed.len());
     for it in filed.iter().rev() {
@@ -254,7 +259,7 @@ fn draw(seed: Option<[u8; 32]>, day: Date, subject: Uuid) -> Draw {
 }
 
 /// The bytes that were digested for a draw, and their digest.
-fn recompute(drawn: &Drawn) -> (String, String) {
+fn recompute(drawn: &DrawnNumber) -> (String, String) {
     let draw = Draw { seed: drawn.seed, subject: drawn.subject, sha256 };
     let preimage = draw.preimage(drawn.purpose, &drawn.key, drawn.counter);
     (hex(&preimage), hex(&sha256(&preimage)))
@@ -570,7 +575,7 @@ mod tests {
     fn the_first_shipment_is_the_oldest_one_that_ships() {
         let line =
             domain::declaration::GoodsLine { gcode: "2204210000".into(), ..Default::default() };
-        let filed = |number: u128, ships: bool| Filed {
+        let filed = |number: u128, ships: bool| PastDeclaration {
             name: String::new(),
             id: Uuid::from_u128(number),
             order_no: number.to_string(),

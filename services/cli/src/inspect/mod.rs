@@ -28,7 +28,7 @@ pub mod words;
 
 use anyhow::Context as _;
 use domain::clearance::Agency;
-use domain::inspection::Why;
+use domain::inspection::Explanation;
 use domain::refusal::{Code, Refusal};
 use proto::v1;
 use sha2::{Digest as _, Sha256};
@@ -57,7 +57,7 @@ pub struct InspectArgs {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     #[command(flatten)]
-    Asking(Asking),
+    Asking(ReadCommand),
     Rules(rules::RulesArgs),
     DryRun(dry_run::DryRunArgs),
     Statistics(statistics::StatisticsArgs),
@@ -65,7 +65,7 @@ enum Verb {
 
 /// What is asked of the service and nothing else.
 #[derive(Debug, clap::Subcommand)]
-enum Asking {
+enum ReadCommand {
     List(orders::OrderListArgs),
     Show(orders::OrderShowArgs),
     Watch(watch::OrderWatchArgs),
@@ -97,23 +97,23 @@ pub async fn run(options: &Options, args: InspectArgs) -> anyhow::Result<Exit> {
     }
 }
 
-async fn ask(session: &Session, asking: Asking) -> anyhow::Result<Exit> {
+async fn ask(session: &Session, asking: ReadCommand) -> anyhow::Result<Exit> {
     match asking {
-        Asking::List(args) => orders::list(session, args).await,
-        Asking::Show(args) => orders::show(session, args).await,
-        Asking::Watch(args) => watch::run(session, args).await,
-        Asking::Windows(args) => places::windows(session, args).await,
-        Asking::Places(args) => places::run(session, args).await,
-        Asking::Seeds(args) => assessment::seeds(session, args).await,
-        Asking::Appoint(args) => ask::appoint(session, args).await,
-        Asking::Object(args) => ask::object(session, args).await,
-        Asking::Appeal(args) => credit::appeal(session, args).await,
-        Asking::Claim(args) => ask::claim(session, args).await,
-        Asking::Report(args) => report::run(session, args).await,
-        Asking::Dispose(args) => ask::dispose(session, args).await,
-        Asking::Assessment(args) => assessment::explain(session, args).await,
-        Asking::Officers(args) => officers::run(session, args).await,
-        Asking::Credit(args) => credit::run(session, args).await,
+        ReadCommand::List(args) => orders::list(session, args).await,
+        ReadCommand::Show(args) => orders::show(session, args).await,
+        ReadCommand::Watch(args) => watch::run(session, args).await,
+        ReadCommand::Windows(args) => places::windows(session, args).await,
+        ReadCommand::Places(args) => places::run(session, args).await,
+        ReadCommand::Seeds(args) => assessment::seeds(session, args).await,
+        ReadCommand::Appoint(args) => ask::appoint(session, args).await,
+        ReadCommand::Object(args) => ask::object(session, args).await,
+        ReadCommand::Appeal(args) => credit::appeal(session, args).await,
+        ReadCommand::Claim(args) => ask::claim(session, args).await,
+        ReadCommand::Report(args) => report::run(session, args).await,
+        ReadCommand::Dispose(args) => ask::dispose(session, args).await,
+        ReadCommand::Assessment(args) => assessment::explain(session, args).await,
+        ReadCommand::Officers(args) => officers::run(session, args).await,
+        ReadCommand::Credit(args) => credit::run(session, args).await,
     }
 }
 
@@ -178,7 +178,7 @@ fn stage(order: &v1::OrderRecord) -> v1::OrderStage {
 }
 
 /// A sentence in one language.
-fn said(language: Language, why: &Why) -> &str {
+fn said(language: Language, why: &Explanation) -> &str {
     match language {
         Language::English => &why.en,
         Language::Chinese => &why.zh,

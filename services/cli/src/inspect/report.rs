@@ -14,11 +14,11 @@ use super::{ask, file, find, order, parse_hex, request_id, state, wire, words};
 #[derive(Debug, clap::Args)]
 pub(super) struct ReportArgs {
     #[command(subcommand)]
-    step: Told,
+    step: SiteCommand,
 }
 
 #[derive(Debug, clap::Subcommand)]
-enum Told {
+enum SiteCommand {
     NoShow(NoShowArgs),
     Present(PresentArgs),
     Begin(BeginArgs),
@@ -148,7 +148,7 @@ pub(super) async fn run(session: &Session, args: ReportArgs) -> anyhow::Result<E
     ask::tell(session, &answer, answer.order.as_ref())
 }
 
-impl Told {
+impl SiteCommand {
     fn name(&self) -> &str {
         match self {
             Self::NoShow(NoShowArgs { name, .. })

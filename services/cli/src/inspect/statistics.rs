@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use super::super::options::Options;
 use super::super::words::{self as shared, pick};
-use super::super::{Exit, Language, Output, Session, clean, say, say_json};
+use super::super::{Exit, Language, Output, OutputFormat, Session, clean, csv, say, say_json};
 use super::{either, words};
 
 /// Columns of the CSV. Their names and order are a promise; new ones come at the end.
@@ -59,9 +59,9 @@ async fn show(session: &Session, args: StatisticsArgs) -> anyhow::Result<Exit> {
     let rows: Vec<Row> = answer.rows.into_iter().map(Row::from).collect();
     match session.output {
         Output::Json => rows.iter().try_for_each(|row| say_json(&json(row)))?,
-        Output::Table if args.csv => {
+        Output::Table if args.csv || session.format == OutputFormat::Csv => {
             let mut out = io::stdout().lock();
-            out.write_all(csv(&rows).as_bytes())?;
+            out.write_all(csv_of(&rows).as_bytes())?;
             out.flush()?;
         }
         Output::Table => say(&text(&rows, session.language))?,
@@ -123,34 +123,30 @@ fn json(row: &Row) -> serde_json::Value {
     })
 }
 
-fn csv(rows: &[Row]) -> String {
-    let times = |it: &v1::Times| {
-        let v1::Times { count, mean_ms, p50_ms, p90_ms, p99_ms, max_ms } = it;
-        format!("{count},{mean_ms},{p50_ms},{p90_ms},{p99_ms},{max_ms}")
-    };
+fn csv_of(rows: &[Row]) -> String {
     let line = |row: &Row| {
-        let it = &row.counts;
-        let (group, value) = (quoted(&it.group), quoted(&it.value));
-        let v1::StatisticsRow { cases, released, inspected, inspected_bp, joint, joint_bp, .. } =
-            it;
-        let (with, without) = (times(&row.with), times(&row.without));
-        format!(
-            "{group},{value},{cases},{released},{inspected},{inspected_bp},{joint},{joint_bp},\
-             {with},{without}"
-        )
+        let v1::StatisticsRow {
+            group,
+            value,
+            cases,
+            released,
+            inspected,
+            inspected_bp,
+            joint,
+            joint_bp,
+            ..
+        } = &row.counts;
+        let counts = [cases, released, inspected, inspected_bp, joint, joint_bp];
+        let times = [&row.with, &row.without].into_iter().flat_map(|it| {
+            let v1::Times { count, mean_ms, p50_ms, p90_ms, p99_ms, max_ms } = it;
+            let times = [mean_ms, p50_ms, p90_ms, p99_ms, max_ms].map(i64::to_string);
+            std::iter::once(count.to_string()).chain(times)
+        });
+        let counts = counts.into_iter().map(u64::to_string);
+        csv::row([clean(group), clean(value)].into_iter().chain(counts).chain(times))
     };
     let lines: Vec<_> = std::iter::once(COLUMNS.to_owned()).chain(rows.iter().map(line)).collect();
     lines.iter().map(|line| format!("{line}\r\n")).collect()
-}
-
-/// Codes need no quotes, but they were written by others.
-fn quoted(value: &str) -> String {
-    let value = clean(value);
-    if value.contains([',', '"', '\n']) {
-        format!("\"{}\"", value.replace('"', "\"\""))
-    } else {
-        value
-    }
 }
 
 fn text(rows: &[Row], language: Language) -> String {
@@ -257,7 +253,7 @@ mod tests {
 
     #[test]
     fn every_line_of_the_csv_has_every_column() {
-        let text = csv(&[row("all", ""), row("port", "42,58")]);
+        let text = csv_of(&[row("all", ""), row("port", "42,58")]);
         let all = text.split("\r\n").nth(1).expect("a row of all");
         assert_eq!(
             all,

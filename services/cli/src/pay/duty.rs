@@ -3,7 +3,7 @@
 use proto::v1;
 
 use super::listing::Listing;
-use super::{Teller, call, yuan};
+use super::{PayPrinter, call, yuan};
 use crate::table::{columns, fields};
 use crate::words::{self, pick};
 use crate::{Exit, Language, OutputFormat, say, say_json};
@@ -96,7 +96,7 @@ pub fn status(language: Language, status: v1::BillStatus) -> &'static str {
 }
 
 /// Lists duties.
-pub(super) async fn duties(teller: Teller<'_>, args: Duties) -> anyhow::Result<Exit> {
+pub(super) async fn duties(teller: PayPrinter<'_>, args: Duties) -> anyhow::Result<Exit> {
     // Every state, where none is named.
     let asked = args.state.unwrap_or(v1::DutyState::Unspecified);
     let payer = proto::text(args.payer);
@@ -134,7 +134,7 @@ pub(super) async fn duties(teller: Teller<'_>, args: Duties) -> anyhow::Result<E
 }
 
 /// Shows one duty.
-pub(super) async fn duty(teller: Teller<'_>, args: Duty) -> anyhow::Result<Exit> {
+pub(super) async fn duty(teller: PayPrinter<'_>, args: Duty) -> anyhow::Result<Exit> {
     // The newest, where none is named.
     let version = args.version.unwrap_or(0);
     let request = v1::GetDutyRequest { declaration: args.declaration, version };
@@ -202,7 +202,7 @@ fn tree(text: &mut String, step: &v1::TaxStep, language: Language, depth: usize)
 }
 
 /// Lists bills.
-pub(super) async fn bills(teller: Teller<'_>, args: Bills) -> anyhow::Result<Exit> {
+pub(super) async fn bills(teller: PayPrinter<'_>, args: Bills) -> anyhow::Result<Exit> {
     // Every status, where none is named.
     let asked = args.status.unwrap_or(v1::BillStatus::Unspecified);
     let payer = proto::text(args.payer);
@@ -251,7 +251,7 @@ pub(super) async fn bills(teller: Teller<'_>, args: Bills) -> anyhow::Result<Exi
 }
 
 /// Shows one bill.
-pub(super) async fn bill(teller: Teller<'_>, args: BillArgs) -> anyhow::Result<Exit> {
+pub(super) async fn bill(teller: PayPrinter<'_>, args: BillArgs) -> anyhow::Result<Exit> {
     let request = v1::GetBillRequest { declaration: args.declaration };
     let session = teller.session;
     let get = async || session.window.payment().get_bill(session.request(request.clone())).await;

@@ -10,9 +10,9 @@ use proto::v1;
 use uuid::Uuid;
 
 use super::listing::Listing;
-use super::{Teller, call, parse_yuan, yuan};
+use super::{PayPrinter, call, parse_yuan, yuan};
 use crate::words::{self, pick};
-use crate::{Exit, Language, Said, say};
+use crate::{BilingualText, Exit, Language, say};
 
 /// List exports for which money is to come, with what came and was settled.
 #[derive(Debug, clap::Args)]
@@ -405,7 +405,7 @@ const QUOTES: Listing<v1::ForexQuote, 6> = Listing {
 };
 
 /// Lists exports.
-pub(super) async fn sales(teller: Teller<'_>, args: SalesArgs) -> anyhow::Result<Exit> {
+pub(super) async fn sales(teller: PayPrinter<'_>, args: SalesArgs) -> anyhow::Result<Exit> {
     let (owner, only_open) = (proto::text(args.owner), args.open);
     let mut request = v1::ListSalesRequest { owner, only_open, ..Default::default() };
     let (session, mut found) = (teller.session, Vec::new());
@@ -422,7 +422,7 @@ pub(super) async fn sales(teller: Teller<'_>, args: SalesArgs) -> anyhow::Result
 }
 
 /// Lists receipts.
-pub(super) async fn receipts(teller: Teller<'_>, args: Receipts) -> anyhow::Result<Exit> {
+pub(super) async fn receipts(teller: PayPrinter<'_>, args: Receipts) -> anyhow::Result<Exit> {
     let mut request = v1::ListForexReceiptsRequest {
         owner: proto::text(args.owner),
         // Every one, where none is asked for.
@@ -448,7 +448,7 @@ fn request_id() -> String {
 }
 
 /// Matches by hand.
-pub(super) async fn match_receipt(teller: Teller<'_>, args: MatchArgs) -> anyhow::Result<Exit> {
+pub(super) async fn match_receipt(teller: PayPrinter<'_>, args: MatchArgs) -> anyhow::Result<Exit> {
     let MatchArgs { receipt, declarations, validate_only } = args;
     let request =
         v1::MatchReceiptRequest { request_id: request_id(), receipt, declarations, validate_only };
@@ -459,7 +459,7 @@ pub(super) async fn match_receipt(teller: Teller<'_>, args: MatchArgs) -> anyhow
 }
 
 /// Takes a match back.
-pub(super) async fn unmatch(teller: Teller<'_>, args: ReceiptArg) -> anyhow::Result<Exit> {
+pub(super) async fn unmatch(teller: PayPrinter<'_>, args: ReceiptArg) -> anyhow::Result<Exit> {
     let request = v1::UnmatchReceiptRequest { request_id: request_id(), receipt: args.receipt };
     let session = teller.session;
     let make =
@@ -468,7 +468,7 @@ pub(super) async fn unmatch(teller: Teller<'_>, args: ReceiptArg) -> anyhow::Res
 }
 
 /// Asks for a rate.
-pub(super) async fn quote(teller: Teller<'_>, args: QuoteArgs) -> anyhow::Result<Exit> {
+pub(super) async fn quote(teller: PayPrinter<'_>, args: QuoteArgs) -> anyhow::Result<Exit> {
     let QuoteArgs { receipt, buy, sell } = args;
     let request = v1::QuoteSettlementRequest {
         receipt,
@@ -490,7 +490,7 @@ pub(super) async fn quote(teller: Teller<'_>, args: QuoteArgs) -> anyhow::Result
 }
 
 /// Accepts a quote.
-pub(super) async fn settle(teller: Teller<'_>, args: SettleArgs) -> anyhow::Result<Exit> {
+pub(super) async fn settle(teller: PayPrinter<'_>, args: SettleArgs) -> anyhow::Result<Exit> {
     let SettleArgs { quote, validate_only } = args;
     let request = v1::AcceptQuoteRequest { request_id: request_id(), quote, validate_only };
     let session = teller.session;
@@ -499,7 +499,7 @@ pub(super) async fn settle(teller: Teller<'_>, args: SettleArgs) -> anyhow::Resu
 }
 
 /// Keeps forex.
-pub(super) async fn keep(teller: Teller<'_>, args: KeepArgs) -> anyhow::Result<Exit> {
+pub(super) async fn keep(teller: PayPrinter<'_>, args: KeepArgs) -> anyhow::Result<Exit> {
     let request = v1::KeepReceiptRequest { request_id: request_id(), receipt: args.of.receipt };
     let session = teller.session;
     let make = async || session.window.forex().keep_receipt(session.request(request.clone())).await;
@@ -507,7 +507,7 @@ pub(super) async fn keep(teller: Teller<'_>, args: KeepArgs) -> anyhow::Result<E
 }
 
 /// Lists orders.
-pub(super) async fn settlements(teller: Teller<'_>, args: Settlements) -> anyhow::Result<Exit> {
+pub(super) async fn settlements(teller: PayPrinter<'_>, args: Settlements) -> anyhow::Result<Exit> {
     let owner = proto::text(args.owner);
     let mut request = v1::ListSettlementsRequest { owner, ..Default::default() };
     let (session, mut found) = (teller.session, Vec::new());
@@ -525,7 +525,7 @@ pub(super) async fn settlements(teller: Teller<'_>, args: Settlements) -> anyhow
 }
 
 /// Assigns what came late.
-pub(super) async fn assign(teller: Teller<'_>, args: AssignArgs) -> anyhow::Result<Exit> {
+pub(super) async fn assign(teller: PayPrinter<'_>, args: AssignArgs) -> anyhow::Result<Exit> {
     let AssignArgs { settlement } = args;
     let request = v1::AssignSettlementRequest { request_id: request_id(), settlement };
     let session = teller.session;
@@ -535,7 +535,10 @@ pub(super) async fn assign(teller: Teller<'_>, args: AssignArgs) -> anyhow::Resu
 }
 
 /// Tells what is declared, and what is missing.
-pub(super) async fn payments(teller: Teller<'_>, args: BalanceOfPayments) -> anyhow::Result<Exit> {
+pub(super) async fn payments(
+    teller: PayPrinter<'_>,
+    args: BalanceOfPayments,
+) -> anyhow::Result<Exit> {
     let request =
         v1::ExportPaymentsRequest { owner: proto::text(args.owner), only_missing: args.missing };
     let session = teller.session;
@@ -545,7 +548,7 @@ pub(super) async fn payments(teller: Teller<'_>, args: BalanceOfPayments) -> any
 }
 
 /// Declares a receipt.
-pub(super) async fn declare(teller: Teller<'_>, args: DeclareArgs) -> anyhow::Result<Exit> {
+pub(super) async fn declare(teller: PayPrinter<'_>, args: DeclareArgs) -> anyhow::Result<Exit> {
     let DeclareArgs { receipt, code, country, goods, validate_only } = args;
     let request = v1::DeclarePaymentRequest {
         request_id: request_id(),
@@ -562,10 +565,11 @@ pub(super) async fn declare(teller: Teller<'_>, args: DeclareArgs) -> anyhow::Re
 }
 
 /// Hands a file of a bank in.
-pub(super) async fn statement(teller: Teller<'_>, args: StatementArgs) -> anyhow::Result<Exit> {
+pub(super) async fn statement(teller: PayPrinter<'_>, args: StatementArgs) -> anyhow::Result<Exit> {
     let document = std::fs::read_to_string(&args.file);
-    let document = document
-        .map_err(|error| anyhow::Error::new(error).context(Said::unreadable(&args.file)))?;
+    let document = document.map_err(|error| {
+        anyhow::Error::new(error).context(BilingualText::unreadable(&args.file))
+    })?;
     let request = v1::TakeBankFileRequest { document };
     let session = teller.session;
     let make =
@@ -581,7 +585,7 @@ pub(super) async fn statement(teller: Teller<'_>, args: StatementArgs) -> anyhow
 }
 
 /// Says how a firm is supervised.
-pub(super) async fn firm(teller: Teller<'_>, args: FirmArgs) -> anyhow::Result<Exit> {
+pub(super) async fn firm(teller: PayPrinter<'_>, args: FirmArgs) -> anyhow::Result<Exit> {
     let FirmArgs { owner, class, listed, channel } = args;
     let request = v1::SetForexFirmRequest {
         request_id: request_id(),

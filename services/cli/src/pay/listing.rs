@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::Teller;
-use crate::words::{self, pick};
-use crate::{Exit, Language, OutputFormat, csv, say, say_json};
+use super::PayPrinter;
+use crate::session::{Columns, print_list};
+use crate::words::pick;
+use crate::{Exit, Language};
 
 /// How the items of a list are shown.
 pub(crate) struct Listing<T, const N: usize> {
@@ -20,32 +21,15 @@ pub(crate) struct Listing<T, const N: usize> {
 
 impl<T: Serialize, const N: usize> Listing<T, N> {
     /// Tells the items.
-    pub(crate) fn tell(&self, teller: Teller<'_>, items: &[T]) -> anyhow::Result<Exit> {
-        let language = teller.session.language;
-        match teller.format {
-            OutputFormat::Json => items.iter().try_for_each(say_json)?,
-            OutputFormat::Csv => {
-                say(&csv::row(self.header.0))?;
-                for item in items {
-                    // Programs read the English words.
-                    say(&csv::row((self.row)(item, Language::English)))?;
-                }
-            }
-            OutputFormat::Table if items.is_empty() => {
-                say(pick(language, self.none.0, self.none.1))?;
-            }
-            OutputFormat::Table => {
-                let header = match language {
-                    Language::English => self.header.0,
-                    Language::Chinese => self.header.1,
-                };
-                let mut table = words::table(&header, self.flexible);
-                for item in items {
-                    table.add_row((self.row)(item, language));
-                }
-                say(&table.to_string())?;
-            }
-        }
-        Ok(Exit::Done)
+    pub(crate) fn tell(&self, teller: PayPrinter<'_>, items: &[T]) -> anyhow::Result<Exit> {
+        let columns = |language| Columns {
+            header: match language {
+                Language::English => self.header.0.to_vec(),
+                Language::Chinese => self.header.1.to_vec(),
+            },
+            flexible: self.flexible,
+            none: pick(language, self.none.0, self.none.1),
+        };
+        print_list((teller.format, teller.session.language), items, columns, self.row)
     }
 }

@@ -15,7 +15,7 @@ use proto::v1;
 use tonic::{Response, Status};
 
 use super::reconcile::{self, Reconcile};
-use super::tax::Voice;
+use super::tax::TaxPrinter;
 use super::{Exit, Language, OutputFormat, Session};
 
 /// Payment (支付): accounts, what is held, the duty of imports, and tax bills.
@@ -82,7 +82,7 @@ pub(super) async fn run(
     format: OutputFormat,
     args: PayArgs,
 ) -> anyhow::Result<Exit> {
-    let teller = Teller { session, format };
+    let teller = PayPrinter { session, format };
     match args.verb {
         Verb::Accounts(args) => money::accounts(teller, args).await,
         Verb::Balance(args) => money::balance(teller, args).await,
@@ -111,14 +111,14 @@ pub(super) async fn run(
         Verb::Statement(args) => forex::statement(teller, args).await,
         Verb::Firm(args) => forex::firm(teller, args).await,
         Verb::Reconcile(args) => {
-            reconcile::run(Voice { format, language: session.language }, &args)
+            reconcile::run(TaxPrinter { format, language: session.language }, &args)
         }
     }
 }
 
 /// Who asks, and how the answer is written.
 #[derive(Clone, Copy)]
-pub(super) struct Teller<'a> {
+pub(super) struct PayPrinter<'a> {
     pub(super) session: &'a Session,
     pub(super) format: OutputFormat,
 }

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::listing::Listing;
-use super::{Teller, call, parse_yuan, purpose, yuan};
+use super::{PayPrinter, call, parse_yuan, purpose, yuan};
 use crate::words;
 use crate::{Exit, Language};
 
@@ -128,7 +128,7 @@ const ACCOUNTS: Listing<v1::Account, 7> = Listing {
 };
 
 /// Lists accounts.
-pub(super) async fn accounts(teller: Teller<'_>, args: Accounts) -> anyhow::Result<Exit> {
+pub(super) async fn accounts(teller: PayPrinter<'_>, args: Accounts) -> anyhow::Result<Exit> {
     let owner = proto::text(args.owner);
     let mut request = v1::ListAccountsRequest { owner, ..Default::default() };
     let (session, mut found) = (teller.session, Vec::new());
@@ -145,7 +145,7 @@ pub(super) async fn accounts(teller: Teller<'_>, args: Accounts) -> anyhow::Resu
 }
 
 /// Tells a balance.
-pub(super) async fn balance(teller: Teller<'_>, args: BalanceArgs) -> anyhow::Result<Exit> {
+pub(super) async fn balance(teller: PayPrinter<'_>, args: BalanceArgs) -> anyhow::Result<Exit> {
     let request = v1::GetBalanceRequest {
         owner: proto::text(args.owner),
         currency: String::new(),
@@ -172,7 +172,7 @@ pub(super) async fn balance(teller: Teller<'_>, args: BalanceArgs) -> anyhow::Re
 }
 
 /// Lists what moved.
-pub(super) async fn entries(teller: Teller<'_>, args: Entries) -> anyhow::Result<Exit> {
+pub(super) async fn entries(teller: PayPrinter<'_>, args: Entries) -> anyhow::Result<Exit> {
     let Entries { owner, declaration } = args;
     let (owner, declaration) = (proto::text(owner), proto::text(declaration));
     let mut request = v1::ListEntriesRequest { owner, declaration, ..Default::default() };
@@ -217,7 +217,7 @@ pub(super) async fn entries(teller: Teller<'_>, args: Entries) -> anyhow::Result
 }
 
 /// Lists what is held.
-pub(super) async fn holds(teller: Teller<'_>, args: Holds) -> anyhow::Result<Exit> {
+pub(super) async fn holds(teller: PayPrinter<'_>, args: Holds) -> anyhow::Result<Exit> {
     let state = if args.all { v1::HoldState::Unspecified } else { v1::HoldState::Open };
     let owner = proto::text(args.owner);
     let mut request = v1::ListHoldsRequest { owner, state: state.into(), ..Default::default() };
@@ -260,7 +260,7 @@ pub(super) async fn holds(teller: Teller<'_>, args: Holds) -> anyhow::Result<Exi
 }
 
 /// Lodges money.
-pub(super) async fn deposit(teller: Teller<'_>, args: Deposit) -> anyhow::Result<Exit> {
+pub(super) async fn deposit(teller: PayPrinter<'_>, args: Deposit) -> anyhow::Result<Exit> {
     let ChangeArgs { owner, reference, validate_only } = args.change;
     let request = v1::DepositRequest {
         request_id: Uuid::now_v7().to_string(),
@@ -276,7 +276,10 @@ pub(super) async fn deposit(teller: Teller<'_>, args: Deposit) -> anyhow::Result
 }
 
 /// Grants a credit line.
-pub(super) async fn credit_line(teller: Teller<'_>, args: CreditLineArgs) -> anyhow::Result<Exit> {
+pub(super) async fn credit_line(
+    teller: PayPrinter<'_>,
+    args: CreditLineArgs,
+) -> anyhow::Result<Exit> {
     let ChangeArgs { owner, reference, validate_only } = args.change;
     let request = v1::SetCreditLineRequest {
         request_id: Uuid::now_v7().to_string(),

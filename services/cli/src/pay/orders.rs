@@ -4,7 +4,7 @@ use proto::v1;
 use uuid::Uuid;
 
 use super::listing::Listing;
-use super::{Teller, call, yuan};
+use super::{PayPrinter, call, yuan};
 use crate::words::{self, pick};
 use crate::{Exit, Language};
 
@@ -77,7 +77,7 @@ const ORDERS: Listing<v1::DutyOrder, 9> = Listing {
 };
 
 /// Lists payment orders.
-pub(super) async fn orders(teller: Teller<'_>, args: Orders) -> anyhow::Result<Exit> {
+pub(super) async fn orders(teller: PayPrinter<'_>, args: Orders) -> anyhow::Result<Exit> {
     let (payer, unpaid) = (proto::text(args.payer), args.unpaid);
     let mut request = v1::ListDutyOrdersRequest { payer, unpaid, ..Default::default() };
     let (session, mut found) = (teller.session, Vec::new());
@@ -95,7 +95,7 @@ pub(super) async fn orders(teller: Teller<'_>, args: Orders) -> anyhow::Result<E
 }
 
 /// Pays one.
-pub(super) async fn pay_order(teller: Teller<'_>, args: PayOrder) -> anyhow::Result<Exit> {
+pub(super) async fn pay_order(teller: PayPrinter<'_>, args: PayOrder) -> anyhow::Result<Exit> {
     let PayOrder { number, payer, reference, validate_only } = args;
     let request = v1::PayDutyOrderRequest {
         request_id: Uuid::now_v7().to_string(),

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use anyhow::Context as _;
 use proto::v1;
 
-use super::{Teller, call, yuan};
+use super::{PayPrinter, call, yuan};
 use crate::table::{columns, fields};
 use crate::words::pick;
 use crate::{Exit, OutputFormat, csv, say, say_json};
@@ -22,7 +22,7 @@ pub(super) struct QuotaArgs {
 }
 
 /// Shows it.
-pub(super) async fn quota(teller: Teller<'_>, args: QuotaArgs) -> anyhow::Result<Exit> {
+pub(super) async fn quota(teller: PayPrinter<'_>, args: QuotaArgs) -> anyhow::Result<Exit> {
     let mut id_number = args.id_number;
     if id_number == "-" {
         id_number.clear();

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::call;
 use crate::pay::listing::Listing;
-use crate::pay::{Teller, parse_yuan, yuan};
+use crate::pay::{PayPrinter, parse_yuan, yuan};
 use crate::table::{columns, fields};
 use crate::words::{self, pick};
 use crate::{Exit, Language, OutputFormat, say, say_json};
@@ -190,7 +190,7 @@ pub(super) const CLAIMS: Listing<v1::RefundClaim, 9> = Listing {
     },
 };
 
-async fn read(teller: Teller<'_>, name: &str) -> anyhow::Result<v1::RefundClaim> {
+async fn read(teller: PayPrinter<'_>, name: &str) -> anyhow::Result<v1::RefundClaim> {
     let (session, name) = (teller.session, name.to_owned());
     let request = v1::GetClaimRequest { name };
     let get = async || session.window.refund().get_claim(session.request(request.clone())).await;
@@ -198,7 +198,10 @@ async fn read(teller: Teller<'_>, name: &str) -> anyhow::Result<v1::RefundClaim>
     found.ok_or_else(|| anyhow::anyhow!("the window shows no claim"))
 }
 
-async fn hand_in(teller: Teller<'_>, claim: &v1::RefundClaim) -> anyhow::Result<v1::RefundClaim> {
+async fn hand_in(
+    teller: PayPrinter<'_>,
+    claim: &v1::RefundClaim,
+) -> anyhow::Result<v1::RefundClaim> {
     let request = v1::SubmitClaimRequest {
         request_id: Uuid::now_v7().to_string(),
         name: claim.name.clone(),
@@ -212,7 +215,7 @@ async fn hand_in(teller: Teller<'_>, claim: &v1::RefundClaim) -> anyhow::Result<
 }
 
 /// Proposes a claim and waits until its lines are in it.
-pub(super) async fn propose(teller: Teller<'_>, args: Propose) -> anyhow::Result<Exit> {
+pub(super) async fn propose(teller: PayPrinter<'_>, args: Propose) -> anyhow::Result<Exit> {
     let request = v1::ProposeClaimRequest {
         request_id: Uuid::now_v7().to_string(),
         firm: proto::text(args.firm),
@@ -238,13 +241,16 @@ pub(super) async fn propose(teller: Teller<'_>, args: Propose) -> anyhow::Result
 }
 
 /// Hands in a claim.
-pub(super) async fn submit(teller: Teller<'_>, args: SubmitClaimArgs) -> anyhow::Result<Exit> {
+pub(super) async fn submit(teller: PayPrinter<'_>, args: SubmitClaimArgs) -> anyhow::Result<Exit> {
     let claim = read(teller, &args.name).await?;
     CLAIMS.tell(teller, &[hand_in(teller, &claim).await?])
 }
 
 /// Takes a claim back.
-pub(super) async fn withdraw(teller: Teller<'_>, args: WithdrawClaimArgs) -> anyhow::Result<Exit> {
+pub(super) async fn withdraw(
+    teller: PayPrinter<'_>,
+    args: WithdrawClaimArgs,
+) -> anyhow::Result<Exit> {
     let request_id = Uuid::now_v7().to_string();
     let request = v1::WithdrawClaimRequest { request_id, name: args.name };
     let session = teller.session;
@@ -254,7 +260,7 @@ pub(super) async fn withdraw(teller: Teller<'_>, args: WithdrawClaimArgs) -> any
 }
 
 /// Lists claims.
-pub(super) async fn claims(teller: Teller<'_>, args: Claims) -> anyhow::Result<Exit> {
+pub(super) async fn claims(teller: PayPrinter<'_>, args: Claims) -> anyhow::Result<Exit> {
     // Every state, where none is named.
     let asked = args.state.unwrap_or(v1::ClaimState::Unspecified);
     let mut request = v1::ListClaimsRequest {
@@ -276,7 +282,7 @@ pub(super) async fn claims(teller: Teller<'_>, args: Claims) -> anyhow::Result<E
 }
 
 /// Shows a claim: what there is of it, and its lines.
-pub(super) async fn claim(teller: Teller<'_>, args: ShowClaim) -> anyhow::Result<Exit> {
+pub(super) async fn claim(teller: PayPrinter<'_>, args: ShowClaim) -> anyhow::Result<Exit> {
     let claim = read(teller, &args.name).await?;
     if teller.format == OutputFormat::Table {
         CLAIMS.tell(teller, std::slice::from_ref(&claim))?;
@@ -352,7 +358,7 @@ pub(super) async fn claim(teller: Teller<'_>, args: ShowClaim) -> anyhow::Result
 }
 
 /// Answers a query.
-pub(super) async fn answer(teller: Teller<'_>, args: AnswerArgs) -> anyhow::Result<Exit> {
+pub(super) async fn answer(teller: PayPrinter<'_>, args: AnswerArgs) -> anyhow::Result<Exit> {
     let session = teller.session;
     let query_number = match args.query {
         Some(number) => number,
@@ -371,7 +377,7 @@ pub(super) async fn answer(teller: Teller<'_>, args: AnswerArgs) -> anyhow::Resu
 }
 
 /// The number of the query that a line stands at; 0 where it stands at none, which is refused.
-async fn present_query(teller: Teller<'_>, name: &str, line: u32) -> anyhow::Result<u32> {
+async fn present_query(teller: PayPrinter<'_>, name: &str, line: u32) -> anyhow::Result<u32> {
     let session = teller.session;
     let mut request = v1::ListClaimLinesRequest {
         name: name.to_owned(),
@@ -395,7 +401,7 @@ async fn present_query(teller: Teller<'_>, name: &str, line: u32) -> anyhow::Res
 }
 
 /// Takes a line out.
-pub(super) async fn drop_line(teller: Teller<'_>, args: DropLine) -> anyhow::Result<Exit> {
+pub(super) async fn drop_line(teller: PayPrinter<'_>, args: DropLine) -> anyhow::Result<Exit> {
     let request = v1::DropClaimLineRequest {
         request_id: Uuid::now_v7().to_string(),
         name: args.name,
@@ -408,7 +414,7 @@ pub(super) async fn drop_line(teller: Teller<'_>, args: DropLine) -> anyhow::Res
 }
 
 /// Follows what happens.
-pub(super) async fn watch(teller: Teller<'_>, args: WatchRefundsArgs) -> anyhow::Result<Exit> {
+pub(super) async fn watch(teller: PayPrinter<'_>, args: WatchRefundsArgs) -> anyhow::Result<Exit> {
     let resume_token = if args.from_beginning { "beginning".to_owned() } else { String::new() };
     let request = v1::WatchRefundsRequest { resume_token };
     let session = teller.session;

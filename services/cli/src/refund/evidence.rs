@@ -12,9 +12,9 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::call;
-use crate::pay::{Teller, yuan};
+use crate::pay::{PayPrinter, yuan};
 use crate::words::{decimal, pick};
-use crate::{Exit, Said, Session, csv, read, say};
+use crate::{BilingualText, Exit, Session, csv, read, say};
 
 /// Write a claim with its evidence into a folder: lines and evidence as CSV, the claim as XML, documents by digest.
 #[derive(Debug, clap::Args)]
@@ -42,13 +42,13 @@ struct Folder {
 impl Folder {
     fn new(path: PathBuf) -> anyhow::Result<Self> {
         let documents = path.join("documents");
-        fs::create_dir_all(&documents).with_context(|| Said::unwritable(&documents))?;
+        fs::create_dir_all(&documents).with_context(|| BilingualText::unwritable(&documents))?;
         Ok(Self { path, written: BTreeSet::new() })
     }
 
     fn write(&self, name: &str, text: impl AsRef<[u8]>) -> anyhow::Result<()> {
         let file = self.path.join(name);
-        fs::write(&file, text).with_context(|| Said::unwritable(&file))
+        fs::write(&file, text).with_context(|| BilingualText::unwritable(&file))
     }
 
     /// Keeps a document under its digest, once; gives the digest.
@@ -68,7 +68,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Writes the folder.
-pub(super) async fn evidence(teller: Teller<'_>, args: EvidenceArgs) -> anyhow::Result<Exit> {
+pub(super) async fn evidence(teller: PayPrinter<'_>, args: EvidenceArgs) -> anyhow::Result<Exit> {
     let session = teller.session;
     let request = v1::GetClaimRequest { name: args.name.clone() };
     let get = async || session.window.refund().get_claim(session.request(request.clone())).await;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::call;
 use crate::pay::listing::Listing;
-use crate::pay::{Teller, yuan};
+use crate::pay::{PayPrinter, yuan};
 use crate::table::{columns, fields};
 use crate::words::{self, pick};
 use crate::{Exit, Language, OutputFormat, say, say_json};
@@ -122,7 +122,7 @@ const LINES: Listing<v1::ExportLine, 7> = Listing {
 };
 
 /// Lists exports.
-pub(super) async fn lines(teller: Teller<'_>, args: ExportLinesArgs) -> anyhow::Result<Exit> {
+pub(super) async fn lines(teller: PayPrinter<'_>, args: ExportLinesArgs) -> anyhow::Result<Exit> {
     // Every standing, where none is named.
     let asked = args.standing.unwrap_or(v1::RefundStanding::Unspecified);
     let mut request = v1::ListExportLinesRequest {
@@ -148,7 +148,7 @@ pub(super) async fn lines(teller: Teller<'_>, args: ExportLinesArgs) -> anyhow::
 }
 
 /// Explains one export.
-pub(super) async fn explain(teller: Teller<'_>, args: ExplainExport) -> anyhow::Result<Exit> {
+pub(super) async fn explain(teller: PayPrinter<'_>, args: ExplainExport) -> anyhow::Result<Exit> {
     let request = v1::ExplainExportLineRequest { name: args.name };
     let session = teller.session;
     let get = async || {
@@ -206,7 +206,7 @@ fn card(found: &v1::ExplainExportLineResponse, language: Language) -> String {
 }
 
 /// Writes down proofs.
-pub(super) async fn prove(teller: Teller<'_>, args: Prove) -> anyhow::Result<Exit> {
+pub(super) async fn prove(teller: PayPrinter<'_>, args: Prove) -> anyhow::Result<Exit> {
     // What is not said stays as it is.
     let money = args.money.unwrap_or(v1::RefundMoney::Unspecified);
     let request = v1::RecordProofRequest {

@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use super::call;
 use crate::pay::listing::Listing;
-use crate::pay::{Teller, parse_yuan, yuan};
+use crate::pay::{PayPrinter, parse_yuan, yuan};
 use crate::problem::Problem;
 use crate::words::pick;
-use crate::{Exit, Language, Said, tell_refusal};
+use crate::{BilingualText, Exit, Language, tell_refusal};
 
 /// Invoices that are on their way at once: many share a commit.
 const AT_ONCE: usize = 64;
@@ -93,7 +93,7 @@ const INVOICES: Listing<v1::RefundInvoice, 7> = Listing {
 };
 
 /// Lists invoices.
-pub(super) async fn invoices(teller: Teller<'_>, args: Invoices) -> anyhow::Result<Exit> {
+pub(super) async fn invoices(teller: PayPrinter<'_>, args: Invoices) -> anyhow::Result<Exit> {
     // Every status, where none is named.
     let asked = args.status.unwrap_or(v1::InvoiceStatus::Unspecified);
     let mut request = v1::ListInvoicesRequest {
@@ -116,7 +116,7 @@ pub(super) async fn invoices(teller: Teller<'_>, args: Invoices) -> anyhow::Resu
 }
 
 /// Registers what is in a file, in its order; what is refused is told and the rest goes on.
-pub(super) async fn register(teller: Teller<'_>, args: Register) -> anyhow::Result<Exit> {
+pub(super) async fn register(teller: PayPrinter<'_>, args: Register) -> anyhow::Result<Exit> {
     let session = teller.session;
     let buyer = proto::text(args.firm);
     let invoices = read(&args.file, &buyer)?;
@@ -158,11 +158,14 @@ fn read(file: &std::path::Path, buyer: &str) -> anyhow::Result<Vec<v1::RefundInv
     ];
     let shown = file.display();
     let bytes = std::fs::read(file).with_context(|| {
-        Said::new(format!("{shown} cannot be read"), format!("无法读取{shown}"))
+        BilingualText::new(format!("{shown} cannot be read"), format!("无法读取{shown}"))
     })?;
     let wrong = |line: u32, what: &str| {
         let text = format!("{shown}, line {line}: {what}");
-        anyhow::Error::new(Said::new(text, format!("{shown}第{line}行：格式不符（{what}）")))
+        anyhow::Error::new(BilingualText::new(
+            text,
+            format!("{shown}第{line}行：格式不符（{what}）"),
+        ))
     };
     let rows = csv::rows(&bytes).map_err(|_| wrong(1, "this is no CSV file"))?;
     let mut rows = rows.into_iter();

@@ -9,7 +9,7 @@ mod sales;
 
 use tonic::{Response, Status};
 
-use super::pay::Teller;
+use super::pay::PayPrinter;
 use super::{Exit, OutputFormat, Session};
 
 /// Export tax refund (出口退税): what exports are entitled to, invoices, and claims.
@@ -42,7 +42,7 @@ enum Verb {
     Answer(claims::AnswerArgs),
     Drop(claims::DropLine),
     Evidence(evidence::EvidenceArgs),
-    Sold(sales::Sold),
+    Sold(sales::ReportSales),
     Settle(sales::Settle),
     Watch(claims::WatchRefundsArgs),
 }
@@ -68,7 +68,7 @@ pub(super) async fn run(
     format: OutputFormat,
     args: RefundArgs,
 ) -> anyhow::Result<Exit> {
-    let teller = Teller { session, format };
+    let teller = PayPrinter { session, format };
     match args.verb {
         Verb::Lines(args) => exports::lines(teller, args).await,
         Verb::Explain(args) => exports::explain(teller, args).await,

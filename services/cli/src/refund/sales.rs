@@ -9,14 +9,14 @@ use proto::v1;
 use uuid::Uuid;
 
 use super::{call, claims};
-use crate::pay::{Teller, parse_yuan};
+use crate::pay::{PayPrinter, parse_yuan};
 use crate::words::pick;
-use crate::{Exit, Said, say};
+use crate::{BilingualText, Exit, say};
 
 /// Report what warehouses overseas sold (9810), by a CSV file: line, number, quantity, amount. The amount is FOB
 /// in the currency of the export.
 #[derive(Debug, clap::Args)]
-pub(super) struct Sold {
+pub(super) struct ReportSales {
     /// The file.
     pub(super) file: PathBuf,
     /// For this firm (customs code) [default: your own].
@@ -40,10 +40,13 @@ const TOGETHER: usize = 1_000;
 
 fn read(file: &std::path::Path) -> anyhow::Result<Vec<v1::WarehouseSale>> {
     let shown = file.display();
-    let bytes = std::fs::read(file).with_context(|| Said::unreadable(file))?;
+    let bytes = std::fs::read(file).with_context(|| BilingualText::unreadable(file))?;
     let wrong = |line: u32, what: &str| {
         let text = format!("{shown}, line {line}: {what}");
-        anyhow::Error::new(Said::new(text, format!("{shown}第{line}行：格式不符（{what}）")))
+        anyhow::Error::new(BilingualText::new(
+            text,
+            format!("{shown}第{line}行：格式不符（{what}）"),
+        ))
     };
     let rows = csv::rows(&bytes).map_err(|_| wrong(1, "this is no CSV file"))?;
     let mut rows = rows.into_iter();
@@ -66,7 +69,7 @@ fn read(file: &std::path::Path) -> anyhow::Result<Vec<v1::WarehouseSale>> {
 }
 
 /// Reports sales.
-pub(super) async fn sold(teller: Teller<'_>, args: Sold) -> anyhow::Result<Exit> {
+pub(super) async fn sold(teller: PayPrinter<'_>, args: ReportSales) -> anyhow::Result<Exit> {
     let session = teller.session;
     let sales = read(&args.file)?;
     for sales in sales.chunks(TOGETHER) {
@@ -86,7 +89,7 @@ pub(super) async fn sold(teller: Teller<'_>, args: Sold) -> anyhow::Result<Exit>
 }
 
 /// Settles an advance refund.
-pub(super) async fn settle(teller: Teller<'_>, args: Settle) -> anyhow::Result<Exit> {
+pub(super) async fn settle(teller: PayPrinter<'_>, args: Settle) -> anyhow::Result<Exit> {
     let request = v1::SettleAdvanceRequest {
         request_id: Uuid::now_v7().to_string(),
         name: args.name,

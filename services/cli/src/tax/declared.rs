@@ -12,7 +12,7 @@ use super::super::problem::{BrokenRule, Problem};
 use super::super::words::pick;
 
 /// A declaration of a file.
-pub(super) struct Declared {
+pub(super) struct FileDeclaration {
     /// The file as texts call it.
     pub(super) file: String,
     /// Its place in the file, from 1.
@@ -22,7 +22,7 @@ pub(super) struct Declared {
     document: Option<ReadDocument>,
 }
 
-impl Declared {
+impl FileDeclaration {
     /// What is wrong with it, each with its place.
     pub(super) fn refusal(&self, violations: &[Violation], language: Language) -> Problem {
         let place = |violation: &Violation| {
@@ -41,23 +41,28 @@ impl Declared {
 /// # Errors
 ///
 /// Why it has none.
-pub(super) fn read(path: &Path, language: Language) -> Result<Vec<Declared>, Problem> {
+pub(super) fn read(path: &Path, language: Language) -> Result<Vec<FileDeclaration>, Problem> {
     let file = input::name(path);
     let found =
         if input::is_message(path) { inventories(path, language) } else { json(path, language) };
     found.map_err(|problem| problem.in_file(&file))
 }
 
-fn json(path: &Path, language: Language) -> Result<Vec<Declared>, Problem> {
+fn json(path: &Path, language: Language) -> Result<Vec<FileDeclaration>, Problem> {
     let items = input::read(path, language)?;
     let declared = items.into_iter().filter_map(|item| {
         let content = item.request.declaration?.into();
-        Some(Declared { file: input::name(path), number: item.document, content, document: None })
+        Some(FileDeclaration {
+            file: input::name(path),
+            number: item.document,
+            content,
+            document: None,
+        })
     });
     Ok(declared.collect())
 }
 
-fn inventories(path: &Path, language: Language) -> Result<Vec<Declared>, Problem> {
+fn inventories(path: &Path, language: Language) -> Result<Vec<FileDeclaration>, Problem> {
     let file = message::open(path, language)?;
     let read = message::contents(&file.bytes);
     let message = read.map_err(|faults| message::refusal(&faults, language))?;
@@ -65,7 +70,7 @@ fn inventories(path: &Path, language: Language) -> Result<Vec<Declared>, Problem
     for (number, document) in (1..).zip(message.documents) {
         if let Some(content) = ceb::declaration(&document.document) {
             let (file, content) = (file.name.clone(), content.into());
-            declared.push(Declared { file, number, content, document: Some(document) });
+            declared.push(FileDeclaration { file, number, content, document: Some(document) });
         }
     }
     if declared.is_empty() {

@@ -10,7 +10,7 @@ use time::Date;
 
 use super::super::words::{pick, table};
 use super::super::{Exit, OutputFormat, say, say_json};
-use super::{Voice, by, csv, parse_day, validity_json};
+use super::{TaxPrinter, by, csv, parse_day, validity_json};
 
 /// Show what changes between two days: numbers of the law, rows of the tariff, positions of the list. Asks
 /// no window.
@@ -24,8 +24,8 @@ pub(super) struct Diff {
     after: Date,
 }
 
-pub(super) fn run(voice: Voice, args: &Diff) -> anyhow::Result<Exit> {
-    let Voice { format, language } = voice;
+pub(super) fn run(voice: TaxPrinter, args: &Diff) -> anyhow::Result<Exit> {
+    let TaxPrinter { format, language } = voice;
     let parameters = built_in::parameters();
     let changes = changes(parameters, args.before, args.after);
     match format {

@@ -17,8 +17,8 @@ use time::Date;
 use super::super::pay::{parse_yuan, yuan};
 use super::super::words::{pick, table};
 use super::super::{Exit, OutputFormat, say, say_json, tell_refusal};
-use super::declared::{self, Declared};
-use super::{Voice, csv, parse_day, validity_json};
+use super::declared::{self, FileDeclaration};
+use super::{TaxPrinter, csv, parse_day, validity_json};
 
 /// Explain what an import costs: within the limits and in full, side by side, with every step. Asks no
 /// window.
@@ -58,9 +58,9 @@ const COLUMNS: [&str; 11] = [
 ];
 
 /// Explains files, one after the other.
-pub(super) fn run(voice: Voice, args: &Explain) -> anyhow::Result<Exit> {
+pub(super) fn run(voice: TaxPrinter, args: &Explain) -> anyhow::Result<Exit> {
     let parameters = built_in::parameters();
-    let Voice { format, language } = voice;
+    let TaxPrinter { format, language } = voice;
     let mut worst = Exit::Done;
     if format == OutputFormat::Csv {
         say(&csv::row(COLUMNS))?;
@@ -83,7 +83,7 @@ pub(super) fn run(voice: Voice, args: &Explain) -> anyhow::Result<Exit> {
                     continue;
                 }
             };
-            let explained = Explained { parameters, declared, assessed, args, language };
+            let explained = TaxExplanation { parameters, declared, assessed, args, language };
             match format {
                 OutputFormat::Json => say_json(&explained.json())?,
                 OutputFormat::Csv => say(&explained.csv())?,
@@ -102,9 +102,9 @@ pub(super) fn run(voice: Voice, args: &Explain) -> anyhow::Result<Exit> {
 }
 
 /// A declaration with everything that can be said of its tax.
-struct Explained<'a> {
+struct TaxExplanation<'a> {
     parameters: &'a Parameters,
-    declared: &'a Declared,
+    declared: &'a FileDeclaration,
     assessed: DeclaredAssessment<'a>,
     args: &'a Explain,
     language: Language,
@@ -119,7 +119,7 @@ const KINDS: [Kind; 3] = [
     ("VAT", "增值税", |line| line.vat_fen),
 ];
 
-impl Explained<'_> {
+impl TaxExplanation<'_> {
     fn ways(&self) -> [&Alternative; 2] {
         [&self.assessed.comparison.within, &self.assessed.comparison.full]
     }
@@ -169,7 +169,7 @@ impl Explained<'_> {
     }
 
     fn head(&self) -> String {
-        let Declared { file, number, content, .. } = self.declared;
+        let FileDeclaration { file, number, content, .. } = self.declared;
         let (order_no, day) = (&content.order_no, self.assessed.day);
         match self.language {
             Language::English => {
@@ -293,7 +293,7 @@ impl Explained<'_> {
     }
 
     fn csv(&self) -> String {
-        let Declared { file, number, content, .. } = self.declared;
+        let FileDeclaration { file, number, content, .. } = self.declared;
         let [within, full] = self.ways();
         let mut rows = Vec::new();
         for ((goods, within), full) in
@@ -319,7 +319,7 @@ impl Explained<'_> {
     }
 
     fn json(&self) -> Value {
-        let Declared { file, number, content, .. } = self.declared;
+        let FileDeclaration { file, number, content, .. } = self.declared;
         let refusal =
             |refused: &ReceiptStatus| json!({ "status": refused.status, "text": refused.info });
         let year = self.year().map(|year| match year {

@@ -30,7 +30,7 @@ enum Verb {
 
 /// How a verb speaks.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Voice {
+pub(super) struct TaxPrinter {
     pub(super) format: OutputFormat,
     pub(super) language: Language,
 }
@@ -40,7 +40,7 @@ pub(super) struct Voice {
 /// # Errors
 ///
 /// What kept it from doing so.
-pub(super) fn run(voice: Voice, args: &TaxArgs) -> anyhow::Result<Exit> {
+pub(super) fn run(voice: TaxPrinter, args: &TaxArgs) -> anyhow::Result<Exit> {
     match &args.verb {
         Verb::Explain(args) => explain::run(voice, args),
         Verb::Rates(args) => rates::run(voice, args),

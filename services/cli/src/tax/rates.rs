@@ -12,7 +12,7 @@ use time::Date;
 use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{pick, table};
 use super::super::{Exit, OutputFormat, say, say_json, tell_refusal};
-use super::{Voice, by, csv, parse_day, today, validity_json};
+use super::{TaxPrinter, by, csv, parse_day, today, validity_json};
 
 /// Show which numbers of the law and rows of the tariff hold on a day, and by which law. Asks no window.
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ fn parse_code(text: &str) -> Result<String, String> {
 }
 
 /// What holds of something on the day.
-struct Held<'a> {
+struct RateInForce<'a> {
     kind: &'static str,
     name: &'a str,
     title: String,
@@ -42,8 +42,8 @@ struct Held<'a> {
     validity: &'a Validity,
 }
 
-pub(super) fn run(voice: Voice, args: &Rates) -> anyhow::Result<Exit> {
-    let Voice { format, language } = voice;
+pub(super) fn run(voice: TaxPrinter, args: &Rates) -> anyhow::Result<Exit> {
+    let TaxPrinter { format, language } = voice;
     let parameters = built_in::parameters();
     let day = args.on.unwrap_or_else(today);
     let held = held(parameters, args.code.as_deref(), day, language);
@@ -91,12 +91,17 @@ pub(super) fn run(voice: Voice, args: &Rates) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn values(held: &Held<'_>) -> String {
+fn values(held: &RateInForce<'_>) -> String {
     let values = held.values.iter().map(|(key, value)| format!("{key}={value}"));
     values.collect::<Vec<_>>().join(" ")
 }
 
-fn text(parameters: &Parameters, held: &[Held<'_>], day: Date, language: Language) -> String {
+fn text(
+    parameters: &Parameters,
+    held: &[RateInForce<'_>],
+    day: Date,
+    language: Language,
+) -> String {
     let header = [
         pick(language, "what", "项目"),
         pick(language, "title", "名称"),
@@ -121,7 +126,7 @@ fn held<'a>(
     code: Option<&str>,
     day: Date,
     language: Language,
-) -> Vec<Held<'a>> {
+) -> Vec<RateInForce<'a>> {
     let mut held = Vec::new();
     if code.is_none() {
         let of_day = parameters.values.iter().filter(|value| value.validity.holds(day));
@@ -142,10 +147,10 @@ fn held<'a>(
     held
 }
 
-fn number(value: &Parameter, language: Language) -> Held<'_> {
+fn number(value: &Parameter, language: Language) -> RateInForce<'_> {
     let title =
         words::title(&value.name).map(|(english, chinese)| pick(language, english, chinese));
-    Held {
+    RateInForce {
         kind: "parameter",
         name: &value.name,
         title: title.unwrap_or(&value.name).to_owned(),
@@ -160,7 +165,7 @@ fn goods<'a>(
     row: &'a TariffRow,
     day: Date,
     language: Language,
-) -> Held<'a> {
+) -> RateInForce<'a> {
     let mut parts =
         vec![format!("{} {}", pick(language, "duty", "关税"), words::percent(row.duty_bp))];
     if let Some(vat) = parameters.find(&row.vat, day) {
@@ -180,7 +185,7 @@ fn goods<'a>(
         Language::English => &row.name,
         Language::Chinese => &row.name_zh,
     };
-    Held {
+    RateInForce {
         kind: "tariff",
         name: &row.code,
         title: name.clone(),
@@ -190,7 +195,7 @@ fn goods<'a>(
     }
 }
 
-fn position(listed: &ListedHeading, language: Language) -> Held<'_> {
+fn position(listed: &ListedHeading, language: Language) -> RateInForce<'_> {
     let mut parts = vec![pick(language, "on the list", "在清单内").to_owned()];
     if listed.is_bonded_only {
         parts.push(pick(language, "only bonded", "仅限网购保税").to_owned());
@@ -204,7 +209,7 @@ fn position(listed: &ListedHeading, language: Language) -> Held<'_> {
         Language::English => &listed.name,
         Language::Chinese => &listed.name_zh,
     };
-    Held {
+    RateInForce {
         kind: "listed",
         name: &listed.heading,
         title: name.clone(),

@@ -88,7 +88,7 @@ const DAYS: &[&str] = &["declTime", "ieDate"];
 
 /// Where an element stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum At {
+enum ElementPlace {
     Head,
     Lines,
 }
@@ -106,15 +106,15 @@ const NOWHERE: Zero = &[];
 /// Sources: import 15 to 19, 43 to 45, 79, 107, 108, 110, 316; export 15, 16, 27 to 29, 58, 84, 85, 87,
 /// 88, 325, 389, 390, 393.
 #[rustfmt::skip]
-const NUMBERS: &[(At, &str, Zero)] = &[
-    (At::Head, "goodsValue", GIFTS), (At::Head, "freight", EVERYWHERE),
-    (At::Head, "discount", EVERYWHERE), (At::Head, "taxTotal", EVERYWHERE),
-    (At::Head, "acturalPaid", GIFTS), (At::Head, "amountPaid", GIFTS),
-    (At::Head, "charge", NOWHERE), (At::Head, "insuredFee", EVERYWHERE),
-    (At::Head, "weight", NOWHERE), (At::Head, "grossWeight", NOWHERE),
-    (At::Head, "netWeight", NOWHERE), (At::Head, "packNo", NOWHERE),
-    (At::Lines, "qty", NOWHERE), (At::Lines, "qty1", NOWHERE), (At::Lines, "qty2", NOWHERE),
-    (At::Lines, "price", GIFTS), (At::Lines, "totalPrice", GIFTS),
+const NUMBERS: &[(ElementPlace, &str, Zero)] = &[
+    (ElementPlace::Head, "goodsValue", GIFTS), (ElementPlace::Head, "freight", EVERYWHERE),
+    (ElementPlace::Head, "discount", EVERYWHERE), (ElementPlace::Head, "taxTotal", EVERYWHERE),
+    (ElementPlace::Head, "acturalPaid", GIFTS), (ElementPlace::Head, "amountPaid", GIFTS),
+    (ElementPlace::Head, "charge", NOWHERE), (ElementPlace::Head, "insuredFee", EVERYWHERE),
+    (ElementPlace::Head, "weight", NOWHERE), (ElementPlace::Head, "grossWeight", NOWHERE),
+    (ElementPlace::Head, "netWeight", NOWHERE), (ElementPlace::Head, "packNo", NOWHERE),
+    (ElementPlace::Lines, "qty", NOWHERE), (ElementPlace::Lines, "qty1", NOWHERE), (ElementPlace::Lines, "qty2", NOWHERE),
+    (ElementPlace::Lines, "price", GIFTS), (ElementPlace::Lines, "totalPrice", GIFTS),
 ];
 
 /// Kinds whose lines are numbered 1, 2, 3, with customs' code for repetitions. Lines of returns (213,
@@ -266,8 +266,10 @@ fn times(kind: DocumentKind, document: &dyn Elements, found: &mut Vec<DocumentVi
 fn numbers(kind: DocumentKind, document: &dyn Elements, found: &mut Vec<DocumentViolation>) {
     for (at, element, zero) in NUMBERS {
         let values: Vec<(Option<usize>, String)> = match at {
-            At::Head => document.head(element).into_iter().map(|value| (None, value)).collect(),
-            At::Lines => {
+            ElementPlace::Head => {
+                document.head(element).into_iter().map(|value| (None, value)).collect()
+            }
+            ElementPlace::Lines => {
                 let values = document.lines(element).into_iter().enumerate();
                 values.map(|(line, value)| (Some(line + 1), value)).collect()
             }

@@ -10,7 +10,7 @@ pub const SAMPLE_PERSON: &str = "130681136250023332";
 
 /// What is wrong with an identity number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wrong {
+pub enum IdentityFault {
     /// Not 18 characters.
     Length,
     /// Something else than 17 digits and a digit or X, written in ASCII.
@@ -21,7 +21,7 @@ pub enum Wrong {
     Check,
 }
 
-impl Wrong {
+impl IdentityFault {
     /// In English and Chinese.
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -41,9 +41,9 @@ impl Wrong {
 /// # Errors
 ///
 /// The first thing that is wrong.
-pub fn check(number: &str) -> Result<(), Wrong> {
+pub fn check(number: &str) -> Result<(), IdentityFault> {
     if number.chars().count() != 18 {
-        return Err(Wrong::Length);
+        return Err(IdentityFault::Length);
     }
     let parts = number.split_at_checked(17).and_then(|(digits, last)| {
         let last = last.chars().next()?.to_ascii_uppercase();
@@ -52,12 +52,12 @@ pub fn check(number: &str) -> Result<(), Wrong> {
     let Some((digits, last, expected)) =
         parts.filter(|(_, last, _)| last.is_ascii_digit() || *last == 'X')
     else {
-        return Err(Wrong::Characters);
+        return Err(IdentityFault::Characters);
     };
     if !digits.get(6..14).is_some_and(is_day) {
-        return Err(Wrong::Birthday);
+        return Err(IdentityFault::Birthday);
     }
-    if last == expected { Ok(()) } else { Err(Wrong::Check) }
+    if last == expected { Ok(()) } else { Err(IdentityFault::Check) }
 }
 
 /// The character that belongs behind seventeen digits (ISO 7064, MOD 11-2); `None` behind anything else.

@@ -131,12 +131,12 @@ pub struct Reservation {
 #[error(
     "only {left_fen} fen of the purchase still count; less than nothing, or more, cannot be given back"
 )]
-pub struct NothingLeft {
+pub struct LimitExcess {
     /// What still counts.
     pub left_fen: i64,
 }
 
-impl NothingLeft {
+impl LimitExcess {
     /// The same in Chinese.
     pub fn zh(self) -> String {
         format!("该笔交易仅剩{}分计入年度额度，不能退回更多", self.left_fen)
@@ -154,11 +154,11 @@ impl Reservation {
     /// # Errors
     ///
     /// When less is left.
-    pub fn restore(self, year: Quota, part_fen: Option<i64>) -> Result<(Quota, Self), NothingLeft> {
+    pub fn restore(self, year: Quota, part_fen: Option<i64>) -> Result<(Quota, Self), LimitExcess> {
         let left_fen = self.left_fen();
         let part_fen = part_fen.unwrap_or(left_fen);
         if !(0..=left_fen).contains(&part_fen) {
-            return Err(NothingLeft { left_fen });
+            return Err(LimitExcess { left_fen });
         }
         let restored_fen = self.restored_fen + part_fen;
         Ok((year.restore(part_fen), Self { restored_fen, ..self }))

@@ -9,26 +9,26 @@ use super::kind::DocumentKind;
 
 /// An element that the document repeats from its inventory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Repeated {
+pub struct RepeatedElement {
     /// The XML element, the same in both.
     pub element: &'static str,
     /// Personal data: its value is never shown.
     pub personal: bool,
 }
 
-const fn of(element: &'static str) -> Repeated {
-    Repeated { element, personal: false }
+const fn of(element: &'static str) -> RepeatedElement {
+    RepeatedElement { element, personal: false }
 }
 
-const fn person(element: &'static str) -> Repeated {
-    Repeated { element, personal: true }
+const fn person(element: &'static str) -> RepeatedElement {
+    RepeatedElement { element, personal: true }
 }
 
-const EXPORT_CANCEL: &[Repeated] = &[of("ebcCode")];
+const EXPORT_CANCEL: &[RepeatedElement] = &[of("ebcCode")];
 
-const EXPORT_RETURN: &[Repeated] = &[of("ebcCode"), of("ebpCode")];
+const EXPORT_RETURN: &[RepeatedElement] = &[of("ebcCode"), of("ebpCode")];
 
-const IMPORT: &[Repeated] = &[
+const IMPORT: &[RepeatedElement] = &[
     of("orderNo"),
     of("ebpCode"),
     of("ebcCode"),
@@ -41,7 +41,7 @@ const IMPORT: &[Repeated] = &[
 
 /// What documents of a kind repeat. The telephone is not there: it identifies nobody and may change.
 /// Waybill and declarant of exports that come back may be those of the way back.
-pub const fn repeated(kind: DocumentKind) -> &'static [Repeated] {
+pub const fn repeated(kind: DocumentKind) -> &'static [RepeatedElement] {
     match kind {
         DocumentKind::ExportCancel => EXPORT_CANCEL,
         DocumentKind::ExportReturn => EXPORT_RETURN,
@@ -58,7 +58,7 @@ pub fn contradictions(
     held: impl Fn(&str) -> String,
 ) -> Vec<String> {
     let mut found = Vec::new();
-    for Repeated { element, personal } in repeated(kind) {
+    for RepeatedElement { element, personal } in repeated(kind) {
         let (given, held) = (given(element), held(element));
         if plain(&given).is_empty() || plain(&given) == plain(&held) {
             continue;

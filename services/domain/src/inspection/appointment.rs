@@ -37,7 +37,7 @@ pub const WINDOW_MINUTES_MIN: u16 = 10;
 
 /// Who makes or moves an appointment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum By {
+pub enum AppointmentMaker {
     /// The enterprise or its agent.
     Enterprise,
     /// The examination site.
@@ -118,7 +118,7 @@ impl Place {
     pub fn next_free(
         &self,
         taken: impl Fn(TimeWindow) -> u32,
-        by: By,
+        by: AppointmentMaker,
         now: OffsetDateTime,
     ) -> Option<TimeWindow> {
         let today = now.to_offset(CHINA).date();
@@ -137,7 +137,7 @@ impl Place {
         &self,
         (from, days): (Date, u32),
         taken: impl Fn(TimeWindow) -> u32,
-        by: By,
+        by: AppointmentMaker,
         now: OffsetDateTime,
     ) -> Vec<(TimeWindow, u32)> {
         let until = from.saturating_add(Duration::days(i64::from(days)));
@@ -164,10 +164,10 @@ impl Place {
 }
 
 /// The notice binds the enterprise; the site knows who is on duty, and may use a window that runs.
-fn is_late(window: TimeWindow, by: By, now: OffsetDateTime) -> bool {
+fn is_late(window: TimeWindow, by: AppointmentMaker, now: OffsetDateTime) -> bool {
     match by {
-        By::Enterprise => window.start - now < BOOK_AHEAD_MIN,
-        By::Site => window.end <= now,
+        AppointmentMaker::Enterprise => window.start - now < BOOK_AHEAD_MIN,
+        AppointmentMaker::Site => window.end <= now,
     }
 }
 
@@ -187,7 +187,7 @@ pub fn book(
     place: &Place,
     window: TimeWindow,
     taken_by_others: u32,
-    by: By,
+    by: AppointmentMaker,
     now: OffsetDateTime,
 ) -> Result<(), Refusal> {
     let refusal = |code| Refusal::of(code).with("place", &place.id).with("window", window);
@@ -196,8 +196,8 @@ pub fn book(
     }
     if is_late(window, by, now) {
         let latest = match by {
-            By::Enterprise => window.start.saturating_sub(BOOK_AHEAD_MIN),
-            By::Site => window.end,
+            AppointmentMaker::Enterprise => window.start.saturating_sub(BOOK_AHEAD_MIN),
+            AppointmentMaker::Site => window.end,
         };
         return Err(refusal(Code::WrongTime).with("possible_until", stamp(latest)));
     }
@@ -216,12 +216,12 @@ pub fn book(
 /// # Errors
 ///
 /// [`Code::ChoiceUsedUp`] for an enterprise that did not come too often.
-pub fn may_choose(by: By, no_shows: u32) -> Result<(), Refusal> {
+pub fn may_choose(by: AppointmentMaker, no_shows: u32) -> Result<(), Refusal> {
     match by {
-        By::Enterprise if no_shows >= NO_SHOWS_MAX => {
+        AppointmentMaker::Enterprise if no_shows >= NO_SHOWS_MAX => {
             Err(Refusal::of(Code::ChoiceUsedUp).with("no_shows", no_shows))
         }
-        By::Enterprise | By::Site => Ok(()),
+        AppointmentMaker::Enterprise | AppointmentMaker::Site => Ok(()),
     }
 }
 
@@ -231,7 +231,7 @@ pub fn may_choose(by: By, no_shows: u32) -> Result<(), Refusal> {
 ///
 /// [`Code::ChoiceUsedUp`] or [`Code::WrongTime`] for the enterprise.
 pub fn may_reschedule(
-    by: By,
+    by: AppointmentMaker,
     reschedules: u32,
     no_shows: u32,
     window: TimeWindow,
@@ -239,15 +239,15 @@ pub fn may_reschedule(
 ) -> Result<(), Refusal> {
     may_choose(by, no_shows)?;
     match by {
-        By::Site => Ok(()),
-        By::Enterprise if reschedules >= RESCHEDULES_MAX => {
+        AppointmentMaker::Site => Ok(()),
+        AppointmentMaker::Enterprise if reschedules >= RESCHEDULES_MAX => {
             Err(Refusal::of(Code::ChoiceUsedUp).with("reschedules", reschedules))
         }
-        By::Enterprise if window.start - now < RESCHEDULE_BEFORE_MIN => {
+        AppointmentMaker::Enterprise if window.start - now < RESCHEDULE_BEFORE_MIN => {
             let latest = stamp(window.start.saturating_sub(RESCHEDULE_BEFORE_MIN));
             Err(Refusal::of(Code::WrongTime).with("window", window).with("possible_until", latest))
         }
-        By::Enterprise => Ok(()),
+        AppointmentMaker::Enterprise => Ok(()),
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use time::Date;
 
-use super::Why;
+use super::Explanation;
 use super::credit::Class;
 use super::risk::Area;
 use crate::codes::CNY;
@@ -244,7 +244,7 @@ impl Condition {
         subject: &RiskSubject<'_>,
         line: &GoodsFacts<'_>,
         areas: &[Area],
-    ) -> Option<Vec<Why>> {
+    ) -> Option<Vec<Explanation>> {
         match self {
             Self::All(inner) => {
                 let mut reasons = Vec::new();
@@ -260,7 +260,7 @@ impl Condition {
                 Some(_) => None,
                 None => {
                     let what = inner.describe();
-                    Some(vec![Why::new(
+                    Some(vec![Explanation::new(
                         format!("not: {}", what.en),
                         format!("不符合：{}", what.zh),
                     )])
@@ -338,9 +338,12 @@ impl Condition {
     }
 
     /// What it asks, without a declaration at hand.
-    pub fn describe(&self) -> Why {
+    pub fn describe(&self) -> Explanation {
         let list = |en: &str, zh: &str, items: &[String]| {
-            Why::new(format!("{en} {}", items.join(", ")), format!("{zh}{}", items.join("、")))
+            Explanation::new(
+                format!("{en} {}", items.join(", ")),
+                format!("{zh}{}", items.join("、")),
+            )
         };
         match self {
             Self::Goods(items) => list("goods code begins with", "商品编码属于", items),
@@ -348,37 +351,39 @@ impl Condition {
             Self::Dispatch(items) => list("dispatched from", "起运国为", items),
             Self::Destination(items) => list("goes to", "运抵国或最终目的国为", items),
             Self::Mode(items) => list("supervision mode is", "监管方式为", items),
-            Self::Direction(Direction::Import) => Why::new("is an import", "为进口"),
-            Self::Direction(Direction::Export) => Why::new("is an export", "为出口"),
+            Self::Direction(Direction::Import) => Explanation::new("is an import", "为进口"),
+            Self::Direction(Direction::Export) => Explanation::new("is an export", "为出口"),
             Self::House(items) => list("customs house belongs to", "关区属于", items),
             Self::Value(range) => between("value in yuan", "货值（元）", *range),
             Self::GrossWeight(range) => between("gross weight in kg", "毛重（千克）", *range),
             Self::Class(classes) => {
                 let en: Vec<_> = classes.iter().map(|class| class.word()).collect();
                 let zh: Vec<_> = classes.iter().map(|class| class.zh()).collect();
-                Why::new(
+                Explanation::new(
                     format!("credit class is {}", en.join(", ")),
                     format!("企业信用等级为{}", zh.join("、")),
                 )
             }
-            Self::Blacklisted => Why::new("a party is on the blacklist", "有企业在黑名单上"),
-            Self::WoodenPacking => Why::new("packed in wood", "使用木质包装"),
-            Self::QuarantineArea => Why::new("from a quarantine area", "来自疫区"),
+            Self::Blacklisted => {
+                Explanation::new("a party is on the blacklist", "有企业在黑名单上")
+            }
+            Self::WoodenPacking => Explanation::new("packed in wood", "使用木质包装"),
+            Self::QuarantineArea => Explanation::new("from a quarantine area", "来自疫区"),
             Self::FirstShipment => {
-                Why::new("first shipment of such goods", "申报企业首次申报该品目商品")
+                Explanation::new("first shipment of such goods", "申报企业首次申报该品目商品")
             }
             Self::All(inner) => joined(inner, " and ", "且"),
             Self::Any(inner) => joined(inner, " or ", "或"),
             Self::Not(inner) => {
                 let what = inner.describe();
-                Why::new(format!("not ({})", what.en), format!("非（{}）", what.zh))
+                Explanation::new(format!("not ({})", what.en), format!("非（{}）", what.zh))
             }
         }
     }
 }
 
-fn why(en: String, zh: String) -> Vec<Why> {
-    vec![Why { en, zh }]
+fn why(en: String, zh: String) -> Vec<Explanation> {
+    vec![Explanation { en, zh }]
 }
 
 /// The first of a list that fits.
@@ -386,24 +391,27 @@ fn found(items: &[String], fits: impl Fn(&str) -> bool) -> Option<&str> {
     items.iter().map(String::as_str).find(|item| fits(item))
 }
 
-fn joined(inner: &[Condition], and_en: &str, and_zh: &str) -> Why {
-    let parts: Vec<Why> = inner.iter().map(Condition::describe).collect();
+fn joined(inner: &[Condition], and_en: &str, and_zh: &str) -> Explanation {
+    let parts: Vec<Explanation> = inner.iter().map(Condition::describe).collect();
     let en: Vec<_> = parts.iter().map(|part| part.en.as_str()).collect();
     let zh: Vec<_> = parts.iter().map(|part| part.zh.as_str()).collect();
-    Why::new(format!("({})", en.join(and_en)), format!("（{}）", zh.join(and_zh)))
+    Explanation::new(format!("({})", en.join(and_en)), format!("（{}）", zh.join(and_zh)))
 }
 
-fn between(en: &str, zh: &str, range: Range) -> Why {
+fn between(en: &str, zh: &str, range: Range) -> Explanation {
     let bound = |bound: Option<i64>| bound.map_or_else(|| "…".to_owned(), crate::rules::decimal);
     let (from, below) = (bound(range.from_e5), bound(range.below_e5));
-    Why::new(format!("{en} from {from} to below {below}"), format!("{zh}{from}以上{below}以下"))
+    Explanation::new(
+        format!("{en} from {from} to below {below}"),
+        format!("{zh}{from}以上{below}以下"),
+    )
 }
 
 fn quarantine(
     subject: &RiskSubject<'_>,
     line: &GoodsFacts<'_>,
     areas: &[Area],
-) -> Option<Vec<Why>> {
+) -> Option<Vec<Explanation>> {
     if subject.direction != Some(Direction::Import) {
         return None;
     }

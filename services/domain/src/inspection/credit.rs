@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use time::{Date, Duration};
 
-use super::Why;
+use super::Explanation;
 use super::finding::{ExaminationFinding, FoundResult};
 use crate::refusal::{Code, Refusal};
 
@@ -266,7 +266,7 @@ pub struct CreditChange {
     /// What.
     pub what: CreditNews,
     /// Why.
-    pub because: Why,
+    pub because: Explanation,
 }
 
 /// What changed.
@@ -511,11 +511,16 @@ impl Credit {
         }
         if self.blacklisted != before.blacklisted {
             let why = match (alone, self.blacklisted) {
-                (Some(id), _) => Why::new(format!("an entry of {id}"), format!("存在{id}类记录")),
-                (None, true) => {
-                    Why::new(format!("{grave} grave entries"), format!("存在{grave}条严重记录"))
+                (Some(id), _) => {
+                    Explanation::new(format!("an entry of {id}"), format!("存在{id}类记录"))
                 }
-                (None, false) => Why::new("no such entry counts any more", "已无有效的严重记录"),
+                (None, true) => Explanation::new(
+                    format!("{grave} grave entries"),
+                    format!("存在{grave}条严重记录"),
+                ),
+                (None, false) => {
+                    Explanation::new("no such entry counts any more", "已无有效的严重记录")
+                }
             };
             changes.push(CreditChange {
                 what: CreditNews::Blacklisted(self.blacklisted),
@@ -527,16 +532,16 @@ impl Credit {
 
 impl CreditCause {
     /// In words.
-    pub fn title(self) -> Why {
+    pub fn title(self) -> Explanation {
         match self {
             Self::Found(result) => result.title(),
-            Self::NoShow => Why::new("nobody came to the appointment", "未按预约到场"),
+            Self::NoShow => Explanation::new("nobody came to the appointment", "未按预约到场"),
         }
     }
 }
 
 fn change(what: CreditNews, en: impl Into<String>, zh: impl Into<String>) -> CreditChange {
-    CreditChange { what, because: Why::new(en, zh) }
+    CreditChange { what, because: Explanation::new(en, zh) }
 }
 
 /// The last of so many days after a day.

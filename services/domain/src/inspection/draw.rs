@@ -104,7 +104,7 @@ pub struct Draw {
 
 /// A number that was drawn, with everything that is needed to draw it again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Drawn {
+pub struct DrawnNumber {
     /// Which seed.
     pub seed: Seed,
     /// Declaration or order.
@@ -140,18 +140,18 @@ impl Draw {
     }
 
     /// A number below `below`; a bound of zero counts as one.
-    pub fn number(&self, purpose: DrawPurpose, key: &str, below: u32) -> Drawn {
+    pub fn number(&self, purpose: DrawPurpose, key: &str, below: u32) -> DrawnNumber {
         let below = below.max(1);
         let tries = (0..COUNTERS_MAX)
             .map(|counter| (counter, uniform(&self.digest(purpose, key, counter), below)));
         let found = tries.into_iter().find_map(|(counter, n)| n.map(|n| (counter, n)));
         let (counter, number) = found.unwrap_or((COUNTERS_MAX, 0));
         let key = key.to_owned();
-        Drawn { seed: self.seed, subject: self.subject, purpose, key, counter, number, below }
+        DrawnNumber { seed: self.seed, subject: self.subject, purpose, key, counter, number, below }
     }
 
     /// The number that decides whether a rule of random selection takes the goods.
-    pub fn goods(&self, agency: Agency, rule: &str) -> Drawn {
+    pub fn goods(&self, agency: Agency, rule: &str) -> DrawnNumber {
         let key = format!("{}/{rule}", super::agency_word(agency));
         self.number(DrawPurpose::Goods, &key, ONE_BP)
     }

@@ -1,7 +1,7 @@
 //! What an examination finds, and what is done with the goods. No official list of either is public;
 //! both sets are our own (domain brief §4.4).
 
-use super::Why;
+use super::Explanation;
 use super::order::{InstructionKey, Method};
 
 /// The result of an examination.
@@ -77,17 +77,21 @@ impl FoundResult {
     }
 
     /// In words.
-    pub fn title(self) -> Why {
+    pub fn title(self) -> Explanation {
         match self {
-            Self::Conform => Why::new("as declared", "相符"),
-            Self::DocMismatch => Why::new("documents do not fit", "单货不符"),
-            Self::QtyMismatch => Why::new("quantity or weight differs", "数量或重量不符"),
-            Self::NameOrCodeMismatch => Why::new("name or code differs", "品名或归类不符"),
-            Self::IpInfringement => Why::new("infringes intellectual property", "侵犯知识产权"),
-            Self::Prohibited => Why::new("prohibited goods", "禁止进出境"),
-            Self::QuarantineFail => Why::new("did not pass quarantine", "检疫不合格"),
-            Self::QualityFail => Why::new("did not pass the quality check", "质量安全不合格"),
-            Self::LabPending => Why::new("waits for the laboratory", "待实验室结果"),
+            Self::Conform => Explanation::new("as declared", "相符"),
+            Self::DocMismatch => Explanation::new("documents do not fit", "单货不符"),
+            Self::QtyMismatch => Explanation::new("quantity or weight differs", "数量或重量不符"),
+            Self::NameOrCodeMismatch => Explanation::new("name or code differs", "品名或归类不符"),
+            Self::IpInfringement => {
+                Explanation::new("infringes intellectual property", "侵犯知识产权")
+            }
+            Self::Prohibited => Explanation::new("prohibited goods", "禁止进出境"),
+            Self::QuarantineFail => Explanation::new("did not pass quarantine", "检疫不合格"),
+            Self::QualityFail => {
+                Explanation::new("did not pass the quality check", "质量安全不合格")
+            }
+            Self::LabPending => Explanation::new("waits for the laboratory", "待实验室结果"),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::refusal::{Code, Refusal};
 
 /// Where a declaration stands when it is told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct At {
+pub struct ReviewRound {
     /// Its version.
     pub version: u32,
     /// Its round of review.
@@ -37,7 +37,7 @@ pub struct JointCase {
     /// The newest version of the declaration that was heard of.
     pub newest_version: u32,
     /// The version and round of the declaration that wait for findings.
-    pub asked: At,
+    pub asked: ReviewRound,
     /// The enterprise objected, and the declaration is to be stopped for that.
     pub objection_pending: bool,
     /// The declaration was released: nothing is decided about the goods any more.
@@ -50,7 +50,7 @@ impl JointCase {
         Self {
             order: JointOrder::none(),
             newest_version: 0,
-            asked: At { version: 0, round: 0 },
+            asked: ReviewRound { version: 0, round: 0 },
             objection_pending: false,
             released: false,
         }
@@ -82,7 +82,7 @@ pub enum DeclarationEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum OrderMessage {
     /// The findings on record, for this version and round.
-    Findings(At),
+    Findings(ReviewRound),
     /// It is to be stopped for a second examination, on this version.
     Reopening(u32),
 }
@@ -95,14 +95,14 @@ pub struct Transition {
     /// What happened to the order.
     pub facts: Vec<OrderFact>,
     /// What has to be told.
-    pub errands: Vec<OrderMessage>,
+    pub messages: Vec<OrderMessage>,
     /// What did not fit any more and was left out.
     pub misfit: Option<Refusal>,
 }
 
 impl Transition {
     fn same(case: &JointCase) -> Self {
-        Self { case: case.clone(), facts: Vec::new(), errands: Vec::new(), misfit: None }
+        Self { case: case.clone(), facts: Vec::new(), messages: Vec::new(), misfit: None }
     }
 
     /// One more event; what does not fit is left out.
@@ -111,7 +111,7 @@ impl Transition {
             Ok(then) => {
                 self.case = then.case;
                 self.facts.extend(then.facts);
-                self.errands.extend(then.errands);
+                self.messages.extend(then.messages);
             }
             Err(refusal) => self.misfit = Some(refusal),
         }
@@ -120,7 +120,11 @@ impl Transition {
 }
 
 /// Takes down what the declaration service tells.
-pub fn on_declaration_event(case: &JointCase, at: At, told: &DeclarationEvent) -> Transition {
+pub fn on_declaration_event(
+    case: &JointCase,
+    at: ReviewRound,
+    told: &DeclarationEvent,
+) -> Transition {
     let mut case = case.clone();
     case.newest_version = case.newest_version.max(at.version);
     let then = Transition::same(&case);
@@ -163,7 +167,12 @@ pub fn on_declaration_event(case: &JointCase, at: At, told: &DeclarationEvent) -
 
 /// A demand as an event, without what would contradict an instruction that is in the order: it is looked
 /// for already.
-fn demand(case: &JointCase, at: At, agency: Agency, instructions: &[Instruction]) -> OrderEvent {
+fn demand(
+    case: &JointCase,
+    at: ReviewRound,
+    agency: Agency,
+    instructions: &[Instruction],
+) -> OrderEvent {
     let stands = |i: &&Instruction| {
         let known = case.order.instructions.get(&i.key);
         at.version > case.order.version || known.is_none_or(|known| known == *i)
@@ -179,7 +188,12 @@ fn demand(case: &JointCase, at: At, agency: Agency, instructions: &[Instruction]
     OrderEvent::Demand { agency, version: at.version, instructions }
 }
 
-fn demanded(then: Transition, at: At, agency: Agency, instructions: &[Instruction]) -> Transition {
+fn demanded(
+    then: Transition,
+    at: ReviewRound,
+    agency: Agency,
+    instructions: &[Instruction],
+) -> Transition {
     let asked = then.case.asked.max(at);
     let before = then.case.clone();
     let mut then = then.and(&demand(&before, at, agency, instructions));
@@ -191,7 +205,7 @@ fn demanded(then: Transition, at: At, agency: Agency, instructions: &[Instructio
     if then.misfit.is_none() {
         then.case.asked = asked;
         if then.facts.iter().any(|fact| matches!(fact, OrderFact::Answered(_))) {
-            then.errands.push(OrderMessage::Findings(asked));
+            then.messages.push(OrderMessage::Findings(asked));
         }
     }
     then
@@ -261,15 +275,15 @@ pub fn on_order_event(case: &JointCase, event: &OrderEvent) -> Result<Transition
         return Err(Refusal::of(Code::AlreadyReleased));
     }
     let (order, facts) = order::next(&case.order, event)?;
-    let mut errands = Vec::new();
+    let mut messages = Vec::new();
     if facts.contains(&OrderFact::Completed) {
-        errands.push(OrderMessage::Findings(case.asked));
+        messages.push(OrderMessage::Findings(case.asked));
     }
-    Ok(Transition { case: JointCase { order, ..case.clone() }, facts, errands, misfit: None })
+    Ok(Transition { case: JointCase { order, ..case.clone() }, facts, messages, misfit: None })
 }
 
 /// The enterprise objects. The declaration has to be stopped before goods are looked at again, so the order
-/// stays as it is until that is told. No errand: it was asked before.
+/// stays as it is until that is told. No message: it was asked before.
 ///
 /// # Errors
 ///
@@ -292,9 +306,9 @@ pub fn on_objection(
     Ok((pending, Some(OrderMessage::Reopening(case.newest_version))))
 }
 
-/// The declaration service did not take an errand. What follows when an objection fell through with it.
-pub fn on_refusal(case: &JointCase, errand: OrderMessage) -> Option<Transition> {
-    match errand {
+/// The declaration service did not take a message. What follows when an objection fell through with it.
+pub fn on_refusal(case: &JointCase, message: OrderMessage) -> Option<Transition> {
+    match message {
         OrderMessage::Reopening(_) if case.objection_pending => {
             let then = Transition::same(&JointCase { objection_pending: false, ..case.clone() });
             Some(if case.released { close(then) } else { then })

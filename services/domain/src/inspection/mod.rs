@@ -26,14 +26,14 @@ use crate::clearance::Agency;
 
 /// A sentence for people, in both languages.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Why {
+pub struct Explanation {
     /// In English.
     pub en: String,
     /// In Chinese.
     pub zh: String,
 }
 
-impl Why {
+impl Explanation {
     /// Says the same twice.
     pub fn new(en: impl Into<String>, zh: impl Into<String>) -> Self {
         Self { en: en.into(), zh: zh.into() }

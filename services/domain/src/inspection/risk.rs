@@ -9,10 +9,10 @@ use time::Date;
 
 pub use super::condition::{Condition, Context, GoodsFacts, Range, RiskSubject};
 use super::credit::Class;
-use super::draw::{Draw, Drawn};
+use super::draw::{Draw, DrawnNumber};
 use super::order::{Instruction, InstructionKey, Method};
 pub use super::rule_check::RuleSetProblem;
-use super::{RuleSource, Why};
+use super::{Explanation, RuleSource};
 use crate::clearance::Agency;
 
 /// Rules of one set. A set is assessed for every declaration, so it stays small (ours).
@@ -64,7 +64,7 @@ pub struct RiskRule {
 
 /// What a rule wants done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct RuleInstruction {
     /// Code of the agency, unique within the rule.
     pub code: String,
     /// What to look for.
@@ -83,14 +83,14 @@ pub enum RuleAction {
     /// The goods are looked at.
     Demand {
         /// What is wanted.
-        wanted: Vec<Wanted>,
+        wanted: Vec<RuleInstruction>,
     },
     /// They are looked at when the draw says so.
     RandomAt {
         /// By credit class; those of the set when there are none.
         rates: Option<SelectionRates>,
         /// What is wanted then.
-        wanted: Vec<Wanted>,
+        wanted: Vec<RuleInstruction>,
     },
 }
 
@@ -124,7 +124,7 @@ pub struct Area {
     /// Beginnings of goods codes that are meant; none means all goods.
     pub goods: Vec<String>,
     /// What is the matter.
-    pub reason: Why,
+    pub reason: Explanation,
     /// First day.
     pub valid_from: Date,
     /// Last day, when there is one.
@@ -172,17 +172,17 @@ pub struct Match {
     /// Which rule.
     pub rule: String,
     /// Its title.
-    pub title: Why,
+    pub title: Explanation,
     /// Where it comes from.
     pub source: RuleSource,
     /// For which lines; none when it is about the declaration as a whole.
     pub lines: Vec<u32>,
     /// Why its condition holds, for the first of these lines.
-    pub because: Vec<Why>,
+    pub because: Vec<Explanation>,
     /// What followed.
     pub effect: RuleEffect,
     /// What it wants done, whether or not it was selected.
-    pub wanted: Vec<Wanted>,
+    pub wanted: Vec<RuleInstruction>,
 }
 
 /// What followed from a rule.
@@ -193,7 +193,7 @@ pub enum RuleEffect {
     /// A draw.
     Drawn {
         /// The number, with all that is needed to draw it again.
-        drawn: Drawn,
+        drawn: DrawnNumber,
         /// The class that gave the rate.
         class: Class,
         /// Numbers below this are selected.
@@ -213,14 +213,14 @@ impl RuleEffect {
     }
 
     /// In words.
-    pub fn explain(&self) -> Why {
+    pub fn explain(&self) -> Explanation {
         match self {
-            Self::Demanded => Why::new("the rule demands an inspection", "规则要求查验"),
+            Self::Demanded => Explanation::new("the rule demands an inspection", "规则要求查验"),
             Self::Drawn { drawn, class, threshold_bp, selected } => {
                 let (number, below, word) = (drawn.number, drawn.below, class.word());
                 let outcome = if *selected { "selected" } else { "not selected" };
                 let outcome_zh = if *selected { "抽中" } else { "未抽中" };
-                Why::new(
+                Explanation::new(
                     format!(
                         "drew {number} of {below}, threshold {threshold_bp} for {word}: {outcome}"
                     ),
@@ -258,7 +258,7 @@ impl Assessment {
         let of_rule = |matched: &Match| {
             let agency = self.agency;
             let (rule, lines) = (matched.rule.clone(), matched.lines.clone());
-            let instruction = move |wanted: &Wanted| Instruction {
+            let instruction = move |wanted: &RuleInstruction| Instruction {
                 key: InstructionKey { agency, id: format!("{rule}/{}", wanted.code) },
                 text: wanted.text.clone(),
                 text_zh: wanted.text_zh.clone(),
@@ -319,7 +319,7 @@ fn ask(set: &RuleSet, rule: &RiskRule, subject: &RiskSubject<'_>, draw: &Draw) -
     };
     Some(Match {
         rule: rule.id.clone(),
-        title: Why::new(&rule.title, &rule.title_zh),
+        title: Explanation::new(&rule.title, &rule.title_zh),
         source: rule.source.clone(),
         lines,
         because,

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Why;
+use super::Explanation;
 use super::condition::{CONDITION_DEPTH_MAX, Condition, Range};
 use super::draw::ONE_BP;
 use super::risk::{
@@ -27,7 +27,7 @@ pub struct RuleSetProblem {
     /// Where in the rule, or in the set, as a path of its document: `condition.all[1].goods[0]`.
     pub place: String,
     /// What.
-    pub why: Why,
+    pub why: Explanation,
 }
 
 impl RuleSetProblem {
@@ -44,7 +44,7 @@ impl RuleSetProblem {
 impl RuleSet {
     /// Everything that is wrong in it. A set with problems is not put in force.
     pub fn problems(&self) -> Vec<RuleSetProblem> {
-        let mut found = Found::default();
+        let mut found = RuleProblems::default();
         if self.rules.len() > RULES_MAX {
             found.tell("rules", "too many rules", "规则过多");
         }
@@ -72,7 +72,7 @@ impl RuleSet {
         let code = Code::RuleSetRefused;
         let violation = |problem: RuleSetProblem| {
             let field = problem.field();
-            let Why { en: text, zh: text_zh } = problem.why;
+            let Explanation { en: text, zh: text_zh } = problem.why;
             Violation { code, field, text, text_zh, customs_code: None }
         };
         let violations: Vec<_> = self.problems().into_iter().map(violation).collect();
@@ -86,15 +86,15 @@ impl RuleSet {
 
 /// What was found so far, and the rule that is looked at.
 #[derive(Default)]
-struct Found {
+struct RuleProblems {
     rule: String,
     problems: Vec<RuleSetProblem>,
 }
 
-impl Found {
+impl RuleProblems {
     fn tell(&mut self, place: &str, en: impl Into<String>, zh: impl Into<String>) {
         let (rule, place) = (self.rule.clone(), place.to_owned());
-        self.problems.push(RuleSetProblem { rule, place, why: Why::new(en, zh) });
+        self.problems.push(RuleSetProblem { rule, place, why: Explanation::new(en, zh) });
     }
 
     fn rates(&mut self, place: &str, rates: SelectionRates) {

@@ -9,8 +9,10 @@ use time::macros::date;
 
 use super::credit::Class;
 use super::order::Method;
-use super::risk::{Area, Condition, Range, RiskRule, RuleAction, RuleSet, SelectionRates, Wanted};
-use super::{RuleSource, Why};
+use super::risk::{
+    Area, Condition, Range, RiskRule, RuleAction, RuleInstruction, RuleSet, SelectionRates,
+};
+use super::{Explanation, RuleSource};
 use crate::clearance::Agency;
 use crate::declaration::Direction;
 
@@ -32,14 +34,14 @@ fn texts(items: &[&str]) -> Vec<String> {
     items.iter().map(|item| (*item).to_owned()).collect()
 }
 
-fn look(code: &str, text: &str, text_zh: &str, method: Method) -> Vec<Wanted> {
+fn look(code: &str, text: &str, text_zh: &str, method: Method) -> Vec<RuleInstruction> {
     let (text, text_zh) = (text.to_owned(), text_zh.to_owned());
-    vec![Wanted { code: code.into(), text, text_zh, method, sampling: false }]
+    vec![RuleInstruction { code: code.into(), text, text_zh, method, sampling: false }]
 }
 
-fn analyse(code: &str, text: &str, text_zh: &str) -> Vec<Wanted> {
+fn analyse(code: &str, text: &str, text_zh: &str) -> Vec<RuleInstruction> {
     let wanted = look(code, text, text_zh, Method::Manual);
-    wanted.into_iter().map(|wanted| Wanted { sampling: true, ..wanted }).collect()
+    wanted.into_iter().map(|wanted| RuleInstruction { sampling: true, ..wanted }).collect()
 }
 
 fn rule(id: &str, titles: (&str, &str), condition: Condition, action: RuleAction) -> RiskRule {
@@ -204,7 +206,7 @@ fn quarantine() -> RuleSet {
         areas: vec![Area {
             country: "116".into(),
             goods: texts(&["03", "1604", "1605"]),
-            reason: Why::new("aquatic products are stopped", "暂停进口水产品"),
+            reason: Explanation::new("aquatic products are stopped", "暂停进口水产品"),
             valid_from: date!(2023 - 08 - 24),
             valid_to: None,
             source: unverified("海关总署公告2023年第103号"),

@@ -5,7 +5,7 @@ use time::macros::format_description;
 
 use super::import_list::{Remark, remarks};
 use super::parameters::Parameters;
-use super::tax::{Comparison, Missing, Parcel, compare};
+use super::tax::{Comparison, MissingParameter, Parcel, compare};
 use crate::codes::{CNY, Mode};
 use crate::declaration::{Declaration, Direction, Money, Quantity};
 use crate::documents::tax::{Measure, TaxableLine};
@@ -101,17 +101,19 @@ fn measure(quantity: &Quantity) -> Measure<'_> {
 }
 
 /// What a calculation lacks, with the field that should say it.
-fn violation(missing: &Missing, declaration: &Declaration) -> Violation {
+fn violation(missing: &MissingParameter, declaration: &Declaration) -> Violation {
     let line = |gnum: u32, name: &str| {
         let index = declaration.lines.iter().position(|line| line.gnum == gnum);
         index.map_or_else(|| "lines".to_owned(), |index| format!("lines[{index}].{name}"))
     };
     let (code, field) = match missing {
-        Missing::Row { gnum, .. } => (Code::CodeUnknown, line(*gnum, "gcode")),
-        Missing::Quantity { gnum, .. } => (Code::Required, line(*gnum, "qty1")),
-        Missing::Amount(gnum) => (Code::NumberOutOfRange, line(*gnum, "total_price")),
-        Missing::Charges => (Code::NumberOutOfRange, "freight".to_owned()),
-        Missing::Value { .. } | Missing::Formula(_) => (Code::DateWrong, "decl_time".to_owned()),
+        MissingParameter::Row { gnum, .. } => (Code::CodeUnknown, line(*gnum, "gcode")),
+        MissingParameter::Quantity { gnum, .. } => (Code::Required, line(*gnum, "qty1")),
+        MissingParameter::Amount(gnum) => (Code::NumberOutOfRange, line(*gnum, "total_price")),
+        MissingParameter::Charges => (Code::NumberOutOfRange, "freight".to_owned()),
+        MissingParameter::Value { .. } | MissingParameter::Formula(_) => {
+            (Code::DateWrong, "decl_time".to_owned())
+        }
     };
     let (text, text_zh) = (missing.to_string(), missing.zh());
     Violation { code, field, text, text_zh, customs_code: None }

@@ -39,7 +39,7 @@ pub enum DutyEvent {
     /// A version was filed.
     Filed,
     /// What came of the assessment and of the hold that was tried.
-    Assessed(Assessed),
+    Assessed(AssessmentOutcome),
     /// Money came, and what was tried again is held now.
     Funded,
     /// The declaration was rejected, withdrawn or sent back before its release.
@@ -50,7 +50,7 @@ pub enum DutyEvent {
 
 /// What came of an assessment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Assessed {
+pub enum AssessmentOutcome {
     /// Something is missing.
     Incomplete,
     /// The guarantee has too little.
@@ -87,10 +87,10 @@ pub fn next(state: Option<DutyState>, event: DutyEvent) -> Option<(DutyState, &'
         }
         (Some(Secured), DutyEvent::Filed) => (Open, &[DutyAct::Void]),
         (Some(Open), DutyEvent::Assessed(assessed)) => match assessed {
-            Assessed::Incomplete => (Unassessed, &[DutyAct::TellIncomplete]),
-            Assessed::TooLittle => (Short, &[DutyAct::TellShort]),
-            Assessed::Held => (Secured, &[DutyAct::Clear]),
-            Assessed::OverLimit => (OverLimit, &[DutyAct::Reject]),
+            AssessmentOutcome::Incomplete => (Unassessed, &[DutyAct::TellIncomplete]),
+            AssessmentOutcome::TooLittle => (Short, &[DutyAct::TellShort]),
+            AssessmentOutcome::Held => (Secured, &[DutyAct::Clear]),
+            AssessmentOutcome::OverLimit => (OverLimit, &[DutyAct::Reject]),
         },
         (Some(Short), DutyEvent::Funded) => (Secured, &[DutyAct::Clear]),
         (Some(Secured), DutyEvent::Ended) => (Ended, &[DutyAct::Void]),
@@ -123,10 +123,10 @@ mod tests {
     ];
     const EVENTS: [DutyEvent; 8] = [
         DutyEvent::Filed,
-        DutyEvent::Assessed(Assessed::Incomplete),
-        DutyEvent::Assessed(Assessed::TooLittle),
-        DutyEvent::Assessed(Assessed::Held),
-        DutyEvent::Assessed(Assessed::OverLimit),
+        DutyEvent::Assessed(AssessmentOutcome::Incomplete),
+        DutyEvent::Assessed(AssessmentOutcome::TooLittle),
+        DutyEvent::Assessed(AssessmentOutcome::Held),
+        DutyEvent::Assessed(AssessmentOutcome::OverLimit),
         DutyEvent::Funded,
         DutyEvent::Ended,
         DutyEvent::Released,
@@ -141,8 +141,10 @@ mod tests {
         while let Some((state, held, bills)) = fresh.pop() {
             for event in EVENTS {
                 let Some((then, acts)) = next(state, event) else { continue };
-                let holds =
-                    matches!(event, DutyEvent::Assessed(Assessed::Held) | DutyEvent::Funded);
+                let holds = matches!(
+                    event,
+                    DutyEvent::Assessed(AssessmentOutcome::Held) | DutyEvent::Funded
+                );
                 let voids = acts.contains(&DutyAct::Void);
                 assert!(!voids || held, "{state:?} {event:?} frees what is not held");
                 assert!(

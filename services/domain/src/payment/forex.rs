@@ -115,7 +115,7 @@ pub struct ForexRules {
 
 /// A rule that a receipt breaks, or that is worth a remark.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
+pub struct BrokenForexRule {
     /// Its code.
     pub code: String,
     /// In English.
@@ -228,7 +228,7 @@ impl ForexRules {
 
     /// Everything that a receipt breaks, and what is worth a remark, in the order of the codes. A rule that
     /// does not hold on the day, or whose number has no value then, breaks nothing.
-    pub fn check(&self, receipt: &ForexReceipt<'_>) -> Vec<Broken> {
+    pub fn check(&self, receipt: &ForexReceipt<'_>) -> Vec<BrokenForexRule> {
         let day = receipt.day;
         let year = receipt.year_usd_cents.saturating_add(receipt.usd_cents);
         let above = |name: &str, amount: i64| {
@@ -282,7 +282,7 @@ impl ForexRules {
         code: &str,
         receipt: &ForexReceipt<'_>,
         (amount, limit): (i64, i64),
-    ) -> Option<Broken> {
+    ) -> Option<BrokenForexRule> {
         let holds = |rule: &&Rule| rule.code == code && rule.validity.holds(receipt.day);
         let rule = self.rules.iter().find(holds)?;
         let filled = |text: &str| {
@@ -291,7 +291,7 @@ impl ForexRules {
                 .replace("{receiver}", receipt.receiver)
                 .replace("{exporter}", receipt.exporter)
         };
-        Some(Broken {
+        Some(BrokenForexRule {
             code: rule.code.clone(),
             text: filled(&rule.text),
             text_zh: filled(&rule.text_zh),

@@ -359,7 +359,7 @@ pub struct Effect {
 
 /// Whether an entry is new.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Checked {
+pub enum EntryCheck {
     /// It is, and does this.
     New(Box<Effect>),
     /// It was applied before.
@@ -407,12 +407,12 @@ impl Balances {
     /// # Errors
     ///
     /// Why it is refused.
-    pub fn check(&self, entry: &Entry) -> Result<Checked, Error> {
+    pub fn check(&self, entry: &Entry) -> Result<EntryCheck, Error> {
         if let Some(known) = self.entries.get(&entry.id) {
             // A repetition is written at another time.
             let again = Entry { recorded: known.recorded, ..entry.clone() };
             return if *known == again {
-                Ok(Checked::Known)
+                Ok(EntryCheck::Known)
             } else {
                 Err(Error::IdTaken(entry.id))
             };
@@ -438,7 +438,7 @@ impl Balances {
             effect.moved.push(leg);
         }
         self.check_limits(entry.recorded, &effect)?;
-        Ok(Checked::New(Box::new(effect)))
+        Ok(EntryCheck::New(Box::new(effect)))
     }
 
     /// Applies an entry; a known one changes nothing.
@@ -446,9 +446,9 @@ impl Balances {
     /// # Errors
     ///
     /// As [`Self::check`], and then nothing changes either.
-    pub fn apply(&mut self, entry: &Entry) -> Result<Checked, Error> {
+    pub fn apply(&mut self, entry: &Entry) -> Result<EntryCheck, Error> {
         let checked = self.check(entry)?;
-        if let Checked::New(effect) = &checked {
+        if let EntryCheck::New(effect) = &checked {
             self.write(entry, effect);
         }
         Ok(checked)
@@ -674,13 +674,13 @@ pub fn verify(
     for (place, record) in records.iter().enumerate() {
         let refused = |error| Difference::Refused(place, error);
         match balances.apply(&record.entry).map_err(refused)? {
-            Checked::Known => return Err(Difference::Twice(place)),
-            Checked::New(effect)
+            EntryCheck::Known => return Err(Difference::Twice(place)),
+            EntryCheck::New(effect)
                 if effect.moved != record.moved || effect.after != record.after =>
             {
                 return Err(Difference::Effect(place));
             }
-            Checked::New(_) => {}
+            EntryCheck::New(_) => {}
         }
     }
     let either = balances.accounts.keys().chain(accounts.keys());

@@ -148,7 +148,7 @@ pub enum EntryUse {
 
 /// An entry with its identity and its use.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sorted<'a> {
+pub struct SortedEntry<'a> {
     /// Its identity.
     pub line: String,
     /// As the bank tells it.
@@ -159,7 +159,7 @@ pub struct Sorted<'a> {
 
 /// Sorts the entries of statements: each identity once. A receipt counts with what the bank kept of it, and
 /// names those of the known orders that stand in its texts.
-pub fn sort<'a>(statements: &'a [Statement], known: &BTreeSet<&str>) -> Vec<Sorted<'a>> {
+pub fn sort<'a>(statements: &'a [Statement], known: &BTreeSet<&str>) -> Vec<SortedEntry<'a>> {
     let mut told = BTreeSet::new();
     let mut sorted = Vec::new();
     for statement in statements {
@@ -185,7 +185,7 @@ pub fn sort<'a>(statements: &'a [Statement], known: &BTreeSet<&str>) -> Vec<Sort
                     order_nos: order_nos.into_iter().map(str::to_owned).collect(),
                 })
             };
-            sorted.push(Sorted { line, entry, usage });
+            sorted.push(SortedEntry { line, entry, usage });
         }
     }
     sorted

@@ -91,7 +91,7 @@ pub struct Parcel<'a> {
 
 /// What a calculation lacks.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Missing {
+pub enum MissingParameter {
     /// The tariff has no row for the code on that day.
     #[error("line {gnum}: the tariff has no row for {code}")]
     Row {
@@ -127,7 +127,7 @@ pub enum Missing {
     Charges,
 }
 
-impl Missing {
+impl MissingParameter {
     /// The same in Chinese.
     pub fn zh(&self) -> String {
         match self {
@@ -155,8 +155,8 @@ pub fn required_units<'a>(
     parameters: &'a Parameters,
     code: &str,
     day: Date,
-) -> Result<Option<&'a str>, Missing> {
-    let missing = || Missing::Row { gnum: 0, code: code.to_owned() };
+) -> Result<Option<&'a str>, MissingParameter> {
+    let missing = || MissingParameter::Row { gnum: 0, code: code.to_owned() };
     let row = parameters.row(code, day).ok_or_else(missing)?;
     Ok(if row.is_cosmetic { Some(THRESHOLD_UNITS) } else { row.unit.as_deref() })
 }
@@ -276,7 +276,7 @@ pub struct Comparison {
 /// # Errors
 ///
 /// Everything that is missing.
-pub fn compare(parcel: &Parcel<'_>) -> Result<Comparison, Vec<Missing>> {
+pub fn compare(parcel: &Parcel<'_>) -> Result<Comparison, Vec<MissingParameter>> {
     let single = value(parcel, "limit.single_fen");
     match (alternative(parcel, Band::Within), alternative(parcel, Band::Above), single) {
         (Ok(within), Ok(full), Ok(single)) => {
@@ -300,8 +300,9 @@ pub fn compare(parcel: &Parcel<'_>) -> Result<Comparison, Vec<Missing>> {
 /// # Errors
 ///
 /// Everything that is missing.
-pub fn alternative(parcel: &Parcel<'_>, of: Band) -> Result<Alternative, Vec<Missing>> {
-    let formula = formula(of, parcel.day).ok_or_else(|| vec![Missing::Formula(parcel.day)])?;
+pub fn alternative(parcel: &Parcel<'_>, of: Band) -> Result<Alternative, Vec<MissingParameter>> {
+    let formula =
+        formula(of, parcel.day).ok_or_else(|| vec![MissingParameter::Formula(parcel.day)])?;
     // With amounts that cannot be taxed, what else is missing is told all the same.
     let nothing = || vec![0; parcel.lines.len()];
     let (prices, mut missing) = match prices(parcel) {
@@ -346,12 +347,12 @@ pub fn alternative(parcel: &Parcel<'_>, of: Band) -> Result<Alternative, Vec<Mis
 }
 
 /// The dutiable value of each line: its price with its share of the charges.
-fn prices(parcel: &Parcel<'_>) -> Result<Vec<i64>, Vec<Missing>> {
+fn prices(parcel: &Parcel<'_>) -> Result<Vec<i64>, Vec<MissingParameter>> {
     let is_sane = |amount: i64| (0..=AMOUNT_E5_MAX).contains(&amount);
     let insane = parcel.lines.iter().filter(|line| !is_sane(line.total_price_e5));
-    let mut missing: Vec<_> = insane.map(|line| Missing::Amount(line.gnum)).collect();
+    let mut missing: Vec<_> = insane.map(|line| MissingParameter::Amount(line.gnum)).collect();
     if !is_sane(parcel.freight_e5) || !is_sane(parcel.insurance_e5) {
-        missing.push(Missing::Charges);
+        missing.push(MissingParameter::Charges);
     }
     if !missing.is_empty() {
         return Err(missing);
@@ -363,8 +364,8 @@ fn prices(parcel: &Parcel<'_>) -> Result<Vec<i64>, Vec<Missing>> {
     Ok(prices.iter().zip(charges).map(|(price, charges)| price + charges).collect())
 }
 
-fn value<'a>(parcel: &Parcel<'a>, name: &str) -> Result<&'a Parameter, Missing> {
-    let missing = || Missing::Value { name: name.to_owned(), day: parcel.day };
+fn value<'a>(parcel: &Parcel<'a>, name: &str) -> Result<&'a Parameter, MissingParameter> {
+    let missing = || MissingParameter::Value { name: name.to_owned(), day: parcel.day };
     parcel.parameters.find(name, parcel.day).ok_or_else(missing)
 }
 
@@ -384,8 +385,8 @@ fn line_tax(
     formula: Formula,
     line: &TaxableLine<'_>,
     price_e5: i64,
-) -> Result<(LineTax, Step), Missing> {
-    let missing = || Missing::Row { gnum: line.gnum, code: line.gcode.to_owned() };
+) -> Result<(LineTax, Step), MissingParameter> {
+    let missing = || MissingParameter::Row { gnum: line.gnum, code: line.gcode.to_owned() };
     let row = parcel.parameters.row(line.gcode, parcel.day).ok_or_else(missing)?;
     let mut read = vec![value(parcel, &row.vat)?.clone()];
     let is_due = is_due(parcel, row, line, price_e5, &mut read)?;
@@ -406,7 +407,7 @@ fn line_tax(
         by_quantity_e10,
         collected_percent,
     };
-    let tax = taxes(price_e5, rates).ok_or(Missing::Amount(line.gnum))?;
+    let tax = taxes(price_e5, rates).ok_or(MissingParameter::Amount(line.gnum))?;
     let tax = LineTax { gnum: line.gnum, ..tax };
     Ok((tax, line_step(parcel, formula, line, row, rates, tax, read)))
 }
@@ -444,7 +445,7 @@ fn is_due(
     line: &TaxableLine<'_>,
     price_e5: i64,
     read: &mut Vec<Parameter>,
-) -> Result<bool, Missing> {
+) -> Result<bool, MissingParameter> {
     if !row.is_cosmetic {
         return Ok(true);
     }
@@ -454,15 +455,15 @@ fn is_due(
     let threshold =
         Threshold { per_measure_e5: measure.value * FEN_E5, per_sheet_e5: sheet.value * FEN_E5 };
     let units = THRESHOLD_UNITS.to_owned();
-    let missing = Missing::Quantity { gnum: line.gnum, units };
+    let missing = MissingParameter::Quantity { gnum: line.gnum, units };
     reaches(threshold, line, price_e5).ok_or(missing)
 }
 
-fn by_quantity(row: &TariffRow, line: &TaxableLine<'_>) -> Result<i128, Missing> {
+fn by_quantity(row: &TariffRow, line: &TaxableLine<'_>) -> Result<i128, MissingParameter> {
     let Some(unit) = &row.unit else { return Ok(0) };
     let mut measures = [Some(line.first), line.second].into_iter().flatten();
     let measure = measures.find(|measure| measure.unit == unit && measure.qty_e5 > 0);
-    let missing = || Missing::Quantity { gnum: line.gnum, units: unit.clone() };
+    let missing = || MissingParameter::Quantity { gnum: line.gnum, units: unit.clone() };
     let measure = measure.ok_or_else(missing)?;
     Ok(i128::from(measure.qty_e5) * i128::from(row.per_unit_e5))
 }
@@ -555,11 +556,11 @@ pub struct Deadlines {
 /// # Errors
 ///
 /// The number of days that is missing.
-pub fn deadlines(parameters: &Parameters, released: Date) -> Result<Deadlines, Missing> {
+pub fn deadlines(parameters: &Parameters, released: Date) -> Result<Deadlines, MissingParameter> {
     let after = |name: &str| {
         let found = parameters.find(name, released);
         let days = found.and_then(|days| released.checked_add(Duration::days(days.value)));
-        days.ok_or_else(|| Missing::Value { name: name.to_owned(), day: released })
+        days.ok_or_else(|| MissingParameter::Value { name: name.to_owned(), day: released })
     };
     Ok(Deadlines {
         return_asked: after("return.asked_days")?,

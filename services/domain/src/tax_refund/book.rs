@@ -98,7 +98,7 @@ impl UseError {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Exported {
+struct ExportUse {
     unit: String,
     whole: QuantityShare,
     used: QuantityShare,
@@ -107,7 +107,7 @@ struct Exported {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Registered {
+struct RegisteredInvoice {
     invoice: Invoice,
     verification: Verification,
     /// By line.
@@ -118,8 +118,8 @@ struct Registered {
 /// All exports, invoices and uses of one firm.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Book {
-    exports: BTreeMap<ExportKey, Exported>,
-    invoices: BTreeMap<InvoiceNumber, Registered>,
+    exports: BTreeMap<ExportKey, ExportUse>,
+    invoices: BTreeMap<InvoiceNumber, RegisteredInvoice>,
     uses: BTreeMap<ClaimLineKey, Use>,
 }
 
@@ -139,7 +139,7 @@ impl Book {
             return Err(UseError::Amount);
         }
         let (used, users) = (QuantityShare::default(), BTreeSet::new());
-        let new = Exported { unit: unit.to_owned(), whole, used, returned_e5: 0, users };
+        let new = ExportUse { unit: unit.to_owned(), whole, used, returned_e5: 0, users };
         let held = self.exports.entry(key).or_insert(new);
         if held.unit == unit && held.whole == whole { Ok(()) } else { Err(UseError::Different) }
     }
@@ -150,7 +150,7 @@ impl Book {
     ///
     /// It is there with other content.
     pub fn register(&mut self, invoice: Invoice) -> Result<(), UseError> {
-        let new = Registered {
+        let new = RegisteredInvoice {
             used: vec![QuantityShare::default(); invoice.lines.len()],
             verification: Verification::Pending,
             users: BTreeSet::new(),
@@ -294,7 +294,7 @@ impl Book {
 
     /// What is left of an export line; below zero when goods came back that are in a claim.
     pub fn export_left_e5(&self, export: &ExportKey) -> Option<i64> {
-        self.exports.get(export).map(Exported::left_e5)
+        self.exports.get(export).map(ExportUse::left_e5)
     }
 
     /// What was used of an invoice line.
@@ -330,7 +330,7 @@ impl Book {
     }
 }
 
-impl Exported {
+impl ExportUse {
     fn left_e5(&self) -> i64 {
         self.whole.qty_e5 - self.used.qty_e5 - self.returned_e5
     }

@@ -113,14 +113,14 @@ pub struct Trace {
 
 /// In which language a trace is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tongue {
+pub enum TraceLanguage {
     /// English.
     English,
     /// Chinese.
     Chinese,
 }
 
-impl Tongue {
+impl TraceLanguage {
     fn of(self, label: Label) -> &'static str {
         match self {
             Self::English => label.en,
@@ -159,7 +159,7 @@ impl Trace {
     }
 
     /// One line an item, for people.
-    pub fn text(&self, tongue: Tongue) -> String {
+    pub fn text(&self, tongue: TraceLanguage) -> String {
         let mut text = String::new();
         let LawRule { id, version, title, law, .. } = self.rule;
         // Writing into a string does not fail.

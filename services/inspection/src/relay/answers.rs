@@ -11,7 +11,7 @@ use store::share::Share;
 
 use crate::Inspection;
 use crate::commit::InspectionCommand;
-use crate::errand::{ANSWERS, Settled};
+use crate::outgoing_answers::{ANSWERS, DeliveredAnswer};
 
 /// Errands to the declaration service: what it must hear of an order.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl OutboxPort {
     async fn tell(&self, item: &Item) -> Result<(), Delivery> {
         let Self(inspection) = self;
         let answer = v1::Answer::decode(item.body.as_slice())
-            .map_err(|error| Delivery::Failed(format!("the errand cannot be read: {error}")))?;
+            .map_err(|error| Delivery::Failed(format!("the answer cannot be read: {error}")))?;
         let reopens = matches!(answer.what, Some(v1::answer::What::Reopening(_)));
         let result = inspection.board.ask(answer).await?;
         let refused = match result.result() {
@@ -56,9 +56,10 @@ impl OutboxPort {
         };
         let declaration = DeclarationId::from_uuid(item.subject);
         if !refused.is_empty() {
-            tracing::info!(%declaration, reopens, refused, "an errand was not taken");
+            tracing::info!(%declaration, reopens, refused, "an answer was not taken");
         }
-        let settled = Settled { id: item.id, declaration, reopens, refused: refused.to_owned() };
+        let settled =
+            DeliveredAnswer { id: item.id, declaration, reopens, refused: refused.to_owned() };
         let command = |reply| InspectionCommand::Settle(vec![settled], reply);
         let kept = inspection.asking.enqueue(Slot::of(""), &Share::Kept, command).await;
         kept.map_err(|fault| Delivery::of(&fault))

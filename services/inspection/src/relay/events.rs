@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use domain::clearance::Awaited;
+use domain::clearance::ReleaseCondition;
 use domain::refusal::Code;
 use domain::{DeclarationId, OrderId, Slot};
 use kit::deliver::{Delivery, settle};
-use kit::listen::{self, ExchangeSeat, Listener, Taken, UnreadableEvent};
+use kit::listen::{self, ExchangeSeat, Listener, TakenEvent, UnreadableEvent};
 use proto::inspection::DeclarationView;
 use proto::v1::{self, fact::Kind as Wire};
 use sqlx::PgPool;
@@ -40,7 +40,7 @@ impl DeclarationEvents {
 impl ExchangeSeat for DeclarationEvents {
     async fn take(&self, events: &[Arc<v1::Event>]) -> Result<Vec<(usize, v1::Answer)>, Fault> {
         let mut answers = Vec::new();
-        for Taken { at, event, outcome } in listen::hear(self, events).await? {
+        for TakenEvent { at, event, outcome } in listen::hear(self, events).await? {
             let Some(demands) = outcome else { continue };
             let is_refusable = !demands.is_empty();
             let answer = risk_check((event.id, event.version, event.round), demands);
@@ -79,7 +79,7 @@ impl Listener for DeclarationEvents {
     const QUEUE: &'static str = EVENTS;
     type Event = Arc<InboundEvent>;
     /// What the rules demand of a new content.
-    type Taken = Option<WireDemands>;
+    type Outcome = Option<WireDemands>;
 
     fn read(&self, event: &Arc<v1::Event>) -> Result<Option<Arc<InboundEvent>>, UnreadableEvent> {
         heard(event).map(|heard| Some(Arc::new(heard))).ok_or(UnreadableEvent)
@@ -133,7 +133,7 @@ fn heard(event: &Arc<v1::Event>) -> Option<InboundEvent> {
         time,
         again: event.attempt > 1,
         facts,
-        waits_for: waits_for.collect::<Option<Vec<Awaited>>>()?,
+        waits_for: waits_for.collect::<Option<Vec<ReleaseCondition>>>()?,
         content: DeclarationView::of(event),
     })
 }

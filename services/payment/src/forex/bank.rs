@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::payment::buying_rates::usd_cents;
 use domain::payment::ledger::{Action, Currency, Purpose};
-use domain::payment::statement::{EntryUse, Sorted, Statement, StatementEntry, sort, words};
+use domain::payment::statement::{EntryUse, SortedEntry, Statement, StatementEntry, sort, words};
 use domain::refusal::{Refusal, Violation};
 use domain::{Slot, limits};
 use proto::bank::{BankFile, Report};
@@ -212,7 +212,7 @@ async fn lines(
     let ids: Vec<Uuid> = ids.collect();
     let orders = settlement_rows::settlements(&mut *step.tx, &ids).await?;
     let dues = bill_rows::ordered(&mut *step.tx, &ids).await?;
-    for Sorted { line, entry, usage } in sorted {
+    for SortedEntry { line, entry, usage } in sorted {
         if usage != EntryUse::NotBooked && !new.contains(&line) {
             outcome.repeated += 1;
             continue;

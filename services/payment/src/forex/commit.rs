@@ -59,7 +59,7 @@ pub(crate) struct ForexWriter {
 
 impl Transaction for ForexWriter {
     type Command = ForexCommand;
-    type Published = ForexCommit;
+    type Publication = ForexCommit;
     type Held = Option<Arc<Charge>>;
 
     fn held() -> Self::Held {

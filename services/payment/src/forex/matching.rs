@@ -23,9 +23,9 @@ use crate::transaction::id_of;
 const WAITING_MAX: i64 = 200;
 
 /// Why a receipt is not matched, in both languages.
-type Why = (String, String);
+type BothLanguages = (String, String);
 
-fn why(english: impl Into<String>, chinese: impl Into<String>) -> Why {
+fn why(english: impl Into<String>, chinese: impl Into<String>) -> BothLanguages {
     (english.into(), chinese.into())
 }
 
@@ -95,7 +95,7 @@ pub(crate) async fn pay(
     ids: &[DeclarationId],
     announced: &Announcements,
     by: Option<&str>,
-) -> Result<Result<(), Why>, Fault> {
+) -> Result<Result<(), BothLanguages>, Fault> {
     step.lock(ids.iter().map(|id| id.slot())).await?;
     let wanted: BTreeSet<DeclarationId> = ids.iter().copied().collect();
     let mut known = sale_rows::sales(&mut *step.tx, &wanted).await?;

@@ -9,7 +9,7 @@
 use domain::history::ReceiptStep;
 use domain::payment::amount::shown;
 use domain::payment::buying_rates::{SOURCE, buying_e8};
-use domain::payment::forex::{Broken, Channel, ForexReceipt, rules};
+use domain::payment::forex::{BrokenForexRule, Channel, ForexReceipt, rules};
 use domain::payment::ledger::{Action, Currency, Leg, Purpose};
 use domain::payment::settlement::{Error as QuoteError, FixedSide, Quote};
 use domain::refusal::{Code, Refusal};
@@ -19,7 +19,7 @@ use proto::forex::order_facts;
 use sqlx::PgConnection;
 use store::Fault;
 use store::numbers::CHINA;
-use store::request::{Digest, RequestKey, Seen};
+use store::request::{Digest, RequestKey, RequestStatus};
 use time::{Duration, Month};
 use uuid::Uuid;
 
@@ -83,7 +83,7 @@ impl ForexChange {
 #[derive(Debug, Clone)]
 pub(crate) enum ForexOutcome {
     Receipt(ReceiptRow, Vec<MatchRow>, bool),
-    Quote(QuoteRow, Vec<Broken>),
+    Quote(QuoteRow, Vec<BrokenForexRule>),
     Settlement(SettlementRow, bool),
     Declared(ReceiptRow, DeclaredPayment, bool),
     Firm(bool),
@@ -126,9 +126,9 @@ pub(crate) async fn change(
     let Some(key) = key else { return Ok(Err(Refusal::of(Code::NotFound))) };
     if let Some((_, digest)) = &change.request {
         match step.requests.seen(&key, digest) {
-            Seen::New => {}
-            Seen::Same(_) => return again(step, change).await.map(Ok),
-            Seen::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
+            RequestStatus::New => {}
+            RequestStatus::Same(_) => return again(step, change).await.map(Ok),
+            RequestStatus::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
         }
     }
     let done = act(step, change).await?;
@@ -268,7 +268,7 @@ pub(super) async fn sales_of(
 async fn check(
     step: &mut ForexTransaction<'_>,
     receipt: &ReceiptRow,
-) -> Result<Vec<Broken>, Fault> {
+) -> Result<Vec<BrokenForexRule>, Fault> {
     let firm = firm_rows::firm(&mut *step.tx, &receipt.owner).await?;
     let year = receipt.booked.year();
     let days = |month, day| {
@@ -279,7 +279,7 @@ async fn check(
     let before =
         receipt_rows::received_usd_cents(&mut *step.tx, &receipt.owner, of, receipt.id).await?;
     let matches = matches(step, receipt).await?;
-    let mut broken = Vec::<Broken>::new();
+    let mut broken = Vec::<BrokenForexRule>::new();
     for sale in sales_of(step, &matches).await? {
         let found = rules().check(&ForexReceipt {
             day: receipt.booked,
@@ -309,9 +309,9 @@ async fn check(
     Ok(broken)
 }
 
-fn forbidden(broken: &[Broken]) -> Option<Refusal> {
-    let refusing: Vec<&Broken> = broken.iter().filter(|rule| rule.refuses).collect();
-    let join = |of: fn(&Broken) -> &str| {
+fn forbidden(broken: &[BrokenForexRule]) -> Option<Refusal> {
+    let refusing: Vec<&BrokenForexRule> = broken.iter().filter(|rule| rule.refuses).collect();
+    let join = |of: fn(&BrokenForexRule) -> &str| {
         refusing.iter().map(|rule| of(rule)).collect::<Vec<_>>().join("; ")
     };
     (!refusing.is_empty()).then(|| {
@@ -332,7 +332,7 @@ async fn quote(
     step: &mut ForexTransaction<'_>,
     receipt: &ReceiptRow,
     fixed: Option<FixedSide>,
-) -> Answer<(QuoteRow, Vec<Broken>)> {
+) -> Answer<(QuoteRow, Vec<BrokenForexRule>)> {
     let available = receipt.available();
     if receipt.state != ReceiptStand::Matched || receipt.currency == Currency::Cny {
         return Ok(Err(out_of_step(receipt)));

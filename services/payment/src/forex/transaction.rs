@@ -4,10 +4,10 @@
 
 use std::collections::BTreeSet;
 
-use domain::decision::{Decision, What};
-use domain::history::{ReceiptMoved, ReceiptStep};
+use domain::answer::{ExchangeAnswer, Payload};
+use domain::history::{ReceiptProgress, ReceiptStep};
 use domain::payment::amount::shown;
-use domain::payment::ledger::{Account, Action, Basis, Checked, Currency, Entry, Leg, Purpose};
+use domain::payment::ledger::{Account, Action, Basis, Currency, Entry, EntryCheck, Leg, Purpose};
 use domain::subscriber::Subscriber;
 use domain::{DeclarationId, RequestId, Slot};
 use prost::Message as _;
@@ -38,7 +38,7 @@ pub(crate) struct ForexTransaction<'t> {
     pub(crate) now: OffsetDateTime,
     pub(crate) ledger: Ledger,
     pub(crate) requests: Requests,
-    says: Vec<Decision>,
+    says: Vec<ExchangeAnswer>,
     tells: Vec<JournalEntry>,
     /// What banks paid of payment orders of bills, by the id of that.
     pub(crate) payments: Vec<(Uuid, DutyPayment)>,
@@ -151,7 +151,7 @@ impl<'t> ForexTransaction<'t> {
         self.ledger.load(&mut *self.tx, &needs).await?;
         for (slot, entry) in entries {
             match self.ledger.apply(slot, &entry)? {
-                Ok(Checked::New(_) | Checked::Known) => {}
+                Ok(EntryCheck::New(_) | EntryCheck::Known) => {}
                 Err(error) => {
                     let event = &entry.basis.event;
                     return Err(Fault::Broken(format!("{event} {} is refused: {error}", entry.id)));
@@ -194,7 +194,7 @@ impl<'t> ForexTransaction<'t> {
         } else {
             (text, text_zh)
         };
-        let moved = ReceiptMoved {
+        let moved = ReceiptProgress {
             step,
             receipt: receipt.id,
             receiver: receipt.owner.clone(),
@@ -207,13 +207,13 @@ impl<'t> ForexTransaction<'t> {
             text_zh,
         };
         let name = format!("receipt/{}/{attempt}/{}/{step:?}", receipt.id, sale.id);
-        self.says.push(Decision {
+        self.says.push(ExchangeAnswer {
             request: RequestId(id_of(&name)),
             declaration: sale.id,
             version: sale.version,
             round: 0,
             by: Subscriber::PaymentService,
-            what: What::Receipt(moved),
+            what: Payload::Receipt(moved),
         });
     }
 
@@ -242,7 +242,7 @@ impl<'t> ForexTransaction<'t> {
             kind: 0,
             subject: decision.declaration.uuid(),
             place,
-            body: proto::exchange::answer(decision).encode_to_vec(),
+            body: proto::exchange::wire_answer(decision).encode_to_vec(),
             due: now,
             tries: 0,
         });

@@ -2,7 +2,7 @@
 
 use domain::DeclarationId;
 use domain::payment::amount::shown;
-use domain::payment::forex::{Broken, Channel, ForexClass, ForexRecord, Lack};
+use domain::payment::forex::{BrokenForexRule, Channel, ForexClass, ForexRecord, Lack};
 use domain::payment::ledger::Currency;
 use domain::refusal::{Code, Refusal};
 use proto::v1;
@@ -104,8 +104,8 @@ pub(super) fn quote(row: &QuoteRow) -> v1::ForexQuote {
     }
 }
 
-pub(super) fn remark(rule: &Broken) -> v1::ForexRemark {
-    let Broken { code, text, text_zh, refuses: _, law } = rule.clone();
+pub(super) fn remark(rule: &BrokenForexRule) -> v1::ForexRemark {
+    let BrokenForexRule { code, text, text_zh, refuses: _, law } = rule.clone();
     v1::ForexRemark { code, text, text_zh, law }
 }
 

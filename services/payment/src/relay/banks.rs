@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::decision::{Decided, Decision, What};
+use domain::answer::{AnswerEffect, ExchangeAnswer, Payload};
 use domain::refusal::{Code, Refusal};
 use futures::future::BoxFuture;
 use store::ServiceError;
@@ -10,15 +10,15 @@ use store::ServiceError;
 use crate::{MANIFEST, Payments};
 
 impl exchange::AnswerHandler for Payments {
-    fn handle(&self, decision: Decision) -> BoxFuture<'_, exchange::Handled> {
+    fn handle(&self, decision: ExchangeAnswer) -> BoxFuture<'_, exchange::AnswerOutcome> {
         Box::pin(async move {
-            let What::BankFile(document) = decision.what else {
+            let Payload::BankFile(document) = decision.what else {
                 return Ok(Err(Refusal::of(Code::FrameUnexpected)));
             };
             match self.bank_file(&document).await {
-                Ok(outcome) if outcome.taken > 0 => Ok(Ok(Decided::Applied)),
-                Ok(outcome) if outcome.repeated > 0 => Ok(Ok(Decided::Duplicate)),
-                Ok(_) => Ok(Ok(Decided::Ignored)),
+                Ok(outcome) if outcome.taken > 0 => Ok(Ok(AnswerEffect::Applied)),
+                Ok(outcome) if outcome.repeated > 0 => Ok(Ok(AnswerEffect::Duplicate)),
+                Ok(_) => Ok(Ok(AnswerEffect::Ignored)),
                 Err(ServiceError::Refused(refusal)) => Ok(Err(refusal)),
                 Err(ServiceError::Fault(fault)) => Err(fault),
             }

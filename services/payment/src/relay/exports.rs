@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use domain::history::ExportMoved;
+use domain::history::ExportProgress;
 use domain::payment::ledger::Currency;
 use domain::{DeclarationId, Slot};
 use kit::deliver::{Delivery, settle};
@@ -27,7 +27,7 @@ pub(crate) struct SaleEvents(pub(crate) Arc<Payments>);
 impl Listener for SaleEvents {
     const QUEUE: &'static str = EXPORTS;
     type Event = Arc<SaleEvent>;
-    type Taken = ();
+    type Outcome = ();
 
     fn read(&self, event: &Arc<v1::Event>) -> Result<Option<Arc<SaleEvent>>, UnreadableEvent> {
         let read = read(event).ok_or(UnreadableEvent)?;
@@ -53,7 +53,7 @@ impl Listener for SaleEvents {
 
 /// Money that is announced; nothing where it is in a currency that is not settled here.
 fn announced(declaration: DeclarationId, moved: &v1::ExportMoved) -> Option<SaleChange> {
-    let moved = ExportMoved::try_from(moved.clone()).ok()?;
+    let moved = ExportProgress::try_from(moved.clone()).ok()?;
     let money = moved.money?;
     let currency = Currency::ALL.into_iter().find(|it| it.customs_code() == money.currency)?;
     let one = 10_i64.pow(5 - currency.minor_digits());

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use domain::Slot;
 use domain::payment::ledger::{
-    Account, Action, Basis, Checked, Currency, Entry, Error, Leg, Purpose,
+    Account, Action, Basis, Currency, Entry, EntryCheck, Error, Leg, Purpose,
 };
 use payment::ledger::{Ledger, Needs, verify_slot};
 use sqlx::PgPool;
@@ -126,7 +126,7 @@ fn random(random: &mut Random, id: Uuid, open: &mut Vec<Held>) -> (Slot, Entry) 
 async fn apply(
     pool: &PgPool,
     entries: &[(Slot, Entry)],
-) -> Result<Vec<Result<Checked, Error>>, Fault> {
+) -> Result<Vec<Result<EntryCheck, Error>>, Fault> {
     let mut tx = pool.begin().await?;
     let slots: BTreeSet<Slot> = entries.iter().map(|(slot, _)| *slot).collect();
     let mut ledger = Ledger::lock(&mut tx, &slots).await?;
@@ -143,7 +143,7 @@ async fn apply(
 }
 
 /// Applies the same until it is known to be written, as a lane does when the database died.
-async fn until_written(pool: &PgPool, entries: &[(Slot, Entry)]) -> Vec<Result<Checked, Error>> {
+async fn until_written(pool: &PgPool, entries: &[(Slot, Entry)]) -> Vec<Result<EntryCheck, Error>> {
     loop {
         match apply(pool, entries).await {
             Ok(applied) => return applied,
@@ -208,7 +208,7 @@ async fn write(pool: &PgPool, writer: u8, transactions: usize) {
         // What was sent is sent again now and then, since an answer may be lost.
         if number % 16 == 0 {
             let again = until_written(pool, &written).await;
-            assert!(again.iter().all(|it| *it == Ok(Checked::Known)), "{again:?}");
+            assert!(again.iter().all(|it| *it == Ok(EntryCheck::Known)), "{again:?}");
         }
     }
 }

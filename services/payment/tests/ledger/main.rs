@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use domain::Slot;
 use domain::payment::ledger::{
-    Account, Action, Balances, Basis, Checked, CreditLine, Currency, Difference, Entry, Error,
+    Account, Action, Balances, Basis, CreditLine, Currency, Difference, Entry, EntryCheck, Error,
     HoldState, Leg, Purpose,
 };
 use payment::ledger::{Ledger, LedgerDifference, Needs, verify_slot};
@@ -76,7 +76,7 @@ fn hold(one: i64, two: i64, until: Option<i64>, after: Option<Uuid>) -> Action {
     Action::Hold { legs, until: until.map(at), after }
 }
 
-type Applied = Vec<Result<Checked, Error>>;
+type Applied = Vec<Result<EntryCheck, Error>>;
 
 /// Applies entries of a slot in one transaction, and keeps it or not.
 async fn apply(
@@ -101,7 +101,7 @@ async fn apply(
     Ok(applied)
 }
 
-async fn one(pool: &PgPool, slot: Slot, entry: Entry) -> Result<Checked, Error> {
+async fn one(pool: &PgPool, slot: Slot, entry: Entry) -> Result<EntryCheck, Error> {
     let applied = apply(pool, slot, &[entry], true).await.expect("PostgreSQL answers");
     applied.into_iter().next().expect("an answer")
 }
@@ -161,7 +161,7 @@ async fn rows_are_what_the_rules_say_after_any_history() {
             let mut pure = kept.clone();
             let expected: Vec<_> = batch.iter().map(|entry| pure.apply(entry)).collect();
             assert_eq!(applied, expected, "slot {slot:?}");
-            done += applied.iter().filter(|it| matches!(it, Ok(Checked::New(_)))).count();
+            done += applied.iter().filter(|it| matches!(it, Ok(EntryCheck::New(_)))).count();
             if keeps {
                 kept = pure;
             }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use signature::{MixedDigest, Refused, sign};
+use signature::{MixedDigest, SignatureRefusal, sign};
 
 use super::firms::{Firms, MESSAGE, NOW, RSA_2048, SM2, key, key_of, pinning, this_year};
 
@@ -439,7 +439,7 @@ fn limits_hold() {
         ("undeclared prefix by empty name", "<a xmlns:b=''/>".to_owned()),
     ] {
         let refused = firms.verifier.verify(message.as_bytes(), NOW).expect_err(name);
-        assert!(matches!(refused, Refused::Malformed { .. }), "{name}: {refused:?}");
+        assert!(matches!(refused, SignatureRefusal::Malformed { .. }), "{name}: {refused:?}");
     }
 }
 
@@ -455,9 +455,12 @@ fn a_mixed_digest_is_accepted_only_when_asked_for() {
     );
     let lenient = firms.verifier.clone().with_mixed_digest(MixedDigest::AcceptSha1);
     // Past the form, the digest is judged: this one is still that of SM3.
-    assert_eq!(lenient.verify(mixed.as_bytes(), NOW).expect_err("wrong"), Refused::DataDiffers);
+    assert_eq!(
+        lenient.verify(mixed.as_bytes(), NOW).expect_err("wrong"),
+        SignatureRefusal::DataDiffers
+    );
     let strict = firms.verifier.verify(mixed.as_bytes(), NOW).expect_err("mixed");
-    assert!(matches!(strict, Refused::Form { element: "ds:DigestMethod", .. }));
+    assert!(matches!(strict, SignatureRefusal::Form { element: "ds:DigestMethod", .. }));
 }
 
 #[test]
@@ -469,6 +472,6 @@ fn a_key_of_one_type_is_not_taken_for_the_other() {
         assert!(pinning(own).verify(signed.as_bytes(), NOW).is_ok());
         let other = firms.authority.issue("另一公司", "3701983702", this_year()).expect("issued");
         let refused = pinning(&key(&other)).verify(signed.as_bytes(), NOW).expect_err("untrusted");
-        assert!(matches!(refused, Refused::Untrusted { .. }));
+        assert!(matches!(refused, SignatureRefusal::Untrusted { .. }));
     }
 }

@@ -1,7 +1,7 @@
 //! Certificates: whose they are, how long they are valid, who vouches for them.
 
 use signature::sandbox::{self, Authority, ValidityPeriod};
-use signature::{Certificate, KeyError, Refused, SigningKey, Trust, Verifier};
+use signature::{Certificate, KeyError, SignatureRefusal, SigningKey, Trust, Verifier};
 use time::Duration;
 use time::macros::datetime;
 
@@ -23,7 +23,7 @@ fn an_expired_certificate_is_refused_as_such() {
             Ok(_) => assert!(good, "{now}"),
             Err(refused) => {
                 assert!(!good, "{now}: {refused}");
-                assert!(matches!(refused, Refused::Expired { .. }));
+                assert!(matches!(refused, SignatureRefusal::Expired { .. }));
                 assert_eq!(refused.platform_code(), "1002");
             }
         }
@@ -89,7 +89,7 @@ fn a_remembered_issuer_is_still_judged() {
 fn nobody_is_trusted_without_being_told() {
     let firms = Firms::new();
     let refused = Verifier::default().verify(firms.signed().as_bytes(), NOW).expect_err("refused");
-    assert!(matches!(refused, Refused::Untrusted { .. }));
+    assert!(matches!(refused, SignatureRefusal::Untrusted { .. }));
 }
 
 #[test]

@@ -242,7 +242,7 @@ log_error_verbosity = terse
 }
 
 /// Why our database is not open.
-pub(super) enum Unopened {
+pub(super) enum OpenError {
     Silent,
     Refused(sqlx::Error),
 }
@@ -254,27 +254,27 @@ pub(super) enum Unopened {
 pub(super) async fn open_database(
     options: &PgConnectOptions,
     silence_max: Duration,
-) -> Result<(), Unopened> {
+) -> Result<(), OpenError> {
     let mut heard = Instant::now();
     let mut pause = READY_POLL_MIN;
     loop {
         // A stopped process accepts the connection and never speaks.
         let Ok(connected) = timeout_at(heard + silence_max, options.connect()).await else {
-            return Err(Unopened::Silent);
+            return Err(OpenError::Silent);
         };
         let error = match connected {
-            Ok(connection) => return connection.close().await.map_err(Unopened::Refused),
+            Ok(connection) => return connection.close().await.map_err(OpenError::Refused),
             Err(error) => error,
         };
         match error.as_database_error().map(sqlx::error::DatabaseError::code) {
             Some(Some(code)) if code == "3D000" => {
-                return create_database(options).await.map_err(Unopened::Refused);
+                return create_database(options).await.map_err(OpenError::Refused);
             }
             // Starting up, or so busy that its slots are taken.
             Some(Some(code)) if code == "57P03" || code == "53300" => heard = Instant::now(),
-            Some(_) => return Err(Unopened::Refused(error)),
+            Some(_) => return Err(OpenError::Refused(error)),
             // No socket yet, or nobody behind it.
-            None if heard.elapsed() > silence_max => return Err(Unopened::Silent),
+            None if heard.elapsed() > silence_max => return Err(OpenError::Silent),
             None => {}
         }
         sleep(pause).await;

@@ -16,7 +16,7 @@ use store::content::{self, ContentKey};
 use store::inbox::Inbox;
 use store::journal::{Heads, JournalEntry, heads};
 use store::numbers::use_numbers;
-use store::request::{RequestKey, Requests, Seen as SeenRequest};
+use store::request::{RequestKey, RequestStatus as SeenRequest, Requests};
 use store::share::Share;
 use store::tail::{Reader, Signal, Tail};
 use time::OffsetDateTime;
@@ -110,7 +110,7 @@ fn entry(slot: Slot, position: i64) -> JournalEntry {
 
 impl Transaction for Clerk {
     type Command = Command;
-    type Published = Vec<JournalEntry>;
+    type Publication = Vec<JournalEntry>;
     type Held = ();
 
     fn held() {}
@@ -430,9 +430,9 @@ impl Process {
 
 /// What a reader gave, by slot; fails at a gap, a repetition or another slot.
 #[derive(Default)]
-struct Seen(BTreeMap<u32, i64>);
+struct RequestStatus(BTreeMap<u32, i64>);
 
-impl Seen {
+impl RequestStatus {
     fn take(&mut self, entries: Vec<Arc<JournalEntry>>) {
         for entry in entries {
             let last = self.0.entry(entry.slot.number()).or_default();
@@ -462,7 +462,7 @@ async fn a_reader_that_lags_catches_up() {
     let process = Process::new(pool);
     // More than a page before it begins, and more commits than the tail holds before it looks.
     process.append(0, usize::try_from(limits::REPLAY_PAGE).expect("short") + 9).await;
-    let (mut reader, mut seen) = (process.reader(pool), Seen::default());
+    let (mut reader, mut seen) = (process.reader(pool), RequestStatus::default());
     process.append(1, limits::TAIL_BATCHES_MAX + 9).await;
     process.append(0, 3).await;
     let written = heads(pool, &[0, 1]).await.expect("the database is there");
@@ -556,7 +556,7 @@ async fn a_reader_hears_of_what_another_process_writes() {
     let database = Database::new("second").await;
     let pool = &database.pool;
     let (one, other) = (Process::new(pool), Process::new(&database.another_process().await));
-    let (mut reader, mut seen) = (one.reader(pool), Seen::default());
+    let (mut reader, mut seen) = (one.reader(pool), RequestStatus::default());
     other.append(0, 3).await;
     other.append(1, 1).await;
     seen.until(&mut reader, [3, 1]).await;
@@ -575,7 +575,7 @@ async fn a_reading_that_is_dropped_loses_nothing() {
     let pool = &database.pool;
     let process = Process::new(pool);
     process.append(0, usize::try_from(limits::REPLAY_PAGE).expect("short") + 9).await;
-    let (mut reader, mut seen) = (process.reader(pool), Seen::default());
+    let (mut reader, mut seen) = (process.reader(pool), RequestStatus::default());
     let written = limits::REPLAY_PAGE + 9 + 40;
     let write = async {
         for _ in 0..40 {
@@ -655,7 +655,7 @@ async fn who_does_not_read_keeps_nothing_and_misses_nothing() {
     let pool = &database.pool;
     let process = Process::new(pool);
     let mut reader = process.reader(pool);
-    let mut seen = Seen::default();
+    let mut seen = RequestStatus::default();
     process.append(0, 1).await;
     seen.until(&mut reader, [1, 0]).await;
     let many = 3 * limits::TAIL_BATCHES_MAX;

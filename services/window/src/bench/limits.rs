@@ -25,8 +25,8 @@ use uuid::Uuid;
 use super::load::template;
 use crate::callers::{Callers, CurrentRegistry};
 use crate::certificates;
-use crate::identity::Registry;
 use crate::quotas::Sockets;
+use crate::registry::Registry;
 use crate::tasks::{Task, Tasks};
 use crate::tls;
 

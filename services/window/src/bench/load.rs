@@ -30,14 +30,14 @@ pub(super) enum FilingLoop {
 
 /// Which declarations are inspected by both agencies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Inspected {
+pub(super) enum InspectionShare {
     /// None.
     None,
     /// One in so many.
     OneIn(u64),
 }
 
-impl Inspected {
+impl InspectionShare {
     fn is(self, number: u64) -> bool {
         match self {
             Self::None => false,
@@ -50,13 +50,13 @@ impl Inspected {
 /// inspected, where there are any.
 
 #[derive(Debug)]
-pub(super) struct Ran {
+pub(super) struct RunResult {
     pub(super) released: u64,
     time: Duration,
     pub(super) latency: Latency,
 }
 
-impl Ran {
+impl RunResult {
     pub(super) fn per_second(&self) -> u64 {
         let ms = self.time.as_millis().clamp(1, u128::from(u64::MAX));
         let ms = u64::try_from(ms).unwrap_or(u64::MAX); // it was clamped
@@ -65,13 +65,13 @@ impl Ran {
 }
 
 /// A declaration between submit and release. Either may be seen first by this client.
-enum Seen {
-    Receipt(Filed),
+enum Sighting {
+    Receipt(OpenFiling),
     Release(Instant),
 }
 
 /// A declaration that was filed.
-struct Filed {
+struct OpenFiling {
     start: Instant,
     /// Its latency is recorded.
     counts: bool,
@@ -80,21 +80,21 @@ struct Filed {
 
 /// Releases as they are seen on `Watch`.
 #[derive(Default)]
-struct Board {
-    open: Mutex<HashMap<String, Seen>>,
+struct ReleaseTimes {
+    open: Mutex<HashMap<String, Sighting>>,
     latencies: Mutex<Option<Histogram<u64>>>,
     submitted: AtomicU64,
     released: AtomicU64,
 }
 
-impl Board {
-    fn receipt(&self, name: String, filed: Filed) {
+impl ReleaseTimes {
+    fn receipt(&self, name: String, filed: OpenFiling) {
         self.submitted.fetch_add(1, Ordering::Relaxed);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         match open.remove(&name) {
-            Some(Seen::Release(at)) => self.record(&filed, at),
-            Some(Seen::Receipt(_)) | None => {
-                open.insert(name, Seen::Receipt(filed));
+            Some(Sighting::Release(at)) => self.record(&filed, at),
+            Some(Sighting::Receipt(_)) | None => {
+                open.insert(name, Sighting::Receipt(filed));
             }
         }
     }
@@ -103,14 +103,14 @@ impl Board {
         self.released.fetch_add(1, Ordering::Relaxed);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         match open.remove(&name) {
-            Some(Seen::Receipt(filed)) => self.record(&filed, at),
-            Some(Seen::Release(_)) | None => {
-                open.insert(name, Seen::Release(at));
+            Some(Sighting::Receipt(filed)) => self.record(&filed, at),
+            Some(Sighting::Release(_)) | None => {
+                open.insert(name, Sighting::Release(at));
             }
         }
     }
 
-    fn record(&self, filed: &Filed, at: Instant) {
+    fn record(&self, filed: &OpenFiling, at: Instant) {
         if !filed.counts {
             return;
         }
@@ -128,7 +128,7 @@ impl Board {
 /// A client that files and watches.
 pub(super) struct Load {
     windows: Vec<Window>,
-    board: Arc<Board>,
+    board: Arc<ReleaseTimes>,
     template: v1::Declaration,
     declarants: usize,
     next: Arc<AtomicU64>,
@@ -145,7 +145,7 @@ impl Load {
         for _ in 0..CONNECTIONS {
             windows.push(Window::connect(config).await?);
         }
-        let board = Arc::new(Board::default());
+        let board = Arc::new(ReleaseTimes::default());
         let mut watching = Tasks::default();
         let watcher = Window::connect(config).await?;
         let mut news =
@@ -187,9 +187,9 @@ impl Load {
         &self,
         how: FilingLoop,
         rate: Option<u64>,
-        inspected: Inspected,
+        inspected: InspectionShare,
         time: Duration,
-    ) -> anyhow::Result<Ran> {
+    ) -> anyhow::Result<RunResult> {
         *self.board.latencies.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Histogram::new(3)?);
         let in_flight = match how {
@@ -243,7 +243,7 @@ impl Load {
         let histogram = self.board.latencies.lock().unwrap_or_else(PoisonError::into_inner).take();
         let at = |q: f64| histogram.as_ref().map_or(0, |h| h.value_at_quantile(q));
         let latency = Latency { p50: at(0.5), p90: at(0.9), p99: at(0.99) };
-        Ok(Ran { released, time: took, latency })
+        Ok(RunResult { released, time: took, latency })
     }
 
     /// Declarations that were acknowledged, and releases that were seen.
@@ -286,13 +286,13 @@ impl Pace {
 
 struct Filer {
     window: Window,
-    board: Arc<Board>,
+    board: Arc<ReleaseTimes>,
     room: Arc<Semaphore>,
     template: v1::Declaration,
     declarants: usize,
     next: Arc<AtomicU64>,
     pace: Pace,
-    inspected: Inspected,
+    inspected: InspectionShare,
 }
 
 impl Filer {
@@ -322,7 +322,7 @@ impl Filer {
             validate_only: false,
             pre_no: String::new(),
         };
-        (request, !looked_at || self.inspected == Inspected::OneIn(1))
+        (request, !looked_at || self.inspected == InspectionShare::OneIn(1))
     }
 
     async fn unary(self) -> anyhow::Result<()> {
@@ -331,7 +331,7 @@ impl Filer {
             let permit = Arc::clone(&self.room).acquire_owned().await?;
             let (request, counts) = self.request();
             let receipt = service.submit(request).await?.into_inner();
-            self.board.receipt(receipt.name, Filed { start: due, counts, _permit: permit });
+            self.board.receipt(receipt.name, OpenFiling { start: due, counts, _permit: permit });
         }
         Ok(())
     }
@@ -345,7 +345,7 @@ impl Filer {
             while let Some(due) = self.pace.next().await {
                 let permit = Arc::clone(&self.room).acquire_owned().await?;
                 let (request, counts) = self.request();
-                started.send(Filed { start: due, counts, _permit: permit })?;
+                started.send(OpenFiling { start: due, counts, _permit: permit })?;
                 sender.send(v1::SubmitStreamRequest { item: Some(request) }).await?;
             }
             drop((sender, started));

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::sandbox;
 use crate::tasks::{Task, Tasks};
-use load::{FilingLoop, Inspected, Load};
+use load::{FilingLoop, InspectionShare, Load};
 use work::{DeclarationWork, MeasuredDatabase};
 
 /// Measure this machine: cleared declarations a second, beside the machine's own limits.
@@ -187,7 +187,7 @@ async fn window(
     tell("warming up");
     let streams = FilingLoop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
     let unary = FilingLoop::Unary { in_flight: bench.unary_in_flight };
-    let none = Inspected::None;
+    let none = InspectionShare::None;
     load.run(streams, None, none, Duration::from_secs(2)).await?;
     let database = MeasuredDatabase::of(data_dir).await?;
     if bench.imports {
@@ -235,7 +235,7 @@ async fn imports(
     let time = Duration::from_secs(bench.seconds);
     let streams = FilingLoop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
     let unary = FilingLoop::Unary { in_flight: bench.unary_in_flight };
-    let none = Inspected::None;
+    let none = InspectionShare::None;
     tell("exports, and imports whose duty is secured, over streams; imports by unary calls");
     let imports = load.of_imports()?;
     figures.export_beside = load.run(streams, None, none, time).await?.per_second();
@@ -252,11 +252,11 @@ async fn inspections(bench: &Bench, load: &Load, figures: &mut Figures) -> anyho
     let time = Duration::from_secs(bench.seconds);
     tell("every declaration inspected by both agencies");
     let all = FilingLoop::Streams { streams: bench.streams, in_flight: bench.inspected_in_flight };
-    let ran = load.run(all, None, Inspected::OneIn(1), time).await?;
+    let ran = load.run(all, None, InspectionShare::OneIn(1), time).await?;
     (figures.inspected, figures.inspected_latency) = (ran.per_second(), ran.latency);
     tell("one in twenty inspected, as fast as they go");
     let streams = FilingLoop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
-    let share = Inspected::OneIn(SHARE);
+    let share = InspectionShare::OneIn(SHARE);
     figures.mixed = load.run(streams, None, share, time).await?.per_second();
     // So many need the time of the others and of their own inspections.
     let [plain, inspected] = [figures.stream.max(1), figures.inspected.max(1)];

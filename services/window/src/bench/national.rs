@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use client::Window;
 use futures::StreamExt as _;
-use proto::ceb::{self, Document, MessageType, Outgoing, Transfer};
+use proto::ceb::{self, Document, MessageType, OutgoingMessage, Transfer};
 use proto::v1;
 use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
@@ -162,7 +162,7 @@ fn message(message_type: MessageType, documents: &[Document]) -> Vec<u8> {
     };
     let guid = guid();
     let subscribers = &[];
-    ceb::write_message(&Outgoing {
+    ceb::write_message(&OutgoingMessage {
         message_type,
         guid: &guid,
         transfer: &transfer,

@@ -32,7 +32,7 @@ use crate::problem;
 const LINES: &str = "application/x-ndjson";
 
 /// What the lines that came are answered by: what goes on is answered by the call, the others as they stand here.
-type Expected = Arc<Mutex<VecDeque<Option<String>>>>;
+type ExpectedLines = Arc<Mutex<VecDeque<Option<String>>>>;
 
 /// Begins a call whose items come as lines.
 pub(crate) async fn exchanged(
@@ -41,7 +41,7 @@ pub(crate) async fn exchanged(
     parts: Parts,
     body: Body,
 ) -> HttpAnswer {
-    let expected = Expected::default();
+    let expected = ExpectedLines::default();
     let items = items(body, call.rule.call.input(), Arc::clone(&expected));
     let request = request(&call.rule.path, parts, Body::from_stream(items));
     let (response, whole) = status::with_whole(async {
@@ -87,7 +87,7 @@ fn ending(status: &Status) -> String {
 }
 
 /// The lines before the next one that went on, which are answered already.
-fn wrong_ones(expected: &Expected) -> Vec<String> {
+fn wrong_ones(expected: &ExpectedLines) -> Vec<String> {
     let mut expected = expected.lock().unwrap_or_else(PoisonError::into_inner);
     let mut wrong = Vec::new();
     while let Some(next) = expected.pop_front() {
@@ -103,7 +103,7 @@ fn wrong_ones(expected: &Expected) -> Vec<String> {
 fn items(
     mut body: Body,
     shape: MessageDescriptor,
-    expected: Expected,
+    expected: ExpectedLines,
 ) -> impl futures::Stream<Item = Result<Bytes, axum::Error>> + Send {
     async_stream::stream! {
         let (mut pending, mut number, mut open) = (Vec::new(), 0_u64, true);
@@ -160,7 +160,7 @@ fn too_many() -> Refusal {
     Refusal::of(Code::TooManyEntries).with("field", "lines").with("most", limits::BATCH_LINES_MAX)
 }
 
-fn expect(expected: &Expected, line: Option<String>) {
+fn expect(expected: &ExpectedLines, line: Option<String>) {
     expected.lock().unwrap_or_else(PoisonError::into_inner).push_back(line);
 }
 

@@ -13,10 +13,10 @@ use prost_reflect::{
 use proto::memory;
 use serde_json::Value as Json;
 
-type Read<T> = Result<T, Box<Refusal>>;
+type ReadResult<T> = Result<T, Box<Refusal>>;
 
 /// A message from its JSON; nothing is the empty one.
-pub(crate) fn read(shape: &MessageDescriptor, text: &[u8]) -> Read<DynamicMessage> {
+pub(crate) fn read(shape: &MessageDescriptor, text: &[u8]) -> ReadResult<DynamicMessage> {
     if text.iter().all(u8::is_ascii_whitespace) {
         return Ok(DynamicMessage::new(shape.clone()));
     }
@@ -32,7 +32,7 @@ pub(crate) fn read(shape: &MessageDescriptor, text: &[u8]) -> Read<DynamicMessag
     Ok(message)
 }
 
-fn deserialize<'de, D>(shape: &MessageDescriptor, json: D) -> Read<DynamicMessage>
+fn deserialize<'de, D>(shape: &MessageDescriptor, json: D) -> ReadResult<DynamicMessage>
 where
     D: serde::Deserializer<'de>,
     D::Error: std::fmt::Display,
@@ -76,7 +76,7 @@ fn malformed(path: &str, why: &dyn std::fmt::Display) -> Box<Refusal> {
 }
 
 /// A message from a query: its fields by their names, lists by repeating them.
-pub(crate) fn of_query(shape: &MessageDescriptor, query: &str) -> Read<DynamicMessage> {
+pub(crate) fn of_query(shape: &MessageDescriptor, query: &str) -> ReadResult<DynamicMessage> {
     let mut said = serde_json::Map::new();
     for (name, text) in form_urlencoded::parse(query.as_bytes()) {
         let field = shape.get_field_by_json_name(&name).or_else(|| shape.get_field_by_name(&name));
@@ -99,7 +99,12 @@ pub(crate) fn of_query(shape: &MessageDescriptor, query: &str) -> Read<DynamicMe
 }
 
 /// Sets a text that the message does not say itself; it may say the same.
-pub(crate) fn set(message: &mut DynamicMessage, name: &str, text: &str, from: &str) -> Read<()> {
+pub(crate) fn set(
+    message: &mut DynamicMessage,
+    name: &str,
+    text: &str,
+    from: &str,
+) -> ReadResult<()> {
     let Some(field) = message.descriptor().get_field_by_name(name) else { return Ok(()) };
     let is_other = |value: &Value| value.as_str().is_some_and(|said| said != text);
     if message.has_field(&field) && is_other(&message.get_field(&field)) {
@@ -116,7 +121,7 @@ pub(crate) fn set(message: &mut DynamicMessage, name: &str, text: &str, from: &s
 }
 
 /// An answer as JSON, with what is empty.
-pub(crate) fn write(message: &DynamicMessage) -> Read<String> {
+pub(crate) fn write(message: &DynamicMessage) -> ReadResult<String> {
     // What is written stands there twice: as it came, and as text.
     let _room = memory::room(message.encoded_len().saturating_mul(8))?;
     proto::json::write(message).map_err(|error| {

@@ -48,7 +48,7 @@ pub(crate) type HttpAnswer<T = Response> = Result<T, Box<Response>>;
 /// Answers what no other route takes: a call over HTTP by `calls`, and anything else in its own way.
 pub(crate) async fn answered(calls: Router, mut request: Request) -> Response {
     let Some(call) = request.extensions_mut().remove::<HttpCall>() else {
-        if crate::identity::is_grpc(&request) {
+        if crate::gate::is_grpc(&request) {
             return Status::unimplemented("").into_http();
         }
         return match request.extensions_mut().remove::<Vec<Method>>() {

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::{
     Appointment, JointOrder, OfficerDuty, OrderFact, Stage, Step, at_most, out_of_step, same,
 };
-use crate::inspection::appointment::{self, By, NO_SHOWS_MAX};
+use crate::inspection::appointment::{self, AppointmentMaker, NO_SHOWS_MAX};
 use crate::refusal::{Code, Refusal};
 
 /// Officers of one examination, with those who were replaced. Ours.
@@ -22,7 +22,12 @@ fn taken(now: &JointOrder) -> Refusal {
     }
 }
 
-pub(super) fn appoint(now: &JointOrder, seen: u32, appointment: &Appointment, by: By) -> Step {
+pub(super) fn appoint(
+    now: &JointOrder,
+    seen: u32,
+    appointment: &Appointment,
+    by: AppointmentMaker,
+) -> Step {
     match now.stage {
         Stage::Ordered => {
             if seen != now.appointments {
@@ -58,7 +63,7 @@ pub(super) fn reschedule(
     now: &JointOrder,
     seen: u32,
     appointment: &Appointment,
-    by: By,
+    by: AppointmentMaker,
     at: OffsetDateTime,
 ) -> Step {
     let Some(stands) = &now.appointment else { return Err(out_of_step(now)) };
@@ -88,8 +93,8 @@ pub(super) fn reschedule(
     then.appointment = Some(appointment.clone());
     then.work.officers.clear();
     match by {
-        By::Enterprise => then.reschedules += 1,
-        By::Site => {}
+        AppointmentMaker::Enterprise => then.reschedules += 1,
+        AppointmentMaker::Site => {}
     }
     Ok((then, vec![OrderFact::Rescheduled]))
 }

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::instruction::{Instruction, Method};
 use super::work::{Appointment, Attendance, Sample, Treatment};
 use crate::clearance::Agency;
-use crate::inspection::appointment::By;
+use crate::inspection::appointment::AppointmentMaker;
 use crate::inspection::finding::{Disposal, ExaminationFinding, FindingKey, FoundResult};
 
 /// What the site says about an examination.
@@ -20,7 +20,7 @@ pub enum SiteAct {
         /// Where and when; the place has booked it ([`appointment::book`]).
         appointment: Appointment,
         /// Who chose it.
-        by: By,
+        by: AppointmentMaker,
     },
     /// Moves the appointment.
     Reschedule {
@@ -29,7 +29,7 @@ pub enum SiteAct {
         /// Where and when now; the place has booked it.
         appointment: Appointment,
         /// Who wants it.
-        by: By,
+        by: AppointmentMaker,
         /// The time of the request.
         at: OffsetDateTime,
     },
