@@ -12,6 +12,12 @@ create table ledger_head (
 );
 insert into ledger_head (slot) select generate_series(0, 255);
 
+-- How far the refund service was heard: a token of its watch. One row, from the first one that was heard.
+create table refund_watch (
+    slot smallint primary key check (slot = 0),
+    token text not null
+);
+
 -- Owner × currency × purpose with four running totals, in the minor unit of the currency.
 create table account (
     slot smallint not null,
@@ -19,8 +25,9 @@ create table account (
     owner text not null check (owner <> ''),
     -- Letters of ISO 4217.
     currency text not null check (length(currency) = 3),
-    -- 1 guarantee, 2 duty payable, 3 duty paid, 4 forex receivable, 5 settlement, 6 fees, 7 suspense, 8 revenue.
-    purpose smallint not null check (purpose between 1 and 8),
+    -- 1 guarantee, 2 duty payable, 3 duty paid, 4 forex receivable, 5 settlement, 6 fees, 7 suspense, 8 revenue,
+    -- 9 reversal payable.
+    purpose smallint not null check (purpose between 1 and 9),
     debits bigint not null check (debits >= 0),
     credits bigint not null check (credits >= 0),
     held_debits bigint not null check (held_debits >= 0),

@@ -47,8 +47,8 @@ create table forex_receipt (
     charges bigint not null check (charges >= 0 and charges < amount),
     booked date not null,
     reference text not null,
-    -- 1 unmatched, 2 matched, 3 taken back by the bank.
-    state smallint not null check (state between 1 and 3),
+    -- 1 unmatched, 2 matched, 3 taken back by the bank, 4 taken back after it was spent: owed to the bank.
+    state smallint not null check (state between 1 and 4),
     -- Why it is unmatched, in both languages; empty otherwise.
     why text not null,
     why_zh text not null,
@@ -56,6 +56,10 @@ create table forex_receipt (
     ordered bigint not null default 0 check (ordered >= 0),
     settled bigint not null default 0 check (settled >= 0),
     kept bigint not null default 0 check (kept >= 0),
+    -- What the firm owes the bank of what that took back.
+    owed bigint not null default 0 check (owed >= 0),
+    -- On which day it was taken back.
+    back_on date,
     -- How often it was matched: each time has entries of its own.
     matchings integer not null default 0,
     -- In US cents, at the rate of its day.
@@ -66,10 +70,13 @@ create table forex_receipt (
     primary key (slot, id),
     unique (slot, line),
     constraint forex_receipt_spends_what_it_has check (ordered + settled + kept <= amount - charges),
-    constraint forex_receipt_is_matched_before_it_is_spent check (state = 2 or ordered + settled + kept = 0)
+    constraint forex_receipt_is_matched_before_it_is_spent check (state <> 1 or ordered + settled + kept = 0),
+    constraint forex_receipt_is_back_on_a_day check ((state > 2) = (back_on is not null)),
+    constraint forex_receipt_is_owed_when_spent check ((state = 4) = (owed > 0) and owed <= ordered + settled)
 ) with (fillfactor = 70);
 create unique index forex_receipt_id on forex_receipt (id);
 create index forex_receipt_owner on forex_receipt (owner, id);
+create index forex_receipt_owed on forex_receipt (owner, reference) where state = 4;
 create index forex_receipt_booked on forex_receipt (owner, booked);
 
 -- Which receipt pays which exports, n to m.
@@ -87,6 +94,22 @@ create table receipt_match (
     primary key (slot, receipt_id, declaration_id)
 );
 create index receipt_match_declaration on receipt_match (declaration_id);
+
+-- Money that a payment firm announced for an export (收款单), in the slot of its declaration.
+create table announced_receipt (
+    slot smallint not null,
+    declaration_id uuid not null,
+    -- The payment firm's number of it, which texts of banks name; empty where it has none.
+    pay_no text not null,
+    pay_code text not null,
+    currency text not null check (length(currency) = 3),
+    amount bigint not null check (amount > 0),
+    -- When it came to the payment firm.
+    day date not null,
+    announced_time timestamptz not null,
+    primary key (slot, declaration_id, pay_no)
+);
+create index announced_receipt_pay_no on announced_receipt (pay_no) where pay_no <> '';
 
 -- A rate that a bank binds itself to.
 create table forex_quote (

@@ -210,8 +210,9 @@ fn export(by: Subscriber, moved: v1::ExportMoved) -> Result<Payload, Refusal> {
         let reason = "what documents of customs tell comes from the national door";
         return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
     }
-    let texts = [&moved.number, &moved.text, &moved.text_zh];
-    if texts.into_iter().any(|text| too_long(text)) || moved.lines.len() > limits::LINES_MAX_EXPORT
+    let texts = [&moved.number, &moved.text, &moved.text_zh].into_iter();
+    let money = moved.money.iter().flat_map(|it| [&it.pay_code, &it.pay_no]);
+    if texts.chain(money).any(|text| too_long(text)) || moved.lines.len() > limits::LINES_MAX_EXPORT
     {
         return Err(Refusal::of(Code::TooLong).with("field", "export"));
     }

@@ -3,8 +3,8 @@
 use domain::OrderId;
 use domain::clearance::{Agency, Outcome, Phase, ReleaseCondition, Stand};
 use domain::history::{
-    BackQuantity, DutyProgress, DutyStep, ExportProgress, ExportStep, Finding, HistoryFact,
-    InspectionProgress, InspectionStep, Reason, ReceiptProgress, ReceiptStep,
+    AnnouncedMoney, BackQuantity, DutyProgress, DutyStep, ExportProgress, ExportStep, Finding,
+    HistoryFact, InspectionProgress, InspectionStep, Reason, ReceiptProgress, ReceiptStep,
 };
 use domain::numbers::NumberKind;
 use domain::participant::Participant;
@@ -508,16 +508,21 @@ impl TryFrom<v1::ReceiptMoved> for ReceiptProgress {
 
 impl From<ExportProgress> for v1::ExportMoved {
     fn from(moved: ExportProgress) -> Self {
-        let ExportProgress { step, day, number, lines, text, text_zh } = moved;
+        let ExportProgress { step, day, number, lines, money, text, text_zh } = moved;
         let step = match step {
             ExportStep::Departed => v1::ExportStep::Departed,
             ExportStep::Summarised => v1::ExportStep::Summarised,
             ExportStep::ReturnAllowed => v1::ExportStep::ReturnAllowed,
             ExportStep::CameBack => v1::ExportStep::CameBack,
+            ExportStep::MoneyAnnounced => v1::ExportStep::MoneyAnnounced,
         };
+        let money = money.map(|AnnouncedMoney { pay_code, pay_no, currency, amount_e5 }| {
+            let amount = Some(v1::Money { currency, amount_e5 });
+            v1::AnnouncedMoney { pay_code, pay_no, amount }
+        });
         let line = |BackQuantity { gnum, qty_e5 }| v1::BackQuantity { gnum, qty_e5 };
         let lines = lines.into_iter().map(line).collect();
-        Self { step: step.into(), day: day.to_string(), number, lines, text, text_zh }
+        Self { step: step.into(), day: day.to_string(), number, lines, text, text_zh, money }
     }
 }
 
@@ -530,14 +535,26 @@ impl TryFrom<v1::ExportMoved> for ExportProgress {
             v1::ExportStep::Summarised => ExportStep::Summarised,
             v1::ExportStep::ReturnAllowed => ExportStep::ReturnAllowed,
             v1::ExportStep::CameBack => ExportStep::CameBack,
+            v1::ExportStep::MoneyAnnounced => ExportStep::MoneyAnnounced,
             v1::ExportStep::Unspecified => return Err("step must be an EXPORT_STEP"),
         };
-        let v1::ExportMoved { step: _, day, number, lines, text, text_zh } = moved;
+        let v1::ExportMoved { step: _, day, number, lines, text, text_zh, money } = moved;
+        let money = money.map(|v1::AnnouncedMoney { pay_code, pay_no, amount }| {
+            let v1::Money { currency, amount_e5 } = amount.ok_or("money needs an amount")?;
+            if amount_e5 < 0 {
+                return Err("money must not be below zero");
+            }
+            Ok(AnnouncedMoney { pay_code, pay_no, currency, amount_e5 })
+        });
+        let money = money.transpose()?;
+        if money.is_some() != (step == ExportStep::MoneyAnnounced) {
+            return Err("money belongs to what is announced");
+        }
         let day = time::Date::parse(&day, &time::format_description::well_known::Iso8601::DATE);
         let day = day.map_err(|_| "day must be YYYY-MM-DD")?;
         let line = |v1::BackQuantity { gnum, qty_e5 }| BackQuantity { gnum, qty_e5 };
         let lines = lines.into_iter().map(line).collect();
-        Ok(Self { step, day, number, lines, text, text_zh })
+        Ok(Self { step, day, number, lines, money, text, text_zh })
     }
 }
 

@@ -107,3 +107,35 @@ impl DutyPayment {
         Some(Self { payer, ent_duty_no, amount_fen, reference })
     }
 }
+
+/// Tax of a line of a claim that the tax office paid back (退税), or that it got back again (追回).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaxRefund {
+    /// Whose claim.
+    pub firm: String,
+    /// Name of the claim.
+    pub claim: String,
+    /// Its line.
+    pub line: u32,
+    /// How much.
+    pub fen: i64,
+    /// The tax office got it back.
+    pub is_recovery: bool,
+    /// When, in microseconds since 1970.
+    pub time: i64,
+}
+
+impl TaxRefund {
+    /// As it waits in its queue.
+    pub fn encode(&self) -> Vec<u8> {
+        let Self { firm, claim, line, fen, is_recovery, time } = self.clone();
+        kept::TaxRefund { firm, claim, line, fen, is_recovery, time }.encode_to_vec()
+    }
+
+    /// Reads what waited; `None` when it is none, which only a damaged database can cause.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let kept::TaxRefund { firm, claim, line, fen, is_recovery, time } =
+            kept::TaxRefund::decode(bytes).ok()?;
+        Some(Self { firm, claim, line, fen, is_recovery, time })
+    }
+}

@@ -22,6 +22,7 @@ pub fn purpose_column(purpose: Purpose) -> i16 {
         Purpose::Fees => 6,
         Purpose::Suspense => 7,
         Purpose::Revenue => 8,
+        Purpose::ReversalPayable => 9,
     }
 }
 

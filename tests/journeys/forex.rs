@@ -224,7 +224,7 @@ async fn what_the_bank_does_otherwise_leaves_nothing_held() {
     })
     .await;
     assert_eq!(waiting.state(), v1::ForexReceiptState::Unmatched);
-    assert_eq!(waiting.why, "its texts name no order that is known");
+    assert_eq!(waiting.why, "its texts name no order and no announced payment that is known");
     let by_hand = |declaration: &str| v1::MatchReceiptRequest {
         request_id: request_id(),
         receipt: waiting.id.clone(),
@@ -329,37 +329,223 @@ async fn money_that_the_bank_takes_back_or_executes_late_is_never_lost() {
     assert_eq!(code(&stranger.assigns(&second.id).await.expect_err("not its own")).0, "SW-1201");
 }
 
+#[tokio::test]
+async fn money_that_goes_back_after_it_was_settled_is_a_debt_of_the_firm() {
+    use v1::Purpose::{ForexReceivable, ReversalPayable, Settlement};
+    let sandbox = Sandbox::with(&[]).await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let treasurer = Treasurer(sandbox.connect("enterprise-a").await);
+    let operator = sandbox.connect("admin").await;
+    let name = files(&firm, sale("SBX-ACCEPT-BANKRECALL-FX8", 10_000)).await;
+    let receipt = treasurer.receipt_of(&name).await;
+    let order = treasurer.accepts(&treasurer.quote(&receipt.id).await.id).await.expect("it binds");
+    assert_eq!(treasurer.ended(&order.id).await.state(), v1::SettlementState::Executed);
+    let declare = async |code: &str| {
+        let request = v1::DeclarePaymentRequest {
+            request_id: request_id(),
+            receipt: receipt.id.clone(),
+            code: code.to_owned(),
+            ..Default::default()
+        };
+        let done = treasurer.0.forex().declare_payment(request).await.expect("it is complete");
+        done.into_inner().record.expect("a record")
+    };
+    let declared = declare("122030").await;
+    assert_eq!((declared.number, declared.is_refund), (1, false));
+    let stands = async |state: v1::ForexReceiptState, owed: i64| {
+        eventually("the receipt stands so", PATIENCE, async || {
+            let found = treasurer.receipts().await.into_iter().find(|it| it.id == receipt.id);
+            let found = found.expect("it does not go away");
+            if (found.state(), found.owed) == (state, owed) { Ok(found) } else { Err(found) }
+        })
+        .await
+    };
+    let owed = stands(v1::ForexReceiptState::Owed, 10_000).await;
+    assert_eq!((owed.settled, owed.available, owed.matches.len()), (10_000, 0, 0), "{owed:?}");
+    assert!(owed.why.ends_with("100.00 USD are owed to it"), "{}", owed.why);
+    assert_eq!(treasurer.balance("USD", ReversalPayable).await, -10_000);
+    assert_eq!(treasurer.balance("USD", Settlement).await, 0);
+    assert_eq!(treasurer.balance("CNY", Settlement).await, 70_800, "what was settled stays");
+    assert_eq!(treasurer.balance("USD", ForexReceivable).await, 10_000, "due again");
+    firm.waits(&name, |record| {
+        let facts = record.history.iter().flat_map(|entry| &entry.facts);
+        facts.filter_map(|fact| fact.kind.as_ref()).any(|fact| {
+            matches!(fact, Kind::ReceiptMoved(it) if it.step() == v1::ReceiptStep::Reversed
+                && (it.received, it.settled) == (0, 0)
+                && it.text.ends_with("3702960001 owes its bank 100.00 USD"))
+        })
+    })
+    .await;
+    sums_are_zero(&operator).await;
+    // In the balance of payments it went back: that is to be declared, under the original code.
+    let record = treasurer.payments().await.pop().expect("one receipt");
+    assert!(record.is_refund && record.declared_time.is_none(), "{record:?}");
+    assert_eq!((record.code.as_str(), record.missing.len()), ("122030", 0), "{record:?}");
+    let refund = declare("").await;
+    assert_eq!((refund.number, refund.is_refund, refund.code.as_str()), (2, true, "122030"));
+    assert_eq!(refund.note, format!("退款 {}", declared.note));
+    assert_eq!(treasurer.payments().await, [refund], "the newest counts");
+
+    // The firm pays a part of it, and the rest; what the bank says twice counts once.
+    for (reference, cents, state, left) in [
+        ("REPAY1", 4_000, v1::ForexReceiptState::Owed, 6_000),
+        ("REPAY1", 4_000, v1::ForexReceiptState::Owed, 6_000),
+        ("REPAY2", 6_000, v1::ForexReceiptState::Reversed, 0),
+    ] {
+        let text = format!("cover of {}", receipt.reference);
+        let document = notice_of((FIRM_A, reference), cents, &text);
+        let request = v1::TakeBankFileRequest { document };
+        operator.forex().take_bank_file(request).await.expect("a statement");
+        stands(state, left).await;
+        assert_eq!(treasurer.balance("USD", ReversalPayable).await, -left);
+    }
+    assert_eq!(treasurer.receipts().await.len(), 1, "no money from abroad");
+    sums_are_zero(&operator).await;
+
+    // What was only ordered when it was taken back is free when the bank rejects the order: that covers the debt.
+    let name = files(&firm, sale("SBX-ACCEPT-BANKSLOW-BANKREJECT-FX9", 20_000)).await;
+    let receipt = treasurer.receipt_of(&name).await;
+    let order = treasurer.accepts(&treasurer.quote(&receipt.id).await.id).await.expect("it binds");
+    let document = statement((FIRM_A, "BACK9"), 20_000, &receipt.reference, true);
+    let request = v1::TakeBankFileRequest { document };
+    let taken = operator.forex().take_bank_file(request).await.expect("a statement").into_inner();
+    assert_eq!(taken.taken, 1, "{taken:?}");
+    assert_eq!(treasurer.ended(&order.id).await.state(), v1::SettlementState::Rejected);
+    let found = treasurer.receipts().await.into_iter().find(|it| it.id == receipt.id);
+    let found = found.expect("it does not go away");
+    assert_eq!((found.state(), found.owed), (v1::ForexReceiptState::Reversed, 0), "{found:?}");
+    assert_eq!(treasurer.balance("USD", Settlement).await, 0);
+    assert_eq!(treasurer.balance("USD", ReversalPayable).await, 0);
+    sums_are_zero(&operator).await;
+}
+
 /// The bank's notice of so many US cents that came for nothing that it names.
 fn notice(cents: i64) -> String {
+    notice_of((FIRM_A, "MANY1"), cents, "goods")
+}
+
+/// The bank's notice of US cents that came to a firm, under a reference, with a text.
+fn notice_of((owner, reference): (&str, &str), cents: i64, text: &str) -> String {
+    statement((owner, reference), cents, text, false)
+}
+
+/// The bank's notice of US cents that came to a firm, or that it takes back.
+fn statement((owner, reference): (&str, &str), cents: i64, text: &str, is_back: bool) -> String {
     use domain::payment::ledger::Currency;
     use domain::payment::statement::{EntryState, Statement, StatementEntry};
     let at = time::macros::datetime!(2026-11-24 08:00 UTC);
     let entry = StatementEntry {
         currency: Currency::Usd,
         amount: cents,
-        is_credit: true,
-        is_reversal: false,
+        is_credit: !is_back,
+        is_reversal: is_back,
         state: EntryState::Booked,
         booked: Some(at.date()),
         valued: Some(at.date()),
         charges: 0,
-        reference: "MANY1".to_owned(),
+        reference: reference.to_owned(),
         end_to_end: String::new(),
         party: "Sample Buyer".to_owned(),
-        texts: vec!["goods".to_owned()],
+        texts: vec![text.to_owned()],
         return_reason: String::new(),
     };
     let statement = Statement {
-        number: "MANY1".to_owned(),
-        account: format!("{FIRM_A}-USD"),
+        number: reference.to_owned(),
+        account: format!("{owner}-USD"),
         day: Some(at.date()),
         currency: Some(Currency::Usd),
         opening: None,
         closing: None,
         entries: vec![entry],
     };
-    let head = proto::bank::StatementNotice { is_early: true, message_id: "MANY1", created: at };
+    let head = proto::bank::StatementNotice { is_early: true, message_id: reference, created: at };
     proto::bank::write_statements(head, &[statement]).expect("a notice")
+}
+
+/// A payment firm collects from buyers and pays several orders by one transfer, which names only its own number. What
+/// it announced (CEB403) says for which orders, and how much.
+#[tokio::test(flavor = "multi_thread")]
+async fn money_that_a_payment_firm_announced_is_found_by_its_number() {
+    use crate::harness::national::{Erp, app_time, export as national_export, guid};
+    use proto::ceb::Document;
+    let sandbox = Sandbox::start().await;
+    let erp = Erp::of(&sandbox).await;
+    let firm = Enterprise(sandbox.connect("agent").await);
+    let operator = sandbox.connect("admin").await;
+    let treasurer = Treasurer(sandbox.connect("admin").await);
+    let sales = async || {
+        let found = operator.forex().list_sales(v1::ListSalesRequest::default()).await;
+        found.expect("it answers").into_inner().sales
+    };
+    let pays = async |reference: &str, cents: i64, text: &str| {
+        let document = notice_of(("3702960015", reference), cents, text);
+        let request = v1::TakeBankFileRequest { document };
+        operator.forex().take_bank_file(request).await.expect("a statement");
+    };
+    // Money that came before anybody said what it is for.
+    pays("EARLY1", 1_000, "collected PAY-EARLY-1").await;
+    let mut exports = ["SBX-ACCEPT-NOPAY-A1", "SBX-ACCEPT-NOPAY-A2"].map(national_export);
+    for (export, charge) in exports.iter_mut().zip([2_000_000, 1_500_000]) {
+        (export.money.pay_no, export.money.charge) = ("PAY-2026-77".to_owned(), charge);
+        let [order, waybill, inventory] = export.all();
+        for document in [Document::Ceb403(export.money.clone()), order, waybill, inventory] {
+            erp.sends(&[document]).await;
+        }
+    }
+    for export in &exports {
+        let order_no = &export.order.head.order_no;
+        assert_eq!(erp.hears(404, order_no, 120).await, [2, 3, 120]);
+        let found = erp.documents(order_no).await;
+        let inventory = found.into_iter().find(|record| record.message_type == 603).expect("kept");
+        firm.sees(&inventory.declaration, v1::State::Released).await;
+    }
+    let announced = async || {
+        let mut found: Vec<i64> = sales().await.iter().map(|it| it.announced).collect();
+        found.sort_unstable();
+        found
+    };
+    eventually("both are announced", PATIENCE, async || {
+        let found = announced().await;
+        if found == [1_500, 2_000] { Ok(()) } else { Err(found) }
+    })
+    .await;
+    // A change (appType 2) takes the place of what was said.
+    let money = &mut exports[1].money;
+    (money.app_type, money.app_time, money.guid, money.charge) =
+        ("2".to_owned(), app_time(20), guid(), 1_200_000);
+    erp.sends(&[Document::Ceb403(money.clone())]).await;
+    eventually("it is another amount", PATIENCE, async || {
+        let found = announced().await;
+        if found == [1_200, 2_000] { Ok(()) } else { Err(found) }
+    })
+    .await;
+    pays("BATCH1", 3_200, "collected PAY-2026-77").await;
+    let batch = treasurer.receipts().await.into_iter().find(|it| it.reference == "BATCH1");
+    let batch = batch.expect("it came");
+    let mut parts: Vec<i64> = batch.matches.iter().map(|it| it.amount).collect();
+    parts.sort_unstable();
+    assert_eq!(parts, [1_200, 2_000], "to each what was announced: {batch:?}");
+    // The rest of the second one is announced later than its money came.
+    let mut late = exports[1].money.clone();
+    (late.app_type, late.app_time, late.guid) = ("1".to_owned(), app_time(21), guid());
+    (late.pay_no, late.charge) = ("PAY-EARLY-1".to_owned(), 1_000_000);
+    erp.sends(&[Document::Ceb403(late.clone())]).await;
+    let early = eventually("what came early is matched", PATIENCE, async || {
+        let found = treasurer.receipts().await.into_iter().find(|it| it.reference == "EARLY1");
+        let found = found.expect("it came");
+        if found.state() == v1::ForexReceiptState::Matched { Ok(found) } else { Err(found) }
+    })
+    .await;
+    assert_eq!((early.matches.len(), early.matches[0].amount), (1, 1_000));
+    // Deleted, it is announced no more; what was matched stays.
+    (late.app_type, late.app_time, late.guid) = ("3".to_owned(), app_time(22), guid());
+    erp.sends(&[Document::Ceb403(late)]).await;
+    eventually("it is announced no more", PATIENCE, async || {
+        let found = announced().await;
+        if found == [1_200, 2_000] { Ok(()) } else { Err(found) }
+    })
+    .await;
+    sums_are_zero(&operator).await;
 }
 
 /// Exports that one receipt pays; `SW_RECEIPT_EXPORTS=2000` for the large one.

@@ -243,6 +243,50 @@ async fn a_guarantee_that_is_nearly_used_up_is_told_with_what_is_left() {
             })
         })
         .await;
+    // Whoever stands for the tax of another one's declaration is told on its own watch; once, and again after it rose.
+    let beginning = v1::WatchRequest { resume_token: "beginning".to_owned(), ..Default::default() };
+    let news = firm.0.declarations().watch(beginning).await;
+    let mut news = news.expect("its own").into_inner();
+    let mut next = async || {
+        let low = async {
+            loop {
+                let told = news.message().await.expect("it goes on").expect("it does not end");
+                for fact in told.facts.into_iter().filter_map(|fact| fact.kind) {
+                    if let Kind::DutyMoved(it) = fact
+                        && it.step() == v1::DutyStep::Low
+                    {
+                        return (told.name, it.available_fen, it.text);
+                    }
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, low).await.expect("it is told")
+    };
+    let (about, left, text) = next().await;
+    assert_eq!((about.as_str(), left), (name.as_str(), 4_600 - TAX_FEN), "{text}");
+    assert!(text.ends_with("has 8.69 of 46 CNY left, less than 20 %"), "{text}");
+    // 8.60 more are held, so that it falls to the next level; nothing is told when money comes.
+    let second = files(&agent, import("QD-LOW-3", FIRM_B, 9_450)).await;
+    let (about, left, _) = next().await;
+    assert_eq!((about.as_str(), left), (second.as_str(), 9));
+    firm.deposits(FIRM_B, 10_000).await;
+    let third = files(&agent, import("QD-LOW-4", FIRM_B, 100_000)).await;
+    let (about, left, _) = next().await;
+    assert_eq!((about.as_str(), left), (third.as_str(), 10_009 - 9_100), "again after it rose");
+    // A letter of guarantee comes and goes: that is a fall as well.
+    let line = async |fen: i64| {
+        let request = v1::SetCreditLineRequest {
+            request_id: Uuid::now_v7().to_string(),
+            owner: FIRM_B.to_owned(),
+            amount_fen: fen,
+            ..Default::default()
+        };
+        firm.0.payment().set_credit_line(request).await.expect("in a sandbox it may");
+    };
+    line(100_000).await;
+    line(0).await;
+    let (about, left, _) = next().await;
+    assert_eq!((about.as_str(), left), (third.as_str(), 909), "by the import secured last");
     // One with enough is told nothing.
     let name = files(&agent, import("QD-LOW-2", FIRM_A, 41_000)).await;
     let seen = agent.sees(&name, v1::State::Released).await;

@@ -379,6 +379,15 @@ async fn a_doubt_about_one_line_holds_up_no_other_and_a_refund_is_recovered() {
     let claim = desk.waits(&claim.name, |claim| claim.ended).await;
     assert_eq!((claim.paid_fen, claim.queried), (780 + 390 + 780 + 780, 0));
 
+    // It is in the firm's ledger, what was recovered too.
+    let operator = sandbox.connect("admin").await;
+    eventually("the ledger has it", PATIENCE, async || {
+        let found = refunded(&operator).await;
+        if found == claim.paid_fen - claim.repaid_fen { Ok(()) } else { Err(found) }
+    })
+    .await;
+    finds_no_difference(&operator).await;
+
     // What was refused and what was given back may be claimed again; what is paid may not.
     let again = desk.proposes("").await;
     assert_eq!((again.lines, again.amount_fen), (2, 2 * 780));
@@ -387,6 +396,70 @@ async fn a_doubt_about_one_line_holds_up_no_other_and_a_refund_is_recovered() {
     desk.waits(&again.name, |claim| claim.undecided == 0).await;
     let third = desk.proposes("").await;
     assert_eq!((third.lines, third.amount_fen), (2, 2 * 780));
+}
+
+/// What the tax office paid and did not get back, by the ledger.
+async fn refunded(operator: &client::Window) -> i64 {
+    let request = v1::GetBalanceRequest {
+        owner: "TAX-OFFICE".to_owned(),
+        currency: "CNY".to_owned(),
+        purpose: v1::Purpose::Revenue.into(),
+        ..Default::default()
+    };
+    -operator.payment().get_balance(request).await.expect("it answers").into_inner().balance
+}
+
+async fn finds_no_difference(operator: &client::Window) {
+    let request = v1::VerifyLedgerRequest::default();
+    let found = operator.payment().verify_ledger(request).await.expect("it answers").into_inner();
+    assert_eq!(found.difference, "", "slot {}", found.slot);
+    assert!(found.sums.iter().all(|it| it.sum == 0 && it.held == 0), "{:?}", found.sums);
+}
+
+/// A refund is an entry of the ledger, whenever the window is killed, and once, though everything is heard again.
+#[tokio::test]
+async fn a_refund_is_booked_once_whatever_is_killed_and_repeated() {
+    let mut sandbox = Sandbox::process(&[]).await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let name = desk.exports("QD-BOOK-1").await;
+    desk.registers(invoice(1, 2, "")).await;
+    desk.stands(&name, v1::RefundStanding::Claimable).await;
+    let claim = desk.proposes("").await;
+    desk.submits(&claim).await;
+    desk.waits(&claim.name, |claim| claim.paid_fen == 780).await;
+    sandbox.kill();
+    sandbox.spawn();
+    sandbox.ready().await;
+    let booked = async |sandbox: &Sandbox| {
+        let operator = sandbox.connect("admin").await;
+        eventually("it is booked", PATIENCE, async || {
+            let found = refunded(&operator).await;
+            if found == 780 { Ok(()) } else { Err(found) }
+        })
+        .await;
+    };
+    booked(&sandbox).await;
+    // As if nothing had been heard yet.
+    sandbox.kill();
+    let mut database = sandbox.database().await;
+    let forgotten = sqlx::query("delete from payment.refund_watch").execute(&mut database).await;
+    assert_eq!(forgotten.expect("a table").rows_affected(), 1);
+    drop(database);
+    sandbox.spawn();
+    sandbox.ready().await;
+    let mut database = sandbox.database().await;
+    eventually("everything is heard again, and done", PATIENCE, async || {
+        let query = "select (select count(*) from payment.refund_watch) * 2
+                          - (select count(*) from payment.queue_item where queue = 'tax-refunds')";
+        let found: Result<i64, _> = sqlx::query_scalar(query).fetch_one(&mut database).await;
+        if found.as_ref().is_ok_and(|it| *it == 2) { Ok(()) } else { Err(found) }
+    })
+    .await;
+    booked(&sandbox).await;
+    let entries = "select count(*) from payment.entry where event = 'tax_refund.paid'";
+    let entries: i64 = sqlx::query_scalar(entries).fetch_one(&mut database).await.expect("a count");
+    assert_eq!(entries, 1);
+    finds_no_difference(&sandbox.connect("admin").await).await;
 }
 
 #[tokio::test]

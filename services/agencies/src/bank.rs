@@ -214,7 +214,30 @@ fn execute(event: &v1::Event, document: &str, at: OffsetDateTime) -> Vec<Consume
     let executed = notice(&format!("FX{id}").chars().take(35).collect::<String>(), accounts, at);
     let name = format!("execute/{id}");
     answers.extend(executed.into_iter().flat_map(|it| say(event, wish, (&name, after), it)));
+    if wish.recalls {
+        answers.extend(recall(event, transfer, (from, wish), at));
+    }
     answers
+}
+
+/// What came is taken back after it was settled: the order names the bank's own number of it.
+fn recall(
+    event: &v1::Event,
+    transfer: &Transfer,
+    (account, wish): (&str, BankWish),
+    at: OffsetDateTime,
+) -> Vec<ConsumerAnswer> {
+    let named = transfer.texts.iter().find_map(|text| text.strip_prefix("RECEIPT "));
+    let Some(reference) = named else { return Vec::new() };
+    let back = StatementEntry {
+        is_reversal: true,
+        reference: reference.to_owned(),
+        ..entry(transfer.currency, transfer.amount, false, at)
+    };
+    let number: String = format!("RC{reference}").chars().take(35).collect();
+    let document = notice(&number, vec![(account.to_owned(), vec![back])], at);
+    let name = format!("recall/{reference}");
+    document.into_iter().flat_map(|it| say(event, wish, (&name, SLOW), it)).collect()
 }
 
 /// Tax leaves the account of whoever owes it: all of it, or half.

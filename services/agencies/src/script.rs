@@ -66,6 +66,8 @@ pub struct BankWish {
     pub fee: bool,
     /// It takes the money back that came.
     pub back: bool,
+    /// It takes the money back that came, after it was settled.
+    pub recalls: bool,
     /// It rejects an order, and executes it all the same.
     pub late: bool,
     /// The buyer pays in two parts.
@@ -87,6 +89,7 @@ impl BankWish {
             twice: self.twice || other.twice,
             fee: self.fee || other.fee,
             back: self.back || other.back,
+            recalls: self.recalls || other.recalls,
             late: self.late || other.late,
             part_paid: self.part_paid || other.part_paid,
             unnamed: self.unnamed || other.unnamed,
@@ -198,6 +201,7 @@ impl Script {
             "BANKTWICE" => self.bank.twice = true,
             "BANKFEE" => self.bank.fee = true,
             "BANKBACK" => self.bank.back = true,
+            "BANKRECALL" => self.bank.recalls = true,
             "BANKLATE" => self.bank.late = true,
             "PAYPART" => self.bank.part_paid = true,
             "UNNAMED" => self.bank.unnamed = true,

@@ -26,18 +26,34 @@ const RETURN_DAYS: i64 = 365;
 
 /// 403: taken in when its inventory is concluded.
 pub(crate) fn money(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
-    let Some(paper) = step.shelf.get(id) else { return Vec::new() };
-    let names = paper.names.clone();
-    let concluded = step
-        .shelf
-        .of_order(DocumentKind::ExportInventory, &names.order_no)
-        .filter(|inventory| inventory.is_live() && inventory.names.ebc_code == names.ebc_code)
-        .any(|inventory| inventory.status >= status::CONCLUDED);
-    if concluded {
-        say_all(step, id, &[ReceiptStatus::sent(), ReceiptStatus::taken_in()])
-    } else {
-        Vec::new()
+    let Some(paper) = step.shelf.get(id).cloned() else { return Vec::new() };
+    let concluded = concluded_of(step, &paper);
+    if concluded.is_empty() {
+        return Vec::new();
     }
+    for inventory in concluded {
+        export_news::money_announced(step, inventory, &paper, false);
+    }
+    say_all(step, id, &[ReceiptStatus::sent(), ReceiptStatus::taken_in()])
+}
+
+/// A 403 that was taken in is deleted: its money is announced no more.
+pub(crate) fn money_deleted(step: &mut CebTransaction, id: Uuid) {
+    let Some(paper) = step.shelf.get(id).cloned() else { return };
+    for inventory in concluded_of(step, &paper) {
+        export_news::money_announced(step, inventory, &paper, true);
+    }
+}
+
+/// The concluded inventories of a document's order.
+fn concluded_of(step: &CebTransaction, paper: &StoredDocument) -> Vec<Uuid> {
+    let inventories = step.shelf.of_order(DocumentKind::ExportInventory, &paper.names.order_no);
+    let concluded = inventories.filter(|inventory| {
+        inventory.is_live()
+            && inventory.names.ebc_code == paper.names.ebc_code
+            && inventory.status >= status::CONCLUDED
+    });
+    concluded.map(|inventory| inventory.id).collect()
 }
 
 /// 507: at the site when every part is in.

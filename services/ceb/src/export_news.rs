@@ -7,11 +7,13 @@ use domain::answer::{ExchangeAnswer, Payload};
 use domain::documents::refund::ReturnLine;
 use domain::documents::summary::C14;
 use domain::documents::{DocumentKind, status};
-use domain::history::{BackQuantity, ExportProgress, ExportStep};
+use domain::history::{AnnouncedMoney, BackQuantity, ExportProgress, ExportStep};
+use domain::payment::ledger::Currency;
+use domain::rules::decimal;
 use domain::subscriber::Subscriber;
 use domain::{DeclarationId, RequestId, limits};
 use prost::Message as _;
-use proto::ceb::parcel;
+use proto::ceb::{Document, parcel};
 use store::numbers::CHINA;
 use store::queue::Item;
 use time::{Date, OffsetDateTime, PrimitiveDateTime};
@@ -37,6 +39,7 @@ pub(crate) fn departed(step: &mut CebTransaction, inventory: Uuid, day: Date) {
         day,
         number: String::new(),
         lines: Vec::new(),
+        money: None,
         text,
         text_zh: format!("{day}离境"),
     };
@@ -50,6 +53,7 @@ pub(crate) fn summarised(step: &mut CebTransaction, inventory: Uuid, entry_id: &
         day: today(step.now),
         number: entry_id.to_owned(),
         lines: Vec::new(),
+        money: None,
         text: format!("in the goods declaration form {entry_id}"),
         text_zh: format!("已汇总为报关单{entry_id}"),
     };
@@ -67,6 +71,7 @@ pub(crate) fn return_allowed(
         step: ExportStep::ReturnAllowed,
         day: today(step.now),
         lines: back(application),
+        money: None,
         text: format!("goods may come back by application {number}; the site counts them"),
         text_zh: format!("退货申请{number}已放行，待监管场所理货"),
         number,
@@ -96,11 +101,55 @@ pub(crate) fn came_back(step: &mut CebTransaction, tally: &StoredDocument) {
             day: today(step.now),
             number: number.clone(),
             lines: back(&application),
+            money: None,
             text: format!("goods of application {number} are back and counted"),
             text_zh: format!("退货申请{number}的货物已退回并理货"),
         };
         tell(step, inventory, moved);
     }
+}
+
+/// A payment firm announced money for an inventory (403), or took that back.
+pub(crate) fn money_announced(
+    step: &mut CebTransaction,
+    inventory: Uuid,
+    paper: &StoredDocument,
+    taken_back: bool,
+) {
+    let Document::Ceb403(told) = &*paper.document else { return };
+    let currency = Currency::ALL.into_iter().find(|it| it.customs_code() == told.currency);
+    let letters = currency.map_or(told.currency.as_str(), |it| it.letters());
+    let (amount, pay_no) = (decimal(told.charge), told.pay_no.clone());
+    let (text, text_zh) = if taken_back {
+        (
+            format!("{amount} {letters} {pay_no} are announced no more"),
+            format!("收款单{pay_no}已撤销"),
+        )
+    } else {
+        (
+            format!("{amount} {letters} are announced, payment {pay_no} by {}", told.pay_name),
+            format!("收款单{pay_no}：{}代收{amount} {letters}", told.pay_name),
+        )
+    };
+    let amount_e5 = if taken_back { 0 } else { told.charge };
+    let accounted = PrimitiveDateTime::parse(&told.accounting_date, C14);
+    let moved = ExportProgress {
+        step: ExportStep::MoneyAnnounced,
+        day: accounted.map_or(today(step.now), PrimitiveDateTime::date),
+        number: pay_no.clone(),
+        lines: Vec::new(),
+        money: Some(AnnouncedMoney {
+            pay_code: told.pay_code.clone(),
+            pay_no,
+            currency: told.currency.clone(),
+            amount_e5,
+        }),
+        text,
+        text_zh,
+    };
+    // Each version of the document is news of its own.
+    let version = format!("{}/{}", paper.guid, paper.app_time);
+    tell_as(step, inventory, &version, moved);
 }
 
 fn back(application: &StoredDocument) -> Vec<BackQuantity> {
@@ -113,9 +162,15 @@ fn back(application: &StoredDocument) -> Vec<BackQuantity> {
 
 /// Tells it, where the inventory became a declaration.
 fn tell(step: &mut CebTransaction, inventory: Uuid, moved: ExportProgress) {
+    let which = moved.number.clone();
+    tell_as(step, inventory, &which, moved);
+}
+
+/// Tells one of several things of a kind.
+fn tell_as(step: &mut CebTransaction, inventory: Uuid, which: &str, moved: ExportProgress) {
     let Some(paper) = step.shelf.get(inventory) else { return };
     let Some(declaration) = paper.declaration else { return };
-    let name = format!("{declaration}/{:?}/{}", moved.step, moved.number);
+    let name = format!("{declaration}/{:?}/{which}", moved.step);
     let id = Uuid::new_v5(&NAMESPACE, name.as_bytes());
     let decision = ExchangeAnswer {
         request: RequestId(id),

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::commit::CebCommand;
 use crate::document_set::DocumentKeys;
+use crate::export_news;
 use crate::filing_answer::{InventoryEnd, settle_cancellations};
 use crate::matching::Companions;
 use crate::stored_document::{FilingWork, StoredDocument};
@@ -295,6 +296,9 @@ fn conclude(step: &mut CebTransaction, inventory: &StoredDocument) {
         .map(|paper| paper.id)
         .collect();
     for id in waiting {
+        if let Some(paper) = step.shelf.get(id).cloned() {
+            export_news::money_announced(step, inventory.id, &paper, false);
+        }
         step.say(id, &ReceiptStatus::sent());
         step.say(id, &ReceiptStatus::taken_in());
     }

@@ -317,6 +317,9 @@ fn delete(
         paper.digest.clone_from(&received.digest);
         paper.told = said.time;
     });
+    if held.kind == DocumentKind::MoneyReceipt && held.status >= status::TAKEN_IN {
+        export::money_deleted(step, held.id);
+    }
     vec![said]
 }
 

@@ -86,6 +86,10 @@ async fn decide(
                 }
                 Payload::Duty(moved) => {
                     step.record(case.id, [HistoryFact::DutyMoved(moved.clone())]);
+                    let other = decision.guarantor().filter(|it| *it != case.declarant_code);
+                    if let Some(guarantor) = other {
+                        step.tell_guarantor(case, guarantor, moved)?;
+                    }
                 }
                 Payload::Receipt(moved) => {
                     step.record(case.id, [HistoryFact::ReceiptMoved(moved.clone())]);

@@ -42,6 +42,15 @@ pub(crate) enum DeclarationCommand {
 }
 
 impl DeclarationCommand {
+    /// The slots that it writes in: of its rows, and of who stands for a duty and is told of its guarantee.
+    fn slots(&self) -> impl Iterator<Item = Slot> {
+        let guarantor = match self {
+            Self::Decide(decision, ..) => decision.guarantor().map(Slot::of),
+            Self::Submit(..) | Self::Amend(..) | Self::Withdraw(..) => None,
+        };
+        std::iter::once(self.slot()).chain(guarantor)
+    }
+
     /// The slot of its rows.
     fn slot(&self) -> Slot {
         match self {
@@ -100,7 +109,8 @@ impl Transaction for DeclarationWriter {
         tx: &mut PgConnection,
         commands: &[DeclarationCommand],
     ) -> Result<DeclarationCommit, Fault> {
-        let mut slots: Vec<i16> = commands.iter().map(|command| command.slot().column()).collect();
+        let slots = commands.iter().flat_map(DeclarationCommand::slots);
+        let mut slots: Vec<i16> = slots.map(|slot| slot.column()).collect();
         slots.sort_unstable();
         slots.dedup();
         let heads = Heads::lock(&mut *tx, &slots).await?;

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use domain::DeclarationId;
 use domain::clearance::{Joint, awaited};
 use domain::declaration::Direction;
-use domain::history::{HistoryFact, topic};
+use domain::history::{DutyProgress, HistoryFact, topic};
+use domain::{DeclarationId, Slot};
 use sqlx::PgConnection;
 use store::Fault;
 use store::cipher::Cipher;
@@ -175,6 +175,34 @@ impl<'t> DeclarationTransaction<'t> {
             facts: proto::facts::encode(records, &awaited(&case.clearance)),
             shows_content: body.is_some(),
             body: Ok(body),
+        });
+        Ok(())
+    }
+
+    /// Tells a firm that stands for the duty of another one's declaration of its own guarantee. It is no part of the
+    /// declaration's history.
+    pub(crate) fn tell_guarantor(
+        &mut self,
+        case: &DeclarationRow,
+        guarantor: &str,
+        moved: &DutyProgress,
+    ) -> Result<(), Fault> {
+        let (slot, fact) = (Slot::of(guarantor), HistoryFact::DutyMoved(moved.clone()));
+        self.entries.push(JournalEntry {
+            slot,
+            position: self.heads.next(slot)?,
+            event_id: Uuid::now_v7(),
+            subject: case.id.uuid(),
+            owner: guarantor.to_owned(),
+            version: integer(case.clearance.version)?,
+            round: integer(case.clearance.round)?,
+            phase: phase_column(case.clearance.phase),
+            topics: fact.topic(),
+            recorded_time: self.now,
+            trace: String::new(),
+            facts: proto::facts::encode(vec![fact], &[]),
+            shows_content: false,
+            body: Ok(None),
         });
         Ok(())
     }

@@ -4,7 +4,7 @@
 
 use crate::clearance::{Agency, Clearance, Demands, Event, Joint, Outcome};
 use crate::history::{
-    DutyProgress, ExportProgress, Finding, InspectionProgress, Reason, ReceiptProgress,
+    DutyProgress, DutyStep, ExportProgress, Finding, InspectionProgress, Reason, ReceiptProgress,
 };
 use crate::participant::Participant;
 use crate::refusal::{Code, Refusal};
@@ -131,6 +131,14 @@ impl ExchangeAnswer {
                 return Err(Refusal::of(Code::FrameUnexpected).with("reason", reason));
             }
         }))
+    }
+
+    /// Who is told besides the declarant: whoever stands for a duty, of its own guarantee.
+    pub fn guarantor(&self) -> Option<&str> {
+        match &self.what {
+            Payload::Duty(moved) if moved.step == DutyStep::Low => Some(&moved.assure_code),
+            _ => None,
+        }
     }
 
     /// Whether it is kept under its request id. A check is repeated safely by the state itself, and there is

@@ -179,6 +179,21 @@ pub enum ExportStep {
     ReturnAllowed,
     /// They are back and counted (退货理货).
     CameBack,
+    /// A payment firm announced money for it (收款单, 403), or took that back.
+    MoneyAnnounced,
+}
+
+/// Money that a payment firm announces for an export (收款单).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnnouncedMoney {
+    /// Code of the payment firm; empty for one abroad.
+    pub pay_code: String,
+    /// Its number of the payment; empty where it has none.
+    pub pay_no: String,
+    /// Number of the currency in customs' table.
+    pub currency: String,
+    /// In 1/100000; nothing where it was taken back.
+    pub amount_e5: i64,
 }
 
 /// A quantity of a line of an export that comes back.
@@ -197,10 +212,12 @@ pub struct ExportProgress {
     pub step: ExportStep,
     /// On which day, in China.
     pub day: time::Date,
-    /// Number of the document that tells it: of the form, or of the application of a return.
+    /// Number of the document that tells it: of the form, of the application of a return, or of the payment.
     pub number: String,
     /// What comes back.
     pub lines: Vec<BackQuantity>,
+    /// What is announced.
+    pub money: Option<AnnouncedMoney>,
     /// In words.
     pub text: String,
     /// In Chinese.

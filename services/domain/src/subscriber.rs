@@ -130,14 +130,14 @@ impl Subscriber {
                 topics: Topics::of(CONTENT | PROGRESS | INSPECTION | END).among(NATIONAL),
             },
             // It holds the tax of every content, frees it at an end and bills it at the release, under
-            // customs' number.
+            // customs' number; and it hears of money that is announced for exports.
             Self::PaymentService => SubscriberRow {
                 kind: Kind::PaymentService,
                 column: 5,
                 name: "payment-service",
                 participant: Some(Participant::Duty),
                 inspects: false,
-                topics: Topics::of(CONTENT | END | IMPORT_NUMBER),
+                topics: Topics::of(CONTENT | END | IMPORT_NUMBER | EXPORT),
             },
             // It is told what it has to know and to do; nothing of the declarations themselves.
             Self::Bank => SubscriberRow {

@@ -2,11 +2,10 @@
 //! payments.
 
 use domain::payment::amount;
-use domain::payment::forex::{
-    Channel, FILE, ForexClass, ForexReceipt, Income, Lack, read, rules, workdays_after,
-};
+use domain::payment::forex::{Channel, FILE, ForexClass, ForexReceipt, Income, Lack, read, rules};
 use domain::payment::ledger::Currency;
 use domain::payment::parameters::{date, tables};
+use domain::payment::workdays::Workdays;
 use time::Date;
 use time::macros::date;
 
@@ -104,7 +103,7 @@ fn income<'a>(mode: &'a str, channel: Channel) -> Income<'a> {
         goods: "服装",
         is_in_statistics: true,
         is_refund: false,
-        holidays: &[],
+        workdays: Workdays::built_in(),
     }
 }
 
@@ -160,10 +159,6 @@ fn notes_deadlines_and_reports() {
     }
     let yuan = Income { currency: Currency::Cny, ..income("9710", Channel::BankOnDocuments) };
     assert!(!rules().record(&yuan).expect("complete").needs_settlement, "yuan are reported only");
-    // Friday before a week of holidays.
-    let holidays = [date!(2026 - 10 - 05), date!(2026 - 10 - 06), date!(2026 - 10 - 07)];
-    assert_eq!(workdays_after(date!(2026 - 10 - 02), 1, &holidays), Some(date!(2026 - 10 - 08)));
-    assert_eq!(workdays_after(DAY, 0, &[]), None);
 }
 
 #[test]

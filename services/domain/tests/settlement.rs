@@ -1,6 +1,6 @@
 //! Quotes of forex at their bounds, and the levels of a guarantee.
 
-use domain::payment::guarantee::{Level, alarm, level};
+use domain::payment::guarantee::{alarm, level, levels};
 use domain::payment::ledger::{Currency, Totals};
 use domain::payment::settlement::{Amounts, Error, FixedSide, Quote};
 use proptest::prelude::*;
@@ -68,20 +68,35 @@ proptest! {
 
 #[test]
 fn levels_of_a_guarantee() {
+    let levels = levels(time::macros::date!(2026 - 11 - 29));
+    assert_eq!(levels, [20, 5, 0], "as the file says");
     let totals = |credits, held_debits| Totals { credits, held_debits, ..Totals::default() };
     for (credits, held, line, expected) in [
-        (1_000, 800, 0, Level::Sufficient),
-        (1_000, 801, 0, Level::Low),
-        (1_000, 999, 0, Level::Low),
-        (1_000, 1_000, 0, Level::UsedUp),
-        (1_000, 1_000, 250, Level::Sufficient),
-        (1_000, 1_001, 250, Level::Low),
-        (0, 0, 0, Level::UsedUp),
-        (0, 0, 1, Level::Sufficient),
+        (1_000, 800, 0, None),
+        (1_000, 801, 0, Some(20)),
+        (1_000, 950, 0, Some(20)),
+        (1_000, 951, 0, Some(5)),
+        (1_000, 1_000, 0, Some(0)),
+        (1_000, 1_000, 250, None),
+        (1_000, 1_001, 250, Some(20)),
+        (0, 0, 0, None),
+        (0, 0, 1, None),
+        (0, 10, 5, Some(0)),
     ] {
-        assert_eq!(level(&totals(credits, held), line, 20), expected, "{credits} {held} {line}");
+        assert_eq!(
+            level(&totals(credits, held), line, &levels),
+            expected,
+            "{credits} {held} {line}"
+        );
     }
-    assert_eq!(alarm(Level::Sufficient, Level::Sufficient), None);
-    assert_eq!(alarm(Level::Sufficient, Level::Low), Some(Level::Low));
-    assert_eq!(alarm(Level::UsedUp, Level::Sufficient), Some(Level::Sufficient));
+    for (before, after, told) in [
+        (None, None, None),
+        (None, Some(20), Some(20)),
+        (Some(20), Some(20), None),
+        (Some(20), Some(0), Some(0)),
+        (Some(0), Some(20), None),
+        (Some(5), None, None),
+    ] {
+        assert_eq!(alarm(before, after), told, "{before:?} {after:?}");
+    }
 }

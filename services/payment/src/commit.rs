@@ -13,6 +13,7 @@ use domain::payment::parameters::Parameters;
 use domain::refusal::Refusal;
 use domain::{DeclarationId, Slot};
 use proto::duty::ReturnedGoods;
+use proto::forex::TaxRefund;
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::cipher::Cipher;
@@ -26,12 +27,12 @@ use tokio::sync::Notify;
 use crate::bill_rows;
 use crate::collect::{self, OrderPayment, PaidOrder};
 use crate::goods_back;
-use crate::guarantee::{self, GuaranteeChange, GuaranteeOutcome};
+use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeOutcome};
 use crate::hear::{self, ImportEvent};
 use crate::ledger::{Ledger, Needs};
 use crate::purchases::{self, PersonHash, Purchases};
 use crate::transaction::{self, PaymentCommit, PaymentTransaction};
-use crate::{duty_rows, read};
+use crate::{duty_rows, read, tax_refunds};
 
 /// Duties that are tried again in one transaction.
 const RETRIES_MAX: i64 = 500;
@@ -50,6 +51,8 @@ pub(crate) enum PaymentCommand {
     GoodsBack(ReturnedGoods, Reply<bool>),
     /// The time of bills of this payer has come. Whether there may be more of them.
     Collect(String, Reply<bool>),
+    /// Tax of exports was refunded, or recovered.
+    TaxRefund(TaxRefund, Reply<()>),
     /// The bank paid an order.
     PayOrder(Box<OrderPayment>, Reply<Result<PaidOrder, Refusal>>),
 }
@@ -59,7 +62,11 @@ impl PaymentCommand {
         match self {
             Self::Guarantee(change, _) => Some(change.key()),
             Self::PayOrder(payment, _) => Some(payment.key()),
-            Self::Hear(..) | Self::Retry(..) | Self::GoodsBack(..) | Self::Collect(..) => None,
+            Self::Hear(..)
+            | Self::Retry(..)
+            | Self::GoodsBack(..)
+            | Self::Collect(..)
+            | Self::TaxRefund(..) => None,
         }
     }
 }
@@ -106,7 +113,16 @@ impl DutyKeys {
                     keys.slots.extend(hear::slots(events));
                 }
                 PaymentCommand::Guarantee(change, _) => {
+                    let secured = match change.act {
+                        GuaranteeAct::CreditLine(_) => {
+                            duty_rows::secured_last(&mut *tx, &change.owner).await?
+                        }
+                        GuaranteeAct::Deposit(_) => None,
+                    };
                     keys.slots.insert(Slot::of(&change.owner));
+                    keys.slots.extend(secured.map(|id| id.slot()));
+                    keys.duties.extend(secured);
+                    found.push(secured.into_iter().collect());
                 }
                 PaymentCommand::Retry(payer, _) => {
                     // Not under the lock yet: what is there counts when it is tried.
@@ -126,6 +142,9 @@ impl DutyKeys {
                     let ids = bill_rows::to_collect(&mut *tx, payer, now).await?;
                     keys.slots.insert(slot);
                     found.push(keys.add_bills(ids.into_iter().map(|id| (slot, id))));
+                }
+                PaymentCommand::TaxRefund(refund, _) => {
+                    keys.slots.insert(tax_refunds::slot(refund));
                 }
                 PaymentCommand::PayOrder(payment, _) => {
                     let slot = payment.slot();
@@ -188,6 +207,7 @@ fn needs(
                     needs.id(bill.slot(), goods_back::entry_id(&goods.guid));
                 }
             }
+            PaymentCommand::TaxRefund(refund, _) => tax_refunds::needs(&mut needs, refund),
             PaymentCommand::PayOrder(payment, _) => {
                 transaction::needs_of_payer(&mut needs, &payment.payer);
                 needs.id(payment.slot(), payment.entry_id());
@@ -249,7 +269,9 @@ impl Transaction for PaymentWriter {
                     reply.give(hear::hear(&mut step, events)?);
                 }
                 PaymentCommand::Guarantee(change, reply) => {
-                    reply.give(guarantee::change(&mut step, change)?);
+                    let secured = next()?.first().copied();
+                    let secured = secured.filter(|id| step.is_payer(*id, &change.owner));
+                    reply.give(guarantee::change(&mut step, change, secured)?);
                 }
                 PaymentCommand::Retry(_, reply) => {
                     let ids = next()?;
@@ -272,6 +294,9 @@ impl Transaction for PaymentWriter {
                     collect::collect(&mut step, payer, &ids)?;
                     let count = i64::try_from(ids.len());
                     reply.give(count.is_ok_and(|count| count == bill_rows::ORDER_BILLS_MAX));
+                }
+                PaymentCommand::TaxRefund(refund, reply) => {
+                    reply.give(tax_refunds::take(&mut step, refund)?);
                 }
                 PaymentCommand::PayOrder(payment, reply) => {
                     let ids = next()?;

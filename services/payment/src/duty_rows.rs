@@ -262,6 +262,23 @@ pub(crate) async fn short(
     Ok(found.into_iter().map(DeclarationId::from_uuid).collect())
 }
 
+/// The import that was secured last of those that a payer's guarantee secures.
+pub(crate) async fn secured_last(
+    tx: &mut PgConnection,
+    payer: &str,
+) -> Result<Option<DeclarationId>, Fault> {
+    let found = sqlx::query_scalar!(
+        r#"select declaration_id as "id!" from hold
+           where slot = $1 and state = 1 and declaration_id is not null and owner = $2
+           order by declaration_id desc limit 1"#,
+        Slot::of(payer).column(),
+        payer
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(found.map(DeclarationId::from_uuid))
+}
+
 /// Which of these payers have duties that wait.
 pub(crate) async fn waiting(
     tx: &mut PgConnection,

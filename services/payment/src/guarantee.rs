@@ -8,7 +8,7 @@ use domain::payment::ledger::{
     Action, Balances, Basis, CreditLine, Entry, EntryCheck, Error, Leg, Purpose, Totals,
 };
 use domain::refusal::{Code, Refusal};
-use domain::{RequestId, Slot};
+use domain::{DeclarationId, RequestId, Slot};
 use store::Fault;
 use store::request::{Digest, RequestKey, RequestStatus};
 use store::share::Share;
@@ -92,10 +92,11 @@ impl GuaranteeChange {
     }
 }
 
-/// Does it.
+/// Does it. `secured` is the import that was secured last by this guarantee: a smaller credit line is told by it.
 pub(crate) fn change(
     step: &mut PaymentTransaction<'_>,
     change: &GuaranteeChange,
+    secured: Option<DeclarationId>,
 ) -> Result<Result<GuaranteeOutcome, Refusal>, Fault> {
     let (slot, key) = (Slot::of(&change.owner), change.key());
     let repeated = match step.requests.seen(&key, &change.digest) {
@@ -104,6 +105,7 @@ pub(crate) fn change(
         RequestStatus::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
     };
     let recorded = step.ledger.time(slot, step.now)?;
+    let before = step.level(&change.owner)?;
     if !repeated {
         match step.ledger.apply(slot, &change.entry(recorded))? {
             Ok(EntryCheck::New(_) | EntryCheck::Known) => {}
@@ -112,6 +114,9 @@ pub(crate) fn change(
         // Answered with the account as it stands then.
         step.requests.keep(key, change.digest, Vec::new());
         step.funded.insert(change.owner.clone());
+        if let Some(id) = secured {
+            step.alarm(id, before)?;
+        }
     }
     let balances = step.ledger.balances(slot)?;
     Ok(Ok(GuaranteeOutcome { repeated, ..now(balances, &change.owner, recorded) }))

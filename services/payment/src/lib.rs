@@ -28,6 +28,7 @@ mod purchases;
 mod read;
 mod relay;
 mod rpc;
+mod tax_refunds;
 mod transaction;
 mod verify;
 mod wire;
@@ -59,6 +60,7 @@ use relay::collections::Collections;
 use relay::duty_payments::DutyPayments;
 use relay::notices::Notices;
 use relay::returns::{self, Returns};
+use relay::tax_refunds::TaxRefunds;
 use store::tail::Tail;
 use tokio_util::sync::CancellationToken;
 
@@ -129,6 +131,7 @@ const QUEUES: &[&str] = &[
     collect::COLLECTIONS,
     collect::DUTY_PAYMENTS,
     forex::sales::EXPORTS,
+    tax_refunds::TAX_REFUNDS,
     "parked-bank",
 ];
 
@@ -200,6 +203,10 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     loops.queue("payment.collections", Collections(Arc::clone(&payment)), Arc::default());
     loops.queue("payment.duty-payments", DutyPayments(Arc::clone(&payment)), payments);
     loops.queue("payment.returns", Returns(Arc::clone(&payment)), Arc::clone(&returns));
+    let refunds = Arc::new(Notify::new());
+    loops.queue("payment.tax-refunds", TaxRefunds(Arc::clone(&payment)), Arc::clone(&refunds));
+    let (own, stop, office) = (Arc::clone(&payment), parts.draining.clone(), window.clone());
+    loops.add(async move { relay::tax_refunds::follow(&own, &office, &refunds, &stop).await });
     let (own, stop, customs) = (Arc::clone(&payment), parts.draining.clone(), window.clone());
     loops.add(async move { returns::follow(&own, &customs, &returns, &stop).await });
     let (own, stop) = (Arc::clone(&payment), parts.draining.clone());

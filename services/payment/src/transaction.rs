@@ -10,7 +10,7 @@ use domain::clearance::Outcome;
 use domain::history::{DutyProgress, DutyStep, Reason};
 use domain::payment::bill::BillStatus;
 use domain::payment::duty::{self, AssessmentOutcome, DutyAct, DutyEvent, DutyState};
-use domain::payment::guarantee::{Level, alarm, level};
+use domain::payment::guarantee::{alarm, level, levels};
 use domain::payment::ledger::{
     Account, Action, Basis, CreditLine, Currency, Entry, EntryCheck, Error, HoldState, Leg,
     Purpose, Totals,
@@ -24,6 +24,7 @@ use sqlx::PgConnection;
 use store::Fault;
 use store::cipher::Cipher;
 use store::journal::JournalEntry;
+use store::numbers::CHINA;
 use store::queue::{self, Item};
 use store::request::Requests;
 use time::OffsetDateTime;
@@ -79,9 +80,6 @@ pub(crate) fn hold_id(id: DeclarationId, version: u32) -> Uuid {
 fn void_id(hold: Uuid) -> Uuid {
     id_of(&format!("void/{hold}"))
 }
-
-/// A guarantee that has less than this share left is low, in per cent.
-const LOW_PERCENT: u8 = 20;
 
 /// What a guarantee lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,6 +198,11 @@ impl<'t> PaymentTransaction<'t> {
     pub(crate) fn duty(&mut self, id: DeclarationId) -> Result<&mut DutyRow, Fault> {
         let found = self.duties.get_mut(&id);
         found.ok_or_else(|| Fault::Broken(format!("the duty of {id} was not loaded")))
+    }
+
+    /// Whether a firm stands for a duty that was loaded.
+    pub(crate) fn is_payer(&self, id: DeclarationId, firm: &str) -> bool {
+        self.duties.get(&id).is_some_and(|row| row.payer == firm)
     }
 
     /// A bill that was loaded or made.
@@ -326,14 +329,11 @@ impl<'t> PaymentTransaction<'t> {
         let hold = hold_id(id, row.version);
         let action = Action::Hold { legs, until: None, after: row.hold_id };
         let entry = self.entry(&row, (hold, "duty.secured"), action, row.filed_time)?;
-        let before = self.level(&row)?;
+        let before = self.level(&row.payer)?;
         match self.ledger.apply(row.payer_slot(), &entry)? {
             Ok(EntryCheck::New(_) | EntryCheck::Known) => {
                 self.duty(id)?.hold_id = Some(hold);
-                let after = self.level(&row)?;
-                if alarm(before, after).is_some_and(|level| level > before) {
-                    self.tell_low(id, &row)?;
-                }
+                self.alarm(id, before)?;
                 Ok(Ok(()))
             }
             Err(Error::NotEnough { .. }) if self.open_account(&row)? => self.hold(id),
@@ -346,32 +346,41 @@ impl<'t> PaymentTransaction<'t> {
         }
     }
 
-    /// How full the guarantee of the payer of a duty is.
-    fn level(&self, row: &DutyRow) -> Result<Level, Fault> {
-        let (totals, line) = self.guarantee_of(row)?;
-        Ok(level(&totals, line, LOW_PERCENT))
+    /// The level that the guarantee of a firm is below, in per cent.
+    pub(crate) fn level(&self, payer: &str) -> Result<Option<i64>, Fault> {
+        let (totals, line) = self.guarantee_of(payer)?;
+        Ok(level(&totals, line, &levels(self.now.to_offset(CHINA).date())))
     }
 
-    /// The totals and the credit line of the guarantee of the payer of a duty.
-    fn guarantee_of(&self, row: &DutyRow) -> Result<(Totals, i64), Fault> {
-        let (slot, account) = (row.payer_slot(), guarantee(&row.payer));
+    /// The totals and the credit line of the guarantee of a firm.
+    fn guarantee_of(&self, payer: &str) -> Result<(Totals, i64), Fault> {
+        let (slot, account) = (Slot::of(payer), guarantee(payer));
         let at = self.ledger.time(slot, self.now)?;
         let balances = self.ledger.balances(slot)?;
         Ok((balances.totals(&account), balances.credit_line(&account, at)))
     }
 
-    /// Tells that the hold of a duty left little on the guarantee.
-    fn tell_low(&mut self, id: DeclarationId, row: &DutyRow) -> Result<(), Fault> {
-        let (totals, line) = self.guarantee_of(row)?;
+    /// Tells the payer of a duty when its guarantee has fallen to another level: once each time.
+    pub(crate) fn alarm(&mut self, id: DeclarationId, before: Option<i64>) -> Result<(), Fault> {
+        let payer = self.duty(id)?.payer.clone();
+        let Some(level) = alarm(before, self.level(&payer)?) else { return Ok(()) };
+        let (totals, line) = self.guarantee_of(&payer)?;
         let fits = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX); // what columns hold fits
         let available_fen = fits(totals.free() + i128::from(line));
         let whole_fen = fits(totals.balance() + i128::from(line));
         let [left, whole] = [available_fen, whole_fen].map(|fen| decimal(fen * FEN_E5));
-        let payer = &row.payer;
-        let text = format!("{payer}: the guarantee has {left} of {whole} CNY left");
-        let text_zh = format!("{payer}：担保额度{whole}元，仅余{left}元");
+        let english = format!("{payer}: the guarantee has {left} of {whole} CNY left");
+        let chinese = format!("{payer}：担保额度{whole}元，仅余{left}元");
+        let (english, chinese) = match level {
+            0 => (format!("{english}: nothing"), format!("{chinese}，已用尽")),
+            level => {
+                (format!("{english}, less than {level} %"), format!("{chinese}，不足{level}%"))
+            }
+        };
         let left = Some(Shortage { available_fen, missing_fen: 0 });
-        self.tell(id, DutyStep::Low, "", None, (text, text_zh), left)
+        // A guarantee may fall more than once by one import: a smaller credit line is told by it, too.
+        let which = format!("/{}", self.now.unix_timestamp_nanos());
+        self.tell(id, DutyStep::Low, &which, None, (english, chinese), left)
     }
 
     /// In a sandbox, opens the account of a payer that has none with a credit line; whether it did.

@@ -101,6 +101,7 @@ pub(crate) fn purpose(purpose: Purpose) -> v1::Purpose {
         Purpose::Fees => v1::Purpose::Fees,
         Purpose::Suspense => v1::Purpose::Suspense,
         Purpose::Revenue => v1::Purpose::Revenue,
+        Purpose::ReversalPayable => v1::Purpose::ReversalPayable,
     }
 }
 

@@ -52,6 +52,8 @@ pub(crate) async fn take(
             // Told again, it is no news.
             changed |= moved.step == ExportStep::CameBack;
         }
+        // What came counts, and that the payment service tells.
+        ExportStep::MoneyAnnounced => {}
     }
     if changed {
         let (text, text_zh) = (moved.text.as_str(), moved.text_zh.as_str());

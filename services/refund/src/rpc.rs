@@ -11,6 +11,9 @@ use crate::Service;
 
 /// Whoever sees refunds: a firm its own, the tax office and the operator all.
 const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::TaxOffice, Kind::Administrator];
+/// Whoever is told what happens: the payment service, too, which books what is paid.
+const WATCHERS: &[Kind] =
+    &[Kind::Enterprise, Kind::Agent, Kind::TaxOffice, Kind::PaymentService, Kind::Administrator];
 /// Firms.
 const FIRMS: &[Kind] = &[Kind::Enterprise, Kind::Agent];
 /// Who knows of proofs: the firm, the service that is told of its money, and the operator.
@@ -38,7 +41,7 @@ pub(crate) const API: Api = Api {
         ("GetClaim", READERS),
         ("ListClaims", READERS),
         ("ListClaimLines", READERS),
-        ("WatchRefunds", READERS),
+        ("WatchRefunds", WATCHERS),
         ("VerifyInvoices", OFFICE),
         ("DecideClaim", OFFICE),
         ("SetRefundFirm", &[Kind::TaxOffice, Kind::Administrator]),

@@ -26,7 +26,10 @@ impl Traces {
             .with_tonic()
             .with_endpoint(url)
             .build()
-            .context(BilingualText::new("spans cannot be sent to --traces", "无法向--traces发送链路数据"))?;
+            .context(BilingualText::new(
+                "spans cannot be sent to --traces",
+                "无法向--traces发送链路数据",
+            ))?;
         let resource = Resource::builder().with_service_name("single-window").build();
         let provider = SdkTracerProvider::builder()
             .with_batch_exporter(exporter)

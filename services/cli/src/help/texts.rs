@@ -1532,5 +1532,5 @@ pub const TEXTS: &[(&str, &str)] = &[
         "unassessed, short, secured, over-limit, ended or billed [default: all]",
         "unassessed（无法计税）、short（担保不足）、secured（已担保）、over-limit（超过限额）、ended（已终结）或billed（已出税单）[默认：全部]",
     ),
-    ("unmatched, matched or reversed", "unmatched（未匹配）、matched（已匹配）或reversed（已冲回）"),
+    ("unmatched, matched, reversed or owed", "unmatched（未匹配）、matched（已匹配）、reversed（已冲回）或owed（应付银行）"),
 ];

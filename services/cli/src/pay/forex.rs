@@ -31,7 +31,7 @@ pub(super) struct Receipts {
     /// Of this firm (customs code) [default: all that you see].
     #[arg(long, value_name = "CODE")]
     owner: Option<String>,
-    /// unmatched, matched or reversed.
+    /// unmatched, matched, reversed or owed.
     #[arg(long, value_name = "STATE", value_parser = parse_state)]
     state: Option<v1::ForexReceiptState>,
 }
@@ -167,7 +167,8 @@ fn parse_state(text: &str) -> Result<v1::ForexReceiptState, String> {
         "unmatched" => v1::ForexReceiptState::Unmatched,
         "matched" => v1::ForexReceiptState::Matched,
         "reversed" => v1::ForexReceiptState::Reversed,
-        _ => return Err("a state is unmatched, matched or reversed".to_owned()),
+        "owed" => v1::ForexReceiptState::Owed,
+        _ => return Err("a state is unmatched, matched, reversed or owed".to_owned()),
     })
 }
 
@@ -204,10 +205,20 @@ fn money(letters: &str, amount: i64) -> String {
 }
 
 /// Exports for which money is to come.
-pub const SALES: Listing<v1::Sale, 8> = Listing {
+pub const SALES: Listing<v1::Sale, 9> = Listing {
     header: (
-        ["declaration", "order", "mode", "state", "currency", "due", "received", "settled"],
-        ["清单", "订单编号", "监管方式", "状态", "币种", "应收", "已收", "已结汇或留存"],
+        [
+            "declaration",
+            "order",
+            "mode",
+            "state",
+            "currency",
+            "due",
+            "announced",
+            "received",
+            "settled",
+        ],
+        ["清单", "订单编号", "监管方式", "状态", "币种", "应收", "收款单", "已收", "已结汇或留存"],
     ),
     flexible: Some(1),
     none: ("no exports", "没有出口清单"),
@@ -225,18 +236,20 @@ pub const SALES: Listing<v1::Sale, 8> = Listing {
             pick(language, english, chinese).to_owned(),
             it.currency.clone(),
             money(&it.currency, it.amount),
+            money(&it.currency, it.announced),
             money(&it.currency, it.received),
             money(&it.currency, it.settled),
         ]
     },
 };
 
-fn receipt_row(it: &v1::ForexReceipt, language: Language) -> [String; 10] {
+fn receipt_row(it: &v1::ForexReceipt, language: Language) -> [String; 11] {
     let (english, chinese) = match it.state() {
         v1::ForexReceiptState::Unspecified => ("?", "？"),
         v1::ForexReceiptState::Unmatched => ("unmatched", "未匹配"),
         v1::ForexReceiptState::Matched => ("matched", "已匹配"),
         v1::ForexReceiptState::Reversed => ("reversed", "已冲回"),
+        v1::ForexReceiptState::Owed => ("owed to the bank", "应付银行"),
     };
     let pays = it.matches.iter().map(|part| {
         let amount = money(&it.currency, part.amount);
@@ -259,12 +272,13 @@ fn receipt_row(it: &v1::ForexReceipt, language: Language) -> [String; 10] {
         amount(it.settled),
         amount(it.kept),
         amount(it.available),
+        amount(it.owed),
         why,
     ]
 }
 
 /// Receipts of money from abroad.
-pub const RECEIPTS: Listing<v1::ForexReceipt, 10> = Listing {
+pub const RECEIPTS: Listing<v1::ForexReceipt, 11> = Listing {
     header: (
         [
             "receipt",
@@ -276,6 +290,7 @@ pub const RECEIPTS: Listing<v1::ForexReceipt, 10> = Listing {
             "settled",
             "kept",
             "available",
+            "owed",
             "pays, or why not",
         ],
         [
@@ -288,10 +303,11 @@ pub const RECEIPTS: Listing<v1::ForexReceipt, 10> = Listing {
             "已结汇",
             "留存",
             "可用",
+            "应付银行",
             "核销或原因",
         ],
     ),
-    flexible: Some(9),
+    flexible: Some(10),
     none: ("no receipts", "没有收汇"),
     row: receipt_row,
 };

@@ -167,6 +167,7 @@ pub fn purpose(language: Language, purpose: v1::Purpose) -> &'static str {
         v1::Purpose::Fees => ("fees", "手续费"),
         v1::Purpose::Suspense => ("suspense", "待查"),
         v1::Purpose::Revenue => ("revenue", "国库收入"),
+        v1::Purpose::ReversalPayable => ("reversal payable", "应付冲回款"),
     };
     super::words::pick(language, english, chinese)
 }

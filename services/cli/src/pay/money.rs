@@ -96,6 +96,7 @@ fn parse_purpose(text: &str) -> Result<v1::Purpose, String> {
         "duty-paid" => v1::Purpose::DutyPaid,
         "settlement" => v1::Purpose::Settlement,
         "revenue" => v1::Purpose::Revenue,
+        "reversal-payable" => v1::Purpose::ReversalPayable,
         _ => {
             return Err(
                 "a purpose is guarantee, duty-payable, duty-paid, settlement or revenue".into()

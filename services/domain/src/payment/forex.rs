@@ -5,10 +5,11 @@
 
 use std::sync::LazyLock;
 
-use time::{Date, Weekday};
+use time::Date;
 
 use super::ledger::Currency;
 use super::parameters::{ParameterProblem, ParameterTable, Parameters, Validity, tables};
+use super::workdays::Workdays;
 
 /// How money comes in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -347,7 +348,7 @@ impl ForexRules {
         }
         let after = |name: &'static str| {
             let days = self.value(name, income.day)?;
-            workdays_after(income.day, days, income.holidays)
+            income.workdays.after(income.day, days)
         };
         let (basic, declared) =
             (after("payments.basic_workdays"), after("payments.declared_workdays"));
@@ -412,8 +413,8 @@ pub struct Income<'a> {
     pub is_in_statistics: bool,
     /// It is money that goes back: told under the original code.
     pub is_refund: bool,
-    /// Days without work beside Saturdays and Sundays.
-    pub holidays: &'a [Date],
+    /// Which days are worked.
+    pub workdays: &'a Workdays,
 }
 
 /// What is told to the balance of payments.
@@ -464,15 +465,6 @@ impl Lack {
             Self::Deadline => "该日期没有适用的申报期限",
         }
     }
-}
-
-/// So many working days after a day; the day itself does not count.
-pub fn workdays_after(day: Date, count: i64, holidays: &[Date]) -> Option<Date> {
-    let is_work = |day: &Date| {
-        !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) && !holidays.contains(day)
-    };
-    let after = std::iter::successors(day.next_day(), |day| day.next_day());
-    after.filter(is_work).nth(usize::try_from(count.checked_sub(1)?).ok()?)
 }
 
 /// US cents as dollars with two digits.

@@ -1,34 +1,40 @@
-//! How full a guarantee is (税款担保额度), and when its firm is told.
+//! How full a guarantee is (税款担保额度), and when its firm is told: by levels of a file, with dates.
+
+use std::sync::LazyLock;
+
+use time::Date;
 
 use super::ledger::Totals;
+use super::parameters::{Parameters, read};
 
-/// A level of a guarantee, from the best to the worst.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Level {
-    /// Enough.
-    Sufficient,
-    /// Below the share at which the firm is told.
-    Low,
-    /// Nothing is available.
-    UsedUp,
+/// The levels that come with the program, as text.
+pub const LEVELS: &str = include_str!("../../data/guarantee-levels.toml");
+
+static BUILT_IN: LazyLock<Parameters> =
+    LazyLock::new(|| read(&[LEVELS]).expect("a test reads the file that is compiled in"));
+
+/// The levels of a day, in per cent, from the highest to the lowest.
+pub fn levels(day: Date) -> Vec<i64> {
+    let percent = |number: u8| {
+        let level = BUILT_IN.find(&format!("guarantee.level_{number}_percent"), day)?;
+        Some(level.value)
+    };
+    (1..=9).map_while(percent).collect()
 }
 
-/// The level of a guarantee: what is available against what was lodged with the credit line, with the
-/// share below which it is low, in per cent. Nothing lodged is used up.
-pub fn level(totals: &Totals, credit_line: i64, low_percent: u8) -> Level {
+/// The lowest of these levels that a guarantee is below; `None` where enough is left, or nothing was ever lodged. 0 is
+/// reached when nothing is left.
+pub fn level(totals: &Totals, credit_line: i64, levels: &[i64]) -> Option<i64> {
     let whole = totals.balance() + i128::from(credit_line);
     let available = totals.free() + i128::from(credit_line);
-    if available <= 0 {
-        Level::UsedUp
-    } else if available * 100 < whole * i128::from(low_percent) {
-        Level::Low
-    } else {
-        Level::Sufficient
-    }
+    let is_below = |percent: &&i64| match **percent {
+        0 => available <= 0 && (whole > 0 || available < 0),
+        percent => available * 100 < whole * i128::from(percent),
+    };
+    levels.iter().rev().find(is_below).copied()
 }
 
-/// The level to tell the firm after a change, if it changed. It goes up as well as down, so that an
-/// alarm ends by itself.
-pub fn alarm(before: Level, after: Level) -> Option<Level> {
-    (before != after).then_some(after)
+/// The level to tell the firm after a change: a lower one than before. When it rises again, the next fall is told.
+pub fn alarm(before: Option<i64>, after: Option<i64>) -> Option<i64> {
+    after.filter(|after| before.is_none_or(|before| *after < before))
 }

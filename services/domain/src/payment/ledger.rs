@@ -93,11 +93,13 @@ pub enum Purpose {
     Suspense,
     /// Revenue of the treasury (国库收入).
     Revenue,
+    /// Forex that a bank took back after it was settled (应付银行冲回款).
+    ReversalPayable,
 }
 
 impl Purpose {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Guarantee,
         Self::DutyPayable,
         Self::DutyPaid,
@@ -106,6 +108,7 @@ impl Purpose {
         Self::Fees,
         Self::Suspense,
         Self::Revenue,
+        Self::ReversalPayable,
     ];
 
     /// Whether what is debited may not exceed what was credited and the credit line.

@@ -30,3 +30,4 @@ pub mod statement;
 pub mod tariff_change;
 pub mod tax;
 pub mod words;
+pub mod workdays;

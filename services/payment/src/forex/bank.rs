@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::history::ReceiptStep;
 use domain::payment::buying_rates::usd_cents;
 use domain::payment::ledger::{Action, Currency, Purpose};
 use domain::payment::statement::{EntryUse, SortedEntry, Statement, StatementEntry, sort, words};
@@ -20,11 +19,12 @@ use store::numbers::CHINA;
 use time::Date;
 use uuid::Uuid;
 
+use super::announced_rows::Announcements;
 use super::receipt_rows::{ReceiptRow, ReceiptStand};
 use super::settlement_rows::SettlementRow;
 use super::transaction::{ForexTransaction, Posting, account, bank, leg, suspense};
-use super::{matching, settle};
-use super::{receipt_rows, sale_rows, settlement_rows};
+use super::{announced_rows, receipt_rows, sale_rows, settlement_rows};
+use super::{matching, reversal, settle};
 use crate::bill_rows;
 use crate::transaction::{BANK, id_of};
 
@@ -201,7 +201,9 @@ async fn lines(
         .collect();
     let named: Vec<String> = named.into_iter().collect();
     let sales = sale_rows::sales_named(&mut *step.tx, owner, &named).await?;
-    let known: BTreeSet<&str> = sales.iter().map(|sale| sale.order_no.as_str()).collect();
+    let announced = announced_rows::named(&mut *step.tx, owner, &named).await?;
+    let known = sales.iter().map(|sale| sale.order_no.as_str()).chain(announced.pay_nos());
+    let known: BTreeSet<&str> = known.collect();
     let sorted = sort(std::slice::from_ref(statement), &known);
     let booked = sorted.iter().filter(|it| it.usage != EntryUse::NotBooked);
     let booked: Vec<String> = booked.map(|it| it.line.clone()).collect();
@@ -225,14 +227,19 @@ async fn lines(
                 tell_order(executions.entry(order.id).or_default(), order, entry)
             }
             (EntryUse::Receipt(paid), None, _) if entry.currency == currency => {
+                if reversal::repay(step, (owner, &line), entry).await? {
+                    outcome.taken += 1;
+                    continue;
+                }
                 let at = Arrival { owner, line: &line, day: entry.booked.or(statement.day) };
-                receive(step, at, entry, paid.order_nos).await?;
+                receive(step, at, entry, (paid.order_nos, &announced)).await?;
                 None
             }
             (EntryUse::Receipt(_), None, _) => Some("is in another currency than its account"),
             (EntryUse::Reversal, ..) if !entry.is_credit => {
-                let found = reverse(step, (owner, currency), entry).await?;
-                (!found).then_some("takes back what never came, or was settled already")
+                let found =
+                    reversal::reverse(step, (owner, currency), statement.day, entry).await?;
+                (!found).then_some("takes back what never came, or only a part of it")
             }
             (EntryUse::Reversal, ..) => Some("takes back what went out: look at it by hand"),
             (EntryUse::Paid, None, Some(due)) => {
@@ -285,7 +292,7 @@ async fn receive(
     step: &mut ForexTransaction<'_>,
     Arrival { owner, line, day }: Arrival<'_>,
     entry: &StatementEntry,
-    order_nos: Vec<String>,
+    (named, announced): (Vec<String>, &Announcements),
 ) -> Result<(), Fault> {
     // A bank that says no day at all means the one on which it says it.
     let booked = day.unwrap_or_else(|| step.now.to_offset(CHINA).date());
@@ -306,6 +313,8 @@ async fn receive(
         ordered: 0,
         settled: 0,
         kept: 0,
+        owed: 0,
+        back_on: None,
         matchings: 0,
         usd_cents: usd_cents(currency, amount, booked).unwrap_or(0), // no rate: it counts for no threshold
     };
@@ -327,42 +336,6 @@ async fn receive(
         action: Action::Transfer(legs),
     };
     step.post(vec![posting]).await?;
-    matching::by_texts(step, &mut receipt, &order_nos).await?;
+    matching::by_texts(step, &mut receipt, &named, announced).await?;
     receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await
-}
-
-/// The bank takes money back; whether it is some of which nothing was settled, ordered or kept.
-async fn reverse(
-    step: &mut ForexTransaction<'_>,
-    (owner, currency): (&str, Currency),
-    entry: &StatementEntry,
-) -> Result<bool, Fault> {
-    let texts = entry.texts.iter().chain([&entry.end_to_end, &entry.reference]);
-    let references: Vec<String> = texts.flat_map(|text| words(text)).map(str::to_owned).collect();
-    let of = (currency, entry.amount);
-    let found = receipt_rows::receipt_to_reverse(&mut *step.tx, owner, of, &references).await?;
-    let Some(mut receipt) = found.filter(|receipt| receipt.spent() == 0) else { return Ok(false) };
-    if receipt.state == ReceiptStand::Matched {
-        matching::take_off(step, &mut receipt, ReceiptStep::Reversed, "bank").await?;
-    }
-    let id = receipt.id;
-    let mut amounts = vec![receipt.amount];
-    if receipt.charges > 0 {
-        amounts.push(receipt.charges);
-    }
-    let posting = Posting {
-        slot: receipt.slot,
-        id: id_of(&format!("receipt-back/{id}")),
-        event: "receipt.reversed",
-        declaration: None,
-        actor: "bank",
-        rule: &entry.reference,
-        effective: step.now,
-        action: Action::Reverse { of: id_of(&format!("receipt/{id}")), amounts },
-    };
-    step.post(vec![posting]).await?;
-    receipt.state = ReceiptStand::Reversed;
-    receipt.why = ("the bank took it back".to_owned(), "银行已冲回".to_owned());
-    receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
-    Ok(true)
 }

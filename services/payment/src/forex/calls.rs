@@ -19,9 +19,12 @@ use super::bank::{self, BankFileOutcome};
 use super::commit::ForexCommand;
 use super::payments::{self, PaymentDetails};
 use super::receipt_rows::ReceiptRow;
+use super::sale_rows::SaleRow;
 use super::settle::{ForexAct, ForexChange, ForexOutcome};
 use super::wire;
-use super::{firm_rows, match_rows, payments_rows, receipt_rows, sale_rows, settlement_rows};
+use super::{
+    announced_rows, firm_rows, match_rows, payments_rows, receipt_rows, sale_rows, settlement_rows,
+};
 use crate::Payments;
 use crate::wire::{amount, owners};
 
@@ -44,7 +47,11 @@ impl Payments {
         let found =
             sale_rows::sales_of(&self.reads, part, owners.as_deref(), (&owner, only_open)).await?;
         let (found, next_page_token) = page.cut(found, |it| *it.id.uuid().as_bytes())?;
-        Ok(v1::ListSalesResponse { sales: found.iter().map(wire::sale).collect(), next_page_token })
+        let mut reader = self.reads.acquire().await.map_err(Fault::from)?;
+        let announced = announced_rows::sums(&mut reader, &found).await?;
+        let of = |sale: &SaleRow| announced.get(&sale.id).map_or(0, |sum| *sum);
+        let sales = found.iter().map(|sale| wire::sale(sale, of(sale))).collect();
+        Ok(v1::ListSalesResponse { sales, next_page_token })
     }
 
     pub(super) async fn list_forex_receipts(
@@ -250,15 +257,18 @@ impl Payments {
     async fn payments_record(&self, row: &ReceiptRow) -> Result<v1::PaymentsRecord, Fault> {
         let mut reader = self.reads.acquire().await?;
         let key = [(row.slot, row.id)];
-        if let Some(declared) = payments_rows::declared(&mut reader, &key).await?.remove(&row.id) {
-            return Ok(wire::declared(row, &declared));
+        let declared = payments_rows::declared(&mut reader, &key).await?.remove(&row.id);
+        // What went back since has to be declared once more.
+        if let Some(declared) = declared.as_ref().filter(|it| it.is_refund == row.is_reversed()) {
+            return Ok(wire::declared(row, declared));
         }
         let matches = match_rows::matches(&mut reader, &key).await?;
         let ids: BTreeSet<_> = matches.values().flatten().map(|it| it.declaration).collect();
         let sales = sale_rows::sales(&mut reader, &ids).await?;
         let channel = firm_rows::firm(&mut reader, &row.owner).await?.channel;
         let nothing = PaymentDetails::default();
-        let (record, country) = payments::record(row, sales.values().next(), channel, &nothing);
+        let sale = sales.values().next();
+        let (record, country) = payments::record(row, sale, channel, &nothing, declared.as_ref());
         Ok(wire::undeclared(row, &record, &country))
     }
 

@@ -1,21 +1,26 @@
 //! Which exports a receipt pays: by the order numbers in its texts, or by hand, with undo.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domain::DeclarationId;
 use domain::history::ReceiptStep;
 use domain::payment::allotment::{AllotmentError, allot};
 use domain::payment::amount::shown;
 use domain::payment::buying_rates::tolerance;
 use domain::payment::ledger::Action;
+use domain::payment::statement::words;
+use domain::{DeclarationId, Slot};
 use store::Fault;
 
+use super::announced_rows::Announcements;
 use super::match_rows::MatchRow;
 use super::receipt_rows::{ReceiptRow, ReceiptStand};
 use super::sale_rows::{SaleRow, SaleState};
 use super::transaction::{ForexTransaction, Posting, leg, receivable, settlement, suspense};
-use super::{match_rows, sale_rows};
+use super::{announced_rows, match_rows, receipt_rows, sale_rows};
 use crate::transaction::id_of;
+
+/// Receipts of a firm that are looked through for a payment that is announced late, the newest first.
+const WAITING_MAX: i64 = 200;
 
 /// Why a receipt is not matched, in both languages.
 type BothLanguages = (String, String);
@@ -24,29 +29,71 @@ fn why(english: impl Into<String>, chinese: impl Into<String>) -> BothLanguages 
     (english.into(), chinese.into())
 }
 
-/// Matches a receipt that just came with the exports whose orders it names.
+/// Matches a receipt with the exports that its texts name: by their orders, or by the number of a payment that was
+/// announced for them.
 pub(crate) async fn by_texts(
     step: &mut ForexTransaction<'_>,
     receipt: &mut ReceiptRow,
-    order_nos: &[String],
+    named: &[String],
+    announced: &Announcements,
 ) -> Result<(), Fault> {
-    if order_nos.is_empty() {
-        receipt.why = why("its texts name no order that is known", "附言中没有已知的订单编号");
+    if named.is_empty() {
+        receipt.why = why(
+            "its texts name no order and no announced payment that is known",
+            "附言中没有已知的订单编号或收款单支付编号",
+        );
         return Ok(());
     }
-    let found = sale_rows::sales_named(&mut *step.tx, &receipt.owner, order_nos).await?;
-    let ids: Vec<DeclarationId> = found.iter().map(|sale| sale.id).collect();
-    if let Err(reason) = pay(step, receipt, &ids, None).await? {
+    let announced = announced.only(named);
+    let found = sale_rows::sales_named(&mut *step.tx, &receipt.owner, named).await?;
+    let mut sales: BTreeMap<DeclarationId, SaleRow> =
+        found.into_iter().map(|sale| (sale.id, sale)).collect();
+    sales.append(&mut sale_rows::sales(&mut *step.tx, &announced.declarations().collect()).await?);
+    let mut sales: Vec<SaleRow> = sales.into_values().collect();
+    sales.sort_by_key(|sale| (sale.filed_time, sale.id));
+    let ids: Vec<DeclarationId> = sales.iter().map(|sale| sale.id).collect();
+    if let Err(reason) = pay(step, receipt, &ids, &announced, None).await? {
         receipt.why = reason;
     }
     Ok(())
 }
 
-/// Divides a receipt among exports, in their order. `by` is who does it by hand.
+/// Money was announced for an export: what came before, and says so in its texts, is matched now.
+pub(crate) async fn by_announcement(
+    step: &mut ForexTransaction<'_>,
+    sale: &SaleRow,
+    pay_no: &str,
+) -> Result<(), Fault> {
+    let owners: BTreeSet<&str> = [sale.firm.as_str(), sale.ebc_code.as_str()].into();
+    step.lock(owners.iter().map(|owner| Slot::of(owner))).await?;
+    for owner in owners {
+        let of = (owner, sale.currency);
+        for (id, details) in
+            receipt_rows::unmatched(&mut *step.tx, step.cipher, of, WAITING_MAX).await?
+        {
+            let is_named = |word: &str| word == sale.order_no || word == pay_no;
+            if !details.texts.iter().flat_map(|text| words(text)).any(is_named) {
+                continue;
+            }
+            let Some(mut receipt) = receipt_rows::receipt_by_id(&mut *step.tx, id).await? else {
+                continue;
+            };
+            let named: BTreeSet<&str> = details.texts.iter().flat_map(|text| words(text)).collect();
+            let named: Vec<String> = named.into_iter().map(str::to_owned).collect();
+            let announced = announced_rows::named(&mut *step.tx, owner, &named).await?;
+            by_texts(step, &mut receipt, &named, &announced).await?;
+            receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Divides a receipt among exports, in their order, and to none more than is announced. `by` is who does it by hand.
 pub(crate) async fn pay(
     step: &mut ForexTransaction<'_>,
     receipt: &mut ReceiptRow,
     ids: &[DeclarationId],
+    announced: &Announcements,
     by: Option<&str>,
 ) -> Result<Result<(), BothLanguages>, Fault> {
     step.lock(ids.iter().map(|id| id.slot())).await?;
@@ -73,7 +120,7 @@ pub(crate) async fn pay(
             format!("清单币种为{due}，收汇币种为{came}"),
         )));
     }
-    let dues: Vec<i64> = sales.iter().map(|sale| sale.due().max(0)).collect();
+    let dues: Vec<i64> = sales.iter().map(|sale| announced.due(sale)).collect();
     let before = sales.iter().map(|sale| i64::from(sale.receipts)).max();
     let each = tolerance(receipt.currency, receipt.booked);
     // The tolerance is for each receipt that was needed.
@@ -145,6 +192,22 @@ pub(crate) async fn take_off(
     reason: ReceiptStep,
     actor: &str,
 ) -> Result<(), Fault> {
+    let of = format!("match/{}/{}", receipt.id, receipt.matchings);
+    let whole = unmatched(step, (receipt.slot, &of), None, receipt.net(), actor);
+    step.post(vec![whole]).await?;
+    free(step, receipt, (reason, false), actor).await?;
+    receipt.state = ReceiptStand::Unmatched;
+    receipt.why = why("it was taken off by hand", "已人工撤销匹配");
+    Ok(())
+}
+
+/// What a receipt paid is due again. When all of it was spent, what banks kept counted as settled, too.
+pub(crate) async fn free(
+    step: &mut ForexTransaction<'_>,
+    receipt: &ReceiptRow,
+    (reason, was_whole): (ReceiptStep, bool),
+    actor: &str,
+) -> Result<(), Fault> {
     let key = [(receipt.slot, receipt.id)];
     let matches = match_rows::matches(&mut *step.tx, &key).await?.remove(&receipt.id);
     let matches = matches.unwrap_or_default(); // a matched receipt has some
@@ -152,21 +215,11 @@ pub(crate) async fn take_off(
     step.lock(ids.iter().map(|id| id.slot())).await?;
     let mut sales = sale_rows::sales(&mut *step.tx, &ids).await?;
     let name = format!("match/{}/{}", receipt.id, receipt.matchings);
-    let posting = |slot, of: &str, declaration, amount| Posting {
-        slot,
-        id: id_of(&format!("off/{of}")),
-        event: "receipt.unmatched",
-        declaration,
-        actor,
-        rule: "撤销匹配",
-        effective: step.now,
-        action: Action::Reverse { of: id_of(of), amounts: vec![amount] },
-    };
-    let mut postings = vec![posting(receipt.slot, &name, None, receipt.net())];
+    let mut postings = Vec::with_capacity(matches.len());
     for row in &matches {
         let of = format!("{name}/{}", row.declaration);
-        let declaration = Some(row.declaration);
-        postings.push(posting(row.declaration.slot(), &of, declaration, row.amount + row.fee));
+        let (slot, declaration) = (row.declaration.slot(), Some(row.declaration));
+        postings.push(unmatched(step, (slot, &of), declaration, row.amount + row.fee, actor));
     }
     step.post(postings).await?;
     match_rows::write_matches(&mut *step.tx, receipt, &[], actor, step.now).await?;
@@ -175,11 +228,29 @@ pub(crate) async fn take_off(
         let Some(sale) = sales.get_mut(&row.declaration) else { continue };
         sale.received -= row.amount + row.fee;
         sale.receipts -= 1;
+        sale.settled -= if was_whole { row.amount + row.fee } else { row.settled };
         step.say(sale, receipt, (reason, row.amount), &attempt);
     }
     let changed: Vec<&SaleRow> = sales.values().collect();
-    sale_rows::write_sales(&mut *step.tx, &changed, step.now).await?;
-    receipt.state = ReceiptStand::Unmatched;
-    receipt.why = why("it was taken off by hand", "已人工撤销匹配");
-    Ok(())
+    sale_rows::write_sales(&mut *step.tx, &changed, step.now).await
+}
+
+/// What a match moved is moved back.
+fn unmatched<'a>(
+    step: &ForexTransaction<'_>,
+    (slot, of): (Slot, &str),
+    declaration: Option<DeclarationId>,
+    amount: i64,
+    actor: &'a str,
+) -> Posting<'a> {
+    Posting {
+        slot,
+        id: id_of(&format!("off/{of}")),
+        event: "receipt.unmatched",
+        declaration,
+        actor,
+        rule: "撤销匹配",
+        effective: step.now,
+        action: Action::Reverse { of: id_of(of), amounts: vec![amount] },
+    }
 }

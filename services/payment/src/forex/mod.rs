@@ -9,6 +9,7 @@
 //! Read [`commit`], then [`sales`] (exports), [`bank`] (files), [`matching`], [`settle`] and [`payments`]. The money of
 //! a receipt lies in the slot of its receiver, what is due for an export in the slot of its declaration.
 
+pub(crate) mod announced_rows;
 pub(crate) mod bank;
 mod calls;
 pub(crate) mod commit;
@@ -19,6 +20,7 @@ mod payments;
 mod payments_rows;
 mod quote_rows;
 mod receipt_rows;
+mod reversal;
 pub(crate) mod rpc;
 mod sale_rows;
 pub(crate) mod sales;

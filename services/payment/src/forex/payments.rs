@@ -3,11 +3,12 @@
 //! Nothing is edited: a correction is a declaration of its own, and the newest counts.
 
 use domain::payment::forex::{Channel, ForexRecord, Income, Lack, rules};
+use domain::payment::workdays::Workdays;
 use domain::refusal::{Code, Refusal};
 use store::Fault;
 
 use super::payments_rows::DeclaredPayment;
-use super::receipt_rows::{ReceiptRow, ReceiptStand};
+use super::receipt_rows::ReceiptRow;
 use super::sale_rows::SaleRow;
 use super::settle::{channel, sales_of};
 use super::transaction::ForexTransaction;
@@ -21,33 +22,49 @@ pub(crate) struct PaymentDetails {
     pub(crate) goods: String,
 }
 
-/// What would be told of a receipt, with the country of whoever paid.
+/// What would be told of a receipt, with the country of whoever paid. What was declared before says what nobody says
+/// again; money that went back is declared under the original code, with a note that it did (退款).
 pub(super) fn record(
     receipt: &ReceiptRow,
     sale: Option<&SaleRow>,
     channel: Channel,
     said: &PaymentDetails,
+    before: Option<&DeclaredPayment>,
 ) -> (Result<ForexRecord, Vec<Lack>>, String) {
-    let or = |said: &str, of: fn(&SaleRow) -> &str| {
-        if said.is_empty() { sale.map_or("", of).to_owned() } else { said.to_owned() }
+    // Of one that stands, its export says it anew.
+    let original = before.filter(|_| receipt.is_reversed());
+    let or = |said: &str, sale: Option<&str>, original: Option<&str>| {
+        let found = [Some(said), sale, original].into_iter().flatten().find(|it| !it.is_empty());
+        proto::text(found.map(str::to_owned))
     };
-    let country = or(&said.country, |sale| &sale.country);
-    let goods = or(&said.goods, |sale| &sale.goods);
+    let country = sale.map(|sale| sale.country.as_str());
+    let country = or(&said.country, country, original.map(|it| it.country.as_str()));
+    let code = or(&said.code, None, original.map(|it| it.record.code.as_str()));
+    let goods = sale.map(|sale| sale.goods.as_str());
+    let goods = or(&said.goods, goods, original.map(|it| it.record.note.as_str()));
     let income = Income {
-        day: receipt.booked,
+        // Deadlines of what went back run from that day.
+        day: receipt.back_on.unwrap_or(receipt.booked),
         channel,
         mode: sale.map_or("", |sale| &sale.trade_mode),
-        code: Some(said.code.as_str()).filter(|code| !code.is_empty()),
+        code: Some(code.as_str()).filter(|code| !code.is_empty()),
         currency: receipt.currency,
         amount: receipt.amount,
         usd_cents: receipt.usd_cents,
         payer_country: &country,
         goods: &goods,
         is_in_statistics: sale.is_some_and(|sale| sale.in_statistics),
-        is_refund: receipt.state == ReceiptStand::Reversed,
-        holidays: &[],
+        is_refund: receipt.is_reversed(),
+        workdays: Workdays::built_in(),
     };
-    (rules().record(&income), country)
+    let told = rules().record(&income).map(|record| match original {
+        Some(original) if said.goods.is_empty() => {
+            let note = original.record.note.trim_start_matches("退款 ");
+            ForexRecord { note: format!("退款 {note}"), ..record }
+        }
+        _ => record,
+    });
+    (told, country)
 }
 
 /// Declares a receipt, or corrects what was declared.
@@ -62,7 +79,8 @@ pub(super) async fn declare(
     let matches = match_rows::matches(&mut *step.tx, &key).await?;
     let matches: Vec<_> = matches.into_values().flatten().collect();
     let sales = sales_of(step, &matches).await?;
-    let (told, country) = record(receipt, sales.first(), channel, details);
+    let before = payments_rows::declared(&mut *step.tx, &key).await?.remove(&receipt.id);
+    let (told, country) = record(receipt, sales.first(), channel, details, before.as_ref());
     let record = match told {
         Ok(record) => record,
         Err(lacks) => {
@@ -73,9 +91,8 @@ pub(super) async fn declare(
             return Ok(Err(refusal.with("missing_zh", join(|lack| lack.zh().to_owned()))));
         }
     };
-    let before = payments_rows::declared(&mut *step.tx, &key).await?.remove(&receipt.id);
     let number = 1 + before.map_or(0, |before| before.number);
-    let is_refund = receipt.state == ReceiptStand::Reversed;
+    let is_refund = receipt.is_reversed();
     let declared = DeclaredPayment { number, record, country, is_refund, time: step.now };
     payments_rows::insert_declared(&mut *step.tx, receipt, &declared, caller).await?;
     Ok(Ok(declared))

@@ -19,10 +19,12 @@ pub(crate) enum ReceiptStand {
     Unmatched,
     Matched,
     Reversed,
+    /// Taken back after it was settled or ordered: the firm owes it to the bank.
+    Owed,
 }
 
 impl ReceiptStand {
-    const ALL: [Self; 3] = [Self::Unmatched, Self::Matched, Self::Reversed];
+    const ALL: [Self; 4] = [Self::Unmatched, Self::Matched, Self::Reversed, Self::Owed];
 
     /// As it is kept.
     pub(crate) fn column(self) -> i16 {
@@ -30,6 +32,7 @@ impl ReceiptStand {
             Self::Unmatched => 1,
             Self::Matched => 2,
             Self::Reversed => 3,
+            Self::Owed => 4,
         }
     }
 }
@@ -51,6 +54,9 @@ pub(crate) struct ReceiptRow {
     pub(crate) ordered: i64,
     pub(crate) settled: i64,
     pub(crate) kept: i64,
+    pub(crate) owed: i64,
+    /// When the bank took it back.
+    pub(crate) back_on: Option<Date>,
     pub(crate) matchings: i32,
     pub(crate) usd_cents: i64,
 }
@@ -64,6 +70,11 @@ impl ReceiptRow {
     /// What was ordered, settled or kept.
     pub(crate) fn spent(&self) -> i64 {
         self.ordered + self.settled + self.kept
+    }
+
+    /// The bank took it back, whether it was spent by then or not.
+    pub(crate) fn is_reversed(&self) -> bool {
+        matches!(self.state, ReceiptStand::Reversed | ReceiptStand::Owed)
     }
 
     /// What can be settled or kept.
@@ -89,6 +100,8 @@ struct ReceiptRecord {
     ordered: i64,
     settled: i64,
     kept: i64,
+    owed: i64,
+    back_on: Option<Date>,
     matchings: i32,
     usd_cents: i64,
 }
@@ -114,6 +127,8 @@ fn receipt(row: ReceiptRecord) -> Result<ReceiptRow, Fault> {
         ordered: row.ordered,
         settled: row.settled,
         kept: row.kept,
+        owed: row.owed,
+        back_on: row.back_on,
         matchings: row.matchings,
         usd_cents: row.usd_cents,
     })
@@ -127,7 +142,7 @@ pub(crate) async fn receipt_by_id(
     let row = sqlx::query_as!(
         ReceiptRecord,
         "select slot, id, owner, line, currency, amount, charges, booked, reference, state, why, why_zh,
-                ordered, settled, kept, matchings, usd_cents
+                ordered, settled, kept, owed, back_on, matchings, usd_cents
          from forex_receipt where id = $1",
         id
     )
@@ -146,9 +161,9 @@ pub(crate) async fn receipt_to_reverse(
     let row = sqlx::query_as!(
         ReceiptRecord,
         "select slot, id, owner, line, currency, amount, charges, booked, reference, state, why, why_zh,
-                ordered, settled, kept, matchings, usd_cents
+                ordered, settled, kept, owed, back_on, matchings, usd_cents
          from forex_receipt
-         where owner = $1 and currency = $2 and amount - charges = $3 and state <> 3
+         where owner = $1 and currency = $2 and amount - charges = $3 and state < 3
            and reference <> '' and reference = any($4)
          order by id limit 1",
         owner,
@@ -161,6 +176,58 @@ pub(crate) async fn receipt_to_reverse(
     row.map(receipt).transpose()
 }
 
+/// The receipt that a firm owes to its bank, of which it pays so much: the bank names it by its reference.
+pub(crate) async fn receipt_owed(
+    tx: &mut PgConnection,
+    owner: &str,
+    (currency, amount): (Currency, i64),
+    references: &[String],
+) -> Result<Option<ReceiptRow>, Fault> {
+    let row = sqlx::query_as!(
+        ReceiptRecord,
+        "select slot, id, owner, line, currency, amount, charges, booked, reference, state, why, why_zh,
+                ordered, settled, kept, owed, back_on, matchings, usd_cents
+         from forex_receipt
+         where owner = $1 and currency = $2 and owed >= $3 and state = 4 and reference = any($4)
+         order by id limit 1",
+        owner,
+        currency.letters(),
+        amount,
+        references
+    )
+    .fetch_optional(tx)
+    .await?;
+    row.map(receipt).transpose()
+}
+
+/// Receipts of a firm in a currency that wait to be matched, with what only it may read; the newest first.
+pub(crate) async fn unmatched(
+    tx: &mut PgConnection,
+    cipher: &Cipher,
+    (owner, currency): (&str, Currency),
+    count: i64,
+) -> Result<Vec<(Uuid, ReceiptDetails)>, Fault> {
+    let rows = sqlx::query!(
+        "select slot, id, body from forex_receipt
+         where owner = $1 and currency = $2 and state = 1
+         order by id desc limit $3",
+        owner,
+        currency.letters(),
+        count
+    )
+    .fetch_all(tx)
+    .await?;
+    let details = rows.into_iter().map(|row| {
+        let slot = column::slot(row.slot)?;
+        let cell = Cell { column: "forex_receipt.body", slot, key: row.id.as_bytes() };
+        let details = ReceiptDetails::decode(&cipher.decrypt(cell, row.body)?);
+        let damaged =
+            || Fault::Broken(format!("the texts of the receipt {} cannot be read", row.id));
+        Ok((row.id, details.ok_or_else(damaged)?))
+    });
+    details.collect()
+}
+
 /// A page of receipts, newest first, of firms that a caller sees.
 pub(crate) async fn receipts_of(
     pool: &sqlx::PgPool,
@@ -171,7 +238,7 @@ pub(crate) async fn receipts_of(
     let rows = sqlx::query_as!(
         ReceiptRecord,
         "select slot, id, owner, line, currency, amount, charges, booked, reference, state, why, why_zh,
-                ordered, settled, kept, matchings, usd_cents
+                ordered, settled, kept, owed, back_on, matchings, usd_cents
          from forex_receipt
          where id < $1 and ($3::text[] is null or owner = any($3)) and ($4 = '' or owner = $4)
            and ($5::smallint is null or state = $5)
@@ -230,7 +297,8 @@ pub(crate) async fn update_receipt(
 ) -> Result<(), Fault> {
     sqlx::query!(
         "update forex_receipt set state = $3, why = $4, why_zh = $5, ordered = $6, settled = $7,
-                kept = $8, matchings = $9, changed_time = $10
+                kept = $8, matchings = $9, owed = $10, back_on = $11,
+                changed_time = $12
          where slot = $1 and id = $2",
         row.slot.column(),
         row.id,
@@ -241,6 +309,8 @@ pub(crate) async fn update_receipt(
         row.settled,
         row.kept,
         row.matchings,
+        row.owed,
+        row.back_on,
         now
     )
     .execute(tx)
@@ -258,7 +328,7 @@ pub(crate) async fn received_usd_cents(
     let sum = sqlx::query_scalar!(
         r#"select least(coalesce(sum(usd_cents), 0), 9223372036854775807)::bigint as "sum!"
            from forex_receipt
-           where owner = $1 and booked >= $2 and booked <= $3 and id <> $4 and state <> 3"#,
+           where owner = $1 and booked >= $2 and booked <= $3 and id <> $4 and state < 3"#,
         owner,
         from,
         until,

@@ -12,9 +12,10 @@ use proto::forex::{SaleInformation, sale_facts};
 use store::Fault;
 use time::OffsetDateTime;
 
-use super::sale_rows;
+use super::announced_rows::AnnouncedReceipt;
 use super::sale_rows::{SaleRow, SaleState};
 use super::transaction::{ForexTransaction, Posting, leg, receivable};
+use super::{announced_rows, matching, sale_rows};
 use crate::transaction::id_of;
 
 /// The queue of events about exports that could not be taken when they came.
@@ -37,6 +38,8 @@ pub(crate) enum SaleChange {
     Released,
     /// Rejected, withdrawn or sent back.
     Ended,
+    /// A payment firm announced money for it.
+    Announced(AnnouncedReceipt),
 }
 
 /// Characters of goods that are kept: enough for a note.
@@ -86,9 +89,13 @@ pub(crate) async fn hear(
 ) -> Result<(), Fault> {
     let ids: BTreeSet<DeclarationId> = events.iter().map(|event| event.id).collect();
     let mut sales = sale_rows::sales(&mut *step.tx, &ids).await?;
-    let (mut touched, mut postings) = (BTreeSet::new(), Vec::new());
+    let (mut touched, mut postings, mut late) = (BTreeSet::new(), Vec::new(), Vec::new());
     for event in events {
         for change in &event.changes {
+            if let SaleChange::Announced(announced) = change {
+                late.push(announced);
+                continue;
+            }
             if happen(&mut sales, event, change) {
                 touched.insert(event.id);
                 let released = matches!(change, SaleChange::Released);
@@ -101,7 +108,15 @@ pub(crate) async fn hear(
     }
     step.post(postings).await?;
     let rows: Vec<&SaleRow> = touched.iter().filter_map(|id| sales.get(id)).collect();
-    sale_rows::write_sales(&mut *step.tx, &rows, step.now).await
+    sale_rows::write_sales(&mut *step.tx, &rows, step.now).await?;
+    for announced in late {
+        announced_rows::write(&mut *step.tx, announced, step.now).await?;
+        let sale = sales.get(&announced.declaration).filter(|sale| sale.due() > 0);
+        if let Some(sale) = sale.filter(|sale| sale.state != SaleState::Ended) {
+            matching::by_announcement(step, sale, &announced.pay_no).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether it changed anything.
@@ -130,7 +145,13 @@ fn happen(
             true
         }
         // It came before, or is about an import, or about money in a currency that is not settled here.
-        (SaleChange::Filed(_) | SaleChange::Released | SaleChange::Ended, _) => false,
+        (
+            SaleChange::Filed(_)
+            | SaleChange::Released
+            | SaleChange::Ended
+            | SaleChange::Announced(_),
+            _,
+        ) => false,
     }
 }
 

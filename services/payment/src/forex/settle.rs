@@ -23,10 +23,10 @@ use store::request::{Digest, RequestKey, RequestStatus};
 use time::{Duration, Month};
 use uuid::Uuid;
 
+use super::announced_rows::Announcements;
 use super::bank::{Execution, reference};
 use super::firm_rows::ForexFirm;
 use super::match_rows::MatchRow;
-use super::matching;
 use super::payments::{self, PaymentDetails};
 use super::payments_rows::DeclaredPayment;
 use super::quote_rows::QuoteRow;
@@ -37,6 +37,7 @@ use super::transaction::{ForexTransaction, Posting, account, bank, leg, settleme
 use super::{
     firm_rows, match_rows, payments_rows, quote_rows, receipt_rows, sale_rows, settlement_rows,
 };
+use super::{matching, reversal};
 use crate::transaction::{BANK, id_of};
 
 /// What a firm asks for.
@@ -145,7 +146,9 @@ async fn act(step: &mut ForexTransaction<'_>, change: &ForexChange) -> Answer<Fo
             if receipt.state != ReceiptStand::Unmatched {
                 return Ok(Err(out_of_step(&receipt)));
             }
-            let paid = matching::pay(step, &mut receipt, ids, Some(caller)).await?;
+            let paid =
+                matching::pay(step, &mut receipt, ids, &Announcements::default(), Some(caller))
+                    .await?;
             if let Err((english, chinese)) = paid {
                 let refusal = Refusal::of(Code::MatchRefused).with("reason", english);
                 return Ok(Err(refusal.with("reason_zh", chinese)));
@@ -247,6 +250,7 @@ fn out_of_step(receipt: &ReceiptRow) -> Refusal {
         }
         ReceiptStand::Matched => "matched 已匹配",
         ReceiptStand::Reversed => "taken back by the bank 银行已冲回",
+        ReceiptStand::Owed => "taken back by the bank, and owed to it 银行已冲回，应付银行",
     };
     Refusal::of(Code::ReceiptOutOfStep).with("state", state)
 }
@@ -441,7 +445,7 @@ async fn accept(step: &mut ForexTransaction<'_>, id: Uuid) -> Answer<SettlementR
     step.post(vec![posting(step, &row, ("order", "settlement.ordered"), action)]).await?;
     settlement_rows::write_settlement(&mut *step.tx, &row).await?;
     receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
-    let document = proto::bank::write_order(&order(&row, &offer, &sales));
+    let document = proto::bank::write_order(&order(&row, &offer, &receipt, &sales));
     let document = document.map_err(|faults| {
         let first = faults.first().map(|fault| fault.text.clone());
         Fault::Broken(format!("the order {id} cannot be written: {}", proto::text(first)))
@@ -452,7 +456,12 @@ async fn accept(step: &mut ForexTransaction<'_>, id: Uuid) -> Answer<SettlementR
 }
 
 /// What the bank is ordered: forex of the firm's account is sold, and the yuan come to its account there.
-fn order(row: &SettlementRow, offer: &QuoteRow, sales: &[SaleRow]) -> PaymentOrder {
+fn order(
+    row: &SettlementRow,
+    offer: &QuoteRow,
+    receipt: &ReceiptRow,
+    sales: &[SaleRow],
+) -> PaymentOrder {
     let party = |currency: Currency| BankParty {
         name: row.owner.clone(),
         account: AccountNumber::Number(format!("{}-{}", row.owner, currency.letters())),
@@ -461,7 +470,9 @@ fn order(row: &SettlementRow, offer: &QuoteRow, sales: &[SaleRow]) -> PaymentOrd
     let id = reference(row.id);
     // The bank executes at the rate to which it bound itself.
     let terms = format!("SETTLE {} RATE {}", money(Currency::Cny, row.bought_fen), offer.rate_e8);
-    let orders = sales.iter().map(|sale| sale.order_no.clone());
+    // The bank's own number of what came, and what that was for.
+    let receipt = (!receipt.reference.is_empty()).then(|| format!("RECEIPT {}", receipt.reference));
+    let orders = receipt.into_iter().chain(sales.iter().map(|sale| sale.order_no.clone()));
     let transfer = Transfer {
         end_to_end: id.clone(),
         currency: row.currency,
@@ -527,6 +538,7 @@ pub(crate) async fn reported(
         step.post(vec![posting(step, &row, of, Action::Void(hold(&row)))]).await?;
         let mut receipt = read(step, row.receipt).await?;
         receipt.ordered -= row.sold;
+        reversal::cover(step, &mut receipt, row.sold, row.id).await?;
         receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
     }
     settlement_rows::write_settlement(&mut *step.tx, &row).await?;
@@ -579,6 +591,7 @@ pub(crate) async fn executed(
         let mut receipt = read(step, row.receipt).await?;
         receipt.ordered -= row.sold;
         receipt.settled += sold;
+        reversal::cover(step, &mut receipt, row.sold - sold, id).await?;
         receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
         let attempt = id.to_string();
         spend(step, &receipt, (ReceiptStep::Settled, sold), &attempt).await?;

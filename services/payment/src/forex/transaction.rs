@@ -69,6 +69,11 @@ pub(crate) fn settlement(owner: &str, currency: Currency) -> Account {
     account(owner, currency, Purpose::Settlement)
 }
 
+/// Money of a firm that its bank took back after it was spent: below zero by what the firm owes.
+pub(crate) fn owed(owner: &str, currency: Currency) -> Account {
+    account(owner, currency, Purpose::ReversalPayable)
+}
+
 /// A leg.
 pub(crate) fn leg(from: Account, to: Account, amount: i64) -> Leg {
     Leg { from, to, amount }
@@ -179,6 +184,16 @@ impl<'t> ForexTransaction<'t> {
             format!("{order}: {part} {english}; received {received} of {due}, settled {settled}");
         let text_zh =
             format!("{order}：{chinese}{part}；应收{due}，已收{received}，已结汇或留存{settled}");
+        let (text, text_zh) = if receipt.owed > 0 {
+            let (owner, owed) = (&receipt.owner, shown(receipt.currency, receipt.owed));
+            let letters = receipt.currency.letters();
+            (
+                format!("{text}; it was spent already, and {owner} owes its bank {owed} {letters}"),
+                format!("{text_zh}；该款已结汇或已申请结汇，{owner}应付银行{owed} {letters}"),
+            )
+        } else {
+            (text, text_zh)
+        };
         let moved = ReceiptProgress {
             step,
             receipt: receipt.id,

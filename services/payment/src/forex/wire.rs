@@ -22,7 +22,7 @@ pub(super) fn id(text: &str, field: &'static str) -> Result<Uuid, Refusal> {
         .map_err(|_| Refusal::of(Code::NameMalformed).with("field", field).with("name", text))
 }
 
-pub(super) fn sale(row: &SaleRow) -> v1::Sale {
+pub(super) fn sale(row: &SaleRow, announced: i64) -> v1::Sale {
     let state = match row.state {
         SaleState::Filed => v1::SaleState::Filed,
         SaleState::Released => v1::SaleState::Released,
@@ -40,6 +40,7 @@ pub(super) fn sale(row: &SaleRow) -> v1::Sale {
         received: row.received,
         settled: row.settled,
         filed_time: Some(proto::timestamp(row.filed_time)),
+        announced,
     }
 }
 
@@ -50,6 +51,7 @@ pub(super) fn stand(wire: v1::ForexReceiptState) -> Option<ReceiptStand> {
         v1::ForexReceiptState::Unmatched => Some(ReceiptStand::Unmatched),
         v1::ForexReceiptState::Matched => Some(ReceiptStand::Matched),
         v1::ForexReceiptState::Reversed => Some(ReceiptStand::Reversed),
+        v1::ForexReceiptState::Owed => Some(ReceiptStand::Owed),
     }
 }
 
@@ -58,6 +60,7 @@ pub(super) fn receipt(row: &ReceiptRow, matches: &[MatchRow]) -> v1::ForexReceip
         ReceiptStand::Unmatched => v1::ForexReceiptState::Unmatched,
         ReceiptStand::Matched => v1::ForexReceiptState::Matched,
         ReceiptStand::Reversed => v1::ForexReceiptState::Reversed,
+        ReceiptStand::Owed => v1::ForexReceiptState::Owed,
     };
     let part = |row: &MatchRow| v1::ReceiptMatch {
         declaration: row.declaration.name(),
@@ -82,6 +85,7 @@ pub(super) fn receipt(row: &ReceiptRow, matches: &[MatchRow]) -> v1::ForexReceip
         settled: row.settled,
         kept: row.kept,
         available: row.available(),
+        owed: row.owed,
     }
 }
 
@@ -188,7 +192,7 @@ fn head(row: &ReceiptRow) -> v1::PaymentsRecord {
         booked: row.booked.to_string(),
         currency: row.currency.letters().to_owned(),
         amount: row.amount,
-        is_refund: row.state == ReceiptStand::Reversed,
+        is_refund: row.is_reversed(),
         ..v1::PaymentsRecord::default()
     }
 }

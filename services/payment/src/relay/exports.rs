@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use domain::history::ExportProgress;
+use domain::payment::ledger::Currency;
 use domain::{DeclarationId, Slot};
 use kit::deliver::{Delivery, settle};
 use kit::listen::{Listener, UnreadableEvent};
@@ -14,6 +16,7 @@ use store::share::Share;
 use time::OffsetDateTime;
 
 use crate::Payments;
+use crate::forex::announced_rows::AnnouncedReceipt;
 use crate::forex::commit::ForexCommand;
 use crate::forex::sales::{EXPORTS, SaleChange, SaleEvent, sale};
 
@@ -48,6 +51,22 @@ impl Listener for SaleEvents {
     }
 }
 
+/// Money that is announced; nothing where it is in a currency that is not settled here.
+fn announced(declaration: DeclarationId, moved: &v1::ExportMoved) -> Option<SaleChange> {
+    let moved = ExportProgress::try_from(moved.clone()).ok()?;
+    let money = moved.money?;
+    let currency = Currency::ALL.into_iter().find(|it| it.customs_code() == money.currency)?;
+    let one = 10_i64.pow(5 - currency.minor_digits());
+    Some(SaleChange::Announced(AnnouncedReceipt {
+        declaration,
+        pay_no: money.pay_no,
+        pay_code: money.pay_code,
+        currency,
+        amount: money.amount_e5 / one,
+        day: moved.day,
+    }))
+}
+
 /// An event as far as it concerns the money for an export; `None` for one that cannot be read.
 fn read(event: &v1::Event) -> Option<SaleEvent> {
     let id = DeclarationId::parse(&event.declaration_id)?;
@@ -69,6 +88,7 @@ fn read(event: &v1::Event) -> Option<SaleEvent> {
             }
             Wire::Released(_) => Some(SaleChange::Released),
             Wire::Rejected(_) | Wire::Returned(_) | Wire::Withdrawn(_) => Some(SaleChange::Ended),
+            Wire::ExportMoved(moved) => announced(id, moved),
             _ => None,
         });
     }

@@ -3,6 +3,7 @@
 #[expect(dead_code, reason = "nothing is encrypted here")]
 #[path = "../../../store/tests/kernel/database.rs"]
 mod database;
+mod long_run;
 
 use std::collections::BTreeSet;
 
