@@ -23,6 +23,10 @@ create index settlement_id on payment.settlement (id);
 -- Few rows, which belong to no slot: who is connected, on every node.
 select create_reference_table('declaration.consumer');
 select create_reference_table('payment.consumer');
+select create_reference_table('ceb.consumer');
+select create_reference_table('inspection.consumer');
+select create_reference_table('refund.consumer');
+select create_reference_table('webhooks.consumer');
 
 -- Everything else. All are of one type of column, so equal slots of all tables are on one node.
 -- declaration
@@ -57,6 +61,7 @@ select create_distributed_table('ceb.inbox', 'slot', colocate_with => 'declarati
 select create_distributed_table('ceb.request', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('ceb.data_key', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('ceb.api_key', 'slot', colocate_with => 'declaration.journal_head');
+select create_distributed_table('ceb.subscription', 'slot', colocate_with => 'declaration.journal_head');
 -- inspection
 select create_distributed_table('inspection.journal_head', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('inspection.journal', 'slot', colocate_with => 'declaration.journal_head');
@@ -78,6 +83,8 @@ select create_distributed_table('inspection.inbox', 'slot', colocate_with => 'de
 select create_distributed_table('inspection.request', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('inspection.data_key', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('inspection.api_key', 'slot', colocate_with => 'declaration.journal_head');
+select create_distributed_table('inspection.subscription', 'slot', colocate_with => 'declaration.journal_head');
+select create_distributed_table('inspection.number_used', 'slot', colocate_with => 'declaration.journal_head');
 -- payment
 select create_distributed_table('payment.ledger_head', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('payment.account', 'slot', colocate_with => 'declaration.journal_head');
@@ -109,6 +116,9 @@ select create_distributed_table('payment.inbox', 'slot', colocate_with => 'decla
 select create_distributed_table('payment.request', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('payment.data_key', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('payment.api_key', 'slot', colocate_with => 'declaration.journal_head');
+select create_distributed_table('payment.number_used', 'slot', colocate_with => 'declaration.journal_head');
+select create_distributed_table('payment.refund_watch', 'slot', colocate_with => 'declaration.journal_head');
+select create_distributed_table('payment.announced_receipt', 'slot', colocate_with => 'declaration.journal_head');
 -- refund
 select create_distributed_table('refund.journal_head', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('refund.journal', 'slot', colocate_with => 'declaration.journal_head');
@@ -129,6 +139,8 @@ select create_distributed_table('refund.inbox', 'slot', colocate_with => 'declar
 select create_distributed_table('refund.request', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('refund.data_key', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('refund.api_key', 'slot', colocate_with => 'declaration.journal_head');
+select create_distributed_table('refund.subscription', 'slot', colocate_with => 'declaration.journal_head');
+select create_distributed_table('refund.number_used', 'slot', colocate_with => 'declaration.journal_head');
 -- webhooks
 select create_distributed_table('webhooks.follower', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('webhooks.webhook', 'slot', colocate_with => 'declaration.journal_head');
@@ -141,3 +153,7 @@ select create_distributed_table('webhooks.inbox', 'slot', colocate_with => 'decl
 select create_distributed_table('webhooks.request', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('webhooks.data_key', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('webhooks.api_key', 'slot', colocate_with => 'declaration.journal_head');
+select create_distributed_table('webhooks.journal_head', 'slot', colocate_with => 'declaration.journal_head');
+select create_distributed_table('webhooks.journal', 'slot', colocate_with => 'declaration.journal_head');
+select create_distributed_table('webhooks.subscription', 'slot', colocate_with => 'declaration.journal_head');
+select create_distributed_table('webhooks.number_used', 'slot', colocate_with => 'declaration.journal_head');

@@ -308,8 +308,8 @@ async fn an_export_is_told_over_all_services_and_its_money_settled() {
     let refund = until(&mut person, "/console/refund", order_no).await;
     assert!(refund.says(">waits<"), "{}", refund.text);
     let path = format!("/console/{name}");
-    let story = until(&mut person, &path, "EXECUTED").await;
-    for text in ["ledger", "What is open", "By which rules", "joint inspection completed"] {
+    let story = until(&mut person, &path, "was settled into yuan").await;
+    for text in ["ledger", "By which rules", "joint inspection completed"] {
         assert!(story.says(text), "{text}: {}", story.text);
     }
     let paper = person.opens(&format!("{path}/print")).await;

@@ -88,17 +88,7 @@ pub async fn connect(
             ("idle_in_transaction_session_timeout", "15s"),
         ]);
     let mut first = PgConnection::connect_with(&options).await.map_err(Error::Unreachable)?;
-    for setting in ["fsync", "full_page_writes", "synchronous_commit"] {
-        let row = sqlx::query(AssertSqlSafe(format!("show {setting}")))
-            .fetch_one(&mut first)
-            .await
-            .map_err(Error::Unreachable)?;
-        let value: String = row.get(0);
-        // `local`, `remote_write` and `remote_apply` are durable on this server too.
-        if value == "off" {
-            return Err(Error::Unsafe { setting, value });
-        }
-    }
+    ensure_durable(&mut first).await?;
     first.close().await.map_err(Error::Unreachable)?;
     PgPoolOptions::new()
         .max_connections(connections)
@@ -108,4 +98,20 @@ pub async fn connect(
         .connect_with(options)
         .await
         .map_err(Error::Unreachable)
+}
+
+/// Refuses a database that may lose what it acknowledged.
+pub(crate) async fn ensure_durable(database: &mut PgConnection) -> Result<(), Error> {
+    for setting in ["fsync", "full_page_writes", "synchronous_commit"] {
+        let row = sqlx::query(AssertSqlSafe(format!("show {setting}")))
+            .fetch_one(&mut *database)
+            .await
+            .map_err(Error::Unreachable)?;
+        let value: String = row.get(0);
+        // `local`, `remote_write` and `remote_apply` are durable on this server too.
+        if value == "off" {
+            return Err(Error::Unsafe { setting, value });
+        }
+    }
+    Ok(())
 }

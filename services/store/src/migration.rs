@@ -12,7 +12,7 @@ use sqlx::migrate::{Migration, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{AssertSqlSafe, PgPool};
 
-use crate::connect::Error;
+use crate::connect::{Error, ensure_durable};
 
 /// Tables that every service has, see `migrations/kit`.
 static KIT: Migrator = sqlx::migrate!("../../migrations/kit");
@@ -125,6 +125,7 @@ async fn run_on(
     migrator: &Migrator,
     extent: Extent,
 ) -> Result<(), Error> {
+    ensure_durable(&mut *pool.acquire().await.map_err(Error::Unreachable)?).await?;
     let applied = applied(pool).await.map_err(Error::Unreachable)?;
     let mut known = all(migrator);
     meets(schema, &applied, &known)?;

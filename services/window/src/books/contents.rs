@@ -42,7 +42,7 @@ pub(super) struct DeclaredContents {
 }
 
 /// What the services keep of a declaration, as texts by their names.
-type Kept = BTreeMap<Uuid, BTreeMap<String, String>>;
+type FieldsById = BTreeMap<Uuid, BTreeMap<String, String>>;
 
 impl DeclaredContents {
     pub(super) async fn open(pool: PgPool, keys: &Keys) -> anyhow::Result<Self> {
@@ -151,8 +151,8 @@ fn goods(gcode: &str, (qty_e5, unit): (i64, &str), (amount_e5, currency): (i64, 
     format!("{gcode}, {qty_e5}/100000 of {unit}, {amount_e5}/100000 of {currency}")
 }
 
-async fn kept(books: &mut PgConnection, ids: Vec<Uuid>) -> anyhow::Result<Kept> {
-    let mut kept = Kept::new();
+async fn kept(books: &mut PgConnection, ids: Vec<Uuid>) -> anyhow::Result<FieldsById> {
+    let mut kept = FieldsById::new();
     let lines: Vec<(Uuid, i32, String, i64, String, i64, String)> = sqlx::query_as(
         "select declaration_id, line, gcode, qty_e5, unit, amount_e5, currency from refund.export_line
          where declaration_id = any($1)",
