@@ -150,7 +150,7 @@ async fn migrate_schema(
     extent: Extent,
 ) -> anyhow::Result<()> {
     let migrated = migration::migrate(options, manifest.name, manifest.migrator, extent);
-    migrated.await.context(Code::PostgresFailed)
+    migrated.await.map_err(refused)
 }
 
 /// What the contents of a schema are encrypted with, when every key is there that they were written with.
@@ -175,15 +175,18 @@ async fn connect(
     schema: &'static str,
     connections: u32,
 ) -> anyhow::Result<PgPool> {
-    store::connect(options, schema, connections).await.map_err(|error| {
-        let code = match error {
-            store::Error::Unsafe { .. } => Code::PostgresUnsafe,
-            store::Error::Unreachable(_)
-            | store::Error::Migration { .. }
-            | store::Error::Contracted { .. } => Code::PostgresFailed,
-        };
-        anyhow::Error::new(error).context(code)
-    })
+    store::connect(options, schema, connections).await.map_err(refused)
+}
+
+/// Our code in front of what a database refuses.
+fn refused(error: store::Error) -> anyhow::Error {
+    let code = match error {
+        store::Error::Unsafe { .. } => Code::PostgresUnsafe,
+        store::Error::Unreachable(_)
+        | store::Error::Migration { .. }
+        | store::Error::Contracted { .. } => Code::PostgresFailed,
+    };
+    anyhow::Error::new(error).context(code)
 }
 
 /// Our code in front of what the private PostgreSQL says.
