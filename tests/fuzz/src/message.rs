@@ -2,7 +2,9 @@
 
 use domain::declaration::Profile;
 use domain::limits;
-use proto::ceb::{self, Document, Message, MessageFault, MessageType, OutgoingMessage, ReadDocument};
+use proto::ceb::{
+    self, Document, Message, MessageFault, MessageType, OutgoingMessage, ReadDocument,
+};
 
 /// Reads a message and checks whatever can be checked without knowing what it should say.
 pub fn check(bytes: &[u8]) {
