@@ -93,11 +93,21 @@ impl Browser {
 
     /// Clicks on what this selector means.
     pub(crate) fn clicks(&self, selector: &str) {
-        let found = json!({ "using": "css selector", "value": selector });
-        let found = self.ask("POST", "/element", &found);
-        let element = found.as_object().and_then(|it| it.values().next()).and_then(Value::as_str);
-        let element = element.unwrap_or_else(|| panic!("there is no {selector}: {found}"));
-        self.ask("POST", &format!("/element/{element}/click"), &json!({}));
+        let start = Instant::now();
+        loop {
+            let found = json!({ "using": "css selector", "value": selector });
+            let found = self.ask("POST", "/element", &found);
+            let element =
+                found.as_object().and_then(|it| it.values().next()).and_then(Value::as_str);
+            let element = element.unwrap_or_else(|| panic!("there is no {selector}: {found}"));
+            let clicked = self.ask("POST", &format!("/element/{element}/click"), &json!({}));
+            // News may have put another element in its place meanwhile.
+            if clicked.is_null() {
+                return;
+            }
+            assert!(start.elapsed() < PATIENCE, "{selector} cannot be clicked: {clicked}");
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// Presses the tabulator.
