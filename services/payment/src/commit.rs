@@ -41,7 +41,7 @@ const RETRIES_MAX: i64 = 500;
 #[derive(Debug)]
 pub(crate) enum PaymentCommand {
     /// The declaration service told something; and what has to wait in the queue of events. For each event:
-    /// what is to be said, where it brings a version.
+    /// what is to be said, where it brings a version or a release.
     Hear(Vec<Arc<ImportEvent>>, Vec<Item>, Reply<Vec<Option<ExchangeAnswer>>>),
     /// Money was lodged, or a credit line granted.
     Guarantee(Box<GuaranteeChange>, Reply<Result<GuaranteeOutcome, Refusal>>),
