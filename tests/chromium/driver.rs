@@ -131,6 +131,15 @@ impl Browser {
         }
     }
 
+    /// Waits until the browser has gone on to such an address: a click on a form is answered before that.
+    pub(crate) fn arrives(&self, path: &str) {
+        let start = Instant::now();
+        while !self.address().contains(path) {
+            assert!(start.elapsed() < PATIENCE, "{path} is not opened: {}", self.address());
+            std::thread::sleep(LOOK);
+        }
+    }
+
     /// The whole page as a picture.
     pub(crate) fn picture(&self) -> Vec<u8> {
         use base64::Engine as _;

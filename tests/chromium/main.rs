@@ -118,6 +118,7 @@ fn the_console_works_in_a_real_browser() {
 
     // Live: the page comes to the end of the story without being loaded again.
     wide.clicks("button[value=INSPECT]");
+    wide.arrives("/console/declarations/");
     wide.finds("window.stays = true");
     wide.sees("RELEASED, release");
     wide.sees("tax bill");
