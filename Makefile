@@ -26,7 +26,7 @@ fuzz: ## damaged messages at every reader; SECONDS=n for each, ARGS for targets 
 	./deploy/fuzz --seconds $(or $(SECONDS),60) $(ARGS)
 
 guides: postgres ## write what commands print now into README and docs and their Chinese pages, where it differs
-	$(CARGO) build --package window
+	$(CARGO) build --workspace --bins
 	SW_GUIDES=write $(CARGO) test --package tests --test main -- guides; result=$$?; \
 	./deploy/check-translations --copy-code; exit $$result
 

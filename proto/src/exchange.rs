@@ -164,7 +164,7 @@ fn reopening(by: Subscriber, reopening: raw::Reopening) -> Result<Payload, Refus
     Ok(Payload::Reopening { order_id: order(&order_id)?, reason })
 }
 
-fn progress(by: Subscriber, moved: v1::InspectionMoved) -> Result<Payload, Refusal> {
+fn progress(by: Subscriber, moved: v1::InspectionProgress) -> Result<Payload, Refusal> {
     inspection_service(by)?;
     order(&moved.order_id)?;
     let texts =
@@ -177,7 +177,7 @@ fn progress(by: Subscriber, moved: v1::InspectionMoved) -> Result<Payload, Refus
     Ok(Payload::Progress(moved))
 }
 
-fn duty(by: Subscriber, moved: v1::DutyMoved) -> Result<Payload, Refusal> {
+fn duty(by: Subscriber, moved: v1::DutyProgress) -> Result<Payload, Refusal> {
     if by.row().participant != Some(Participant::Duty) {
         let reason = "what is said about the duty comes from the payment service";
         return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
@@ -191,7 +191,7 @@ fn duty(by: Subscriber, moved: v1::DutyMoved) -> Result<Payload, Refusal> {
     Ok(Payload::Duty(moved))
 }
 
-fn receipt(by: Subscriber, moved: v1::ReceiptMoved) -> Result<Payload, Refusal> {
+fn receipt(by: Subscriber, moved: v1::ReceiptProgress) -> Result<Payload, Refusal> {
     if by != Subscriber::PaymentService {
         let reason = "what is said about money from abroad comes from the payment service";
         return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));
@@ -205,7 +205,7 @@ fn receipt(by: Subscriber, moved: v1::ReceiptMoved) -> Result<Payload, Refusal> 
     Ok(Payload::Receipt(moved))
 }
 
-fn export(by: Subscriber, moved: v1::ExportMoved) -> Result<Payload, Refusal> {
+fn export(by: Subscriber, moved: v1::ExportProgress) -> Result<Payload, Refusal> {
     if by != Subscriber::NationalDoor {
         let reason = "what documents of customs tell comes from the national door";
         return Err(Refusal::of(Code::NotYourAgency).with("reason", reason));

@@ -288,7 +288,7 @@ impl v1::InspectionStep {
     }
 }
 
-impl From<InspectionProgress> for v1::InspectionMoved {
+impl From<InspectionProgress> for v1::InspectionProgress {
     fn from(moved: InspectionProgress) -> Self {
         let InspectionProgress {
             order_id,
@@ -317,11 +317,11 @@ impl From<InspectionProgress> for v1::InspectionMoved {
     }
 }
 
-impl TryFrom<v1::InspectionMoved> for InspectionProgress {
+impl TryFrom<v1::InspectionProgress> for InspectionProgress {
     type Error = &'static str;
 
-    fn try_from(moved: v1::InspectionMoved) -> Result<Self, Self::Error> {
-        let v1::InspectionMoved {
+    fn try_from(moved: v1::InspectionProgress) -> Result<Self, Self::Error> {
+        let v1::InspectionProgress {
             order_id,
             step,
             examination,
@@ -354,7 +354,7 @@ impl TryFrom<v1::InspectionMoved> for InspectionProgress {
     }
 }
 
-impl From<DutyProgress> for v1::DutyMoved {
+impl From<DutyProgress> for v1::DutyProgress {
     fn from(moved: DutyProgress) -> Self {
         let DutyProgress {
             step,
@@ -390,10 +390,10 @@ impl From<DutyProgress> for v1::DutyMoved {
     }
 }
 
-impl TryFrom<v1::DutyMoved> for DutyProgress {
+impl TryFrom<v1::DutyProgress> for DutyProgress {
     type Error = &'static str;
 
-    fn try_from(moved: v1::DutyMoved) -> Result<Self, Self::Error> {
+    fn try_from(moved: v1::DutyProgress) -> Result<Self, Self::Error> {
         let step = match moved.step() {
             v1::DutyStep::Short => DutyStep::Short,
             v1::DutyStep::Unassessed => DutyStep::Unassessed,
@@ -404,7 +404,7 @@ impl TryFrom<v1::DutyMoved> for DutyProgress {
             v1::DutyStep::Low => DutyStep::Low,
             v1::DutyStep::Unspecified => return Err("step must be a DUTY_STEP"),
         };
-        let v1::DutyMoved {
+        let v1::DutyProgress {
             step: _,
             code,
             assure_code,
@@ -429,7 +429,7 @@ impl TryFrom<v1::DutyMoved> for DutyProgress {
     }
 }
 
-impl From<ReceiptProgress> for v1::ReceiptMoved {
+impl From<ReceiptProgress> for v1::ReceiptProgress {
     fn from(moved: ReceiptProgress) -> Self {
         let ReceiptProgress {
             step,
@@ -465,10 +465,10 @@ impl From<ReceiptProgress> for v1::ReceiptMoved {
     }
 }
 
-impl TryFrom<v1::ReceiptMoved> for ReceiptProgress {
+impl TryFrom<v1::ReceiptProgress> for ReceiptProgress {
     type Error = &'static str;
 
-    fn try_from(moved: v1::ReceiptMoved) -> Result<Self, Self::Error> {
+    fn try_from(moved: v1::ReceiptProgress) -> Result<Self, Self::Error> {
         let step = match moved.step() {
             v1::ReceiptStep::Matched => ReceiptStep::Matched,
             v1::ReceiptStep::Unmatched => ReceiptStep::Unmatched,
@@ -479,7 +479,7 @@ impl TryFrom<v1::ReceiptMoved> for ReceiptProgress {
         };
         let receipt = uuid::Uuid::try_parse(&moved.receipt);
         let receipt = receipt.map_err(|_| "receipt must be a UUID")?;
-        let v1::ReceiptMoved {
+        let v1::ReceiptProgress {
             step: _,
             receipt: _,
             receiver,
@@ -506,7 +506,7 @@ impl TryFrom<v1::ReceiptMoved> for ReceiptProgress {
     }
 }
 
-impl From<ExportProgress> for v1::ExportMoved {
+impl From<ExportProgress> for v1::ExportProgress {
     fn from(moved: ExportProgress) -> Self {
         let ExportProgress { step, day, number, lines, money, text, text_zh } = moved;
         let step = match step {
@@ -526,10 +526,10 @@ impl From<ExportProgress> for v1::ExportMoved {
     }
 }
 
-impl TryFrom<v1::ExportMoved> for ExportProgress {
+impl TryFrom<v1::ExportProgress> for ExportProgress {
     type Error = &'static str;
 
-    fn try_from(moved: v1::ExportMoved) -> Result<Self, Self::Error> {
+    fn try_from(moved: v1::ExportProgress) -> Result<Self, Self::Error> {
         let step = match moved.step() {
             v1::ExportStep::Departed => ExportStep::Departed,
             v1::ExportStep::Summarised => ExportStep::Summarised,
@@ -538,7 +538,7 @@ impl TryFrom<v1::ExportMoved> for ExportProgress {
             v1::ExportStep::MoneyAnnounced => ExportStep::MoneyAnnounced,
             v1::ExportStep::Unspecified => return Err("step must be an EXPORT_STEP"),
         };
-        let v1::ExportMoved { step: _, day, number, lines, text, text_zh, money } = moved;
+        let v1::ExportProgress { step: _, day, number, lines, text, text_zh, money } = moved;
         let money = money.map(|v1::AnnouncedMoney { pay_code, pay_no, amount }| {
             let v1::Money { currency, amount_e5 } = amount.ok_or("money needs an amount")?;
             if amount_e5 < 0 {
@@ -615,10 +615,10 @@ impl From<HistoryFact> for v1::Fact {
                 let order_id = order_id.0.to_string();
                 Kind::InspectionReopened(v1::InspectionReopened { order_id, reason })
             }
-            HistoryFact::InspectionMoved(moved) => Kind::InspectionMoved(moved.into()),
-            HistoryFact::DutyMoved(moved) => Kind::DutyMoved(moved.into()),
-            HistoryFact::ReceiptMoved(moved) => Kind::ReceiptMoved(moved.into()),
-            HistoryFact::ExportMoved(moved) => Kind::ExportMoved(moved.into()),
+            HistoryFact::InspectionProgress(moved) => Kind::InspectionProgress(moved.into()),
+            HistoryFact::DutyProgress(moved) => Kind::DutyProgress(moved.into()),
+            HistoryFact::ReceiptProgress(moved) => Kind::ReceiptProgress(moved.into()),
+            HistoryFact::ExportProgress(moved) => Kind::ExportProgress(moved.into()),
             HistoryFact::Numbered { invt_no } => Kind::Numbered(v1::Numbered { invt_no }),
             HistoryFact::Released { release_id } => {
                 Kind::Released(v1::Released { release_id: release_id.0.to_string() })

@@ -50,6 +50,17 @@ impl Erp {
         }
     }
 
+    /// Sends over this connection, under this number, and signs with this key.
+    pub(crate) fn with(
+        window: client::Window,
+        cop_code: &str,
+        dxp_id: &str,
+        key: SigningKey,
+    ) -> Self {
+        let (dxp_id, cop_code) = (dxp_id.to_owned(), cop_code.to_owned());
+        Self { window, dxp_id, cop_code, subscribers: Vec::new(), key }
+    }
+
     /// The message of these documents, signed where the schema wants it.
     pub(crate) fn message(&self, documents: &[Document]) -> String {
         let message_type = documents[0].message_type();

@@ -398,7 +398,7 @@ impl InspectionService {
     }
 
     fn tells(&self, order_id: &str, step: v1::InspectionStep) -> v1::Answer {
-        let moved = v1::InspectionMoved {
+        let moved = v1::InspectionProgress {
             order_id: order_id.to_owned(),
             step: step.into(),
             ..Default::default()
@@ -535,7 +535,7 @@ async fn the_risk_rules_come_before_the_release_and_an_objection_after_the_findi
     let seen = firm.sees(&receipt.name, v1::State::Released).await;
     assert_eq!(count(&seen, |fact| matches!(fact, Kind::InspectionOrdered(_))), 1);
     assert_eq!(count(&seen, |fact| matches!(fact, Kind::InspectionReopened(_))), 1);
-    assert_eq!(count(&seen, |fact| matches!(fact, Kind::InspectionMoved(_))), 1);
+    assert_eq!(count(&seen, |fact| matches!(fact, Kind::InspectionProgress(_))), 1);
     assert_eq!(count(&seen, |fact| matches!(fact, Kind::InspectionCompleted(_))), 2);
     // What happens to the goods is told after the end as well; nothing else is possible.
     assert_eq!(site.hears(service.reopens("late")).await, (Refused, "SW-1203".into()));

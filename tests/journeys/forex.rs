@@ -157,7 +157,7 @@ async fn money_for_an_export_is_matched_settled_and_declared() {
     let record = firm.waits(&name, |record| {
         let facts = record.history.iter().flat_map(|entry| &entry.facts);
         facts.filter_map(|fact| fact.kind.as_ref()).any(|fact| {
-            matches!(fact, Kind::ReceiptMoved(it) if it.step() == v1::ReceiptStep::Settled
+            matches!(fact, Kind::ReceiptProgress(it) if it.step() == v1::ReceiptStep::Settled
                 && (it.due, it.received, it.settled) == (10_000, 10_000, 10_000))
         })
     });
@@ -370,7 +370,7 @@ async fn money_that_goes_back_after_it_was_settled_is_a_debt_of_the_firm() {
     firm.waits(&name, |record| {
         let facts = record.history.iter().flat_map(|entry| &entry.facts);
         facts.filter_map(|fact| fact.kind.as_ref()).any(|fact| {
-            matches!(fact, Kind::ReceiptMoved(it) if it.step() == v1::ReceiptStep::Reversed
+            matches!(fact, Kind::ReceiptProgress(it) if it.step() == v1::ReceiptStep::Reversed
                 && (it.received, it.settled) == (0, 0)
                 && it.text.ends_with("3702960001 owes its bank 100.00 USD"))
         })

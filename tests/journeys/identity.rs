@@ -8,8 +8,12 @@ use proto::v1;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
+use signature::SigningKey;
+use signature::sandbox::{ValidityPeriod, self_signed};
 use time::{Duration, OffsetDateTime};
+use uuid::Uuid;
 
+use crate::harness::national::{Erp, import};
 use crate::harness::people::{Enterprise, FIRM_A, code, export, filing};
 use crate::harness::{PATIENCE, Sandbox, binary, data_dir, eventually};
 
@@ -96,9 +100,13 @@ fn now() -> OffsetDateTime {
 }
 
 fn serve(directory: &Path, port: u16, more: &[&str]) -> Child {
+    serve_all(directory, port, &[&["--only", "declaration"], more].concat())
+}
+
+fn serve_all(directory: &Path, port: u16, more: &[&str]) -> Child {
     let at = |name: &str| directory.join(name).display().to_string();
     Command::new(binary())
-        .args(["serve", "--only", "declaration", "--data-dir", &at("data")])
+        .args(["serve", "--data-dir", &at("data")])
         .args(more)
         .args(["--listen", &format!("127.0.0.1:{port}"), "--drain-seconds", "1"])
         .args(["--server-cert", &at("server.pem"), "--server-key", &at("server.key")])
@@ -193,6 +201,89 @@ async fn a_served_window_trusts_its_own_authority_and_registry_only() {
     rustix::process::kill_process(pid.expect("a process"), rustix::process::Signal::TERM)
         .expect("it is our child");
     assert!(served.wait().expect("it is our child").success());
+}
+
+/// Whose signature counts is what the registry says when a message comes, not what it said at the start.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_signs_is_registered_and_removed_while_the_window_serves() {
+    const DXP: &str = "DXPENT0000099001";
+    let directory = data_dir();
+    let at = |name: &str| directory.path().join(name);
+    let write = |name: &str, text: &str| {
+        std::fs::write(at(name), text).expect("the directory is ours");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(at(name), mode).expect("it is ours");
+    };
+    let authority = Authority::new();
+    let (server, server_key, _) = authority.signs(ExtendedKeyUsagePurpose::ServerAuth, 10);
+    let client = ExtendedKeyUsagePurpose::ClientAuth;
+    let firm = authority.signs(client.clone(), 10);
+    let gateway = authority.signs(client, 10);
+    write("ca.pem", &authority.0.pem());
+    write("server.pem", &server);
+    write("server.key", &server_key);
+    write("gateway.pem", &gateway.0);
+    write("gateway.key", &gateway.1);
+    let agent = import("QD-SIGNER").inventory.head.agent_code.clone();
+    let period = ValidityPeriod { from: now() - Duration::days(1), to: now() + Duration::days(10) };
+    let card = self_signed("青岛示例报关服务有限公司", &agent, period).expect("a card");
+    let digest = <sha2::Sha256 as sha2::Digest>::digest(&card.certificate_der);
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let register = |signers: &[&str]| {
+        let registry = serde_json::json!([
+            {"fingerprint": firm.2, "name": "firm", "kind": "enterprise", "customs_code": agent,
+             "dxp_ids": [DXP], "signers": signers},
+            {"fingerprint": gateway.2, "name": "gateway", "kind": "gateway"},
+        ]);
+        // As whoever changes a file that is read does it: whole, and at once.
+        write("registry.new", &registry.to_string());
+        std::fs::rename(at("registry.new"), at("registry.json")).expect("it is ours");
+    };
+    register(&[]);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = free.local_addr().expect("bound").port();
+    drop(free);
+    let [cert, key, ca] =
+        ["gateway.pem", "gateway.key", "ca.pem"].map(|name| at(name).display().to_string());
+    let door = ["--gateway-cert", &cert, "--gateway-key", &key, "--gateway-ca", &ca];
+    let mut served = Running(serve_all(directory.path(), port, &door));
+    let config = Config {
+        address: format!("localhost:{port}"),
+        authority: authority.0.pem().into_bytes(),
+        certificate: firm.0.clone().into_bytes(),
+        key: firm.1.clone().into_bytes(),
+        api_key: String::new(),
+    };
+    // The connection of a caller that changed ends, and the call on it: each time a new one.
+    let statuses = async || {
+        // What was taken once stands, whoever signed it: each time another one.
+        let parcel = import(&format!("QD-SIGNER-{}", Uuid::now_v7().simple()));
+        let key = SigningKey::from_pem(&card.key_pem, &card.certificate_pem).expect("a key");
+        let erp = Erp::with(serves(&config).await, &agent, DXP, key);
+        let message = erp.message(std::slice::from_ref(&parcel.inventory())).into_bytes();
+        let sent = erp.window.ceb().send(v1::SendRequest { message }).await;
+        let messages = sent.map_err(|status| status.to_string())?.into_inner().messages;
+        let receipts = messages.into_iter().flat_map(|message| message.receipts);
+        Ok::<_, String>(receipts.map(|receipt| receipt.return_status).collect::<Vec<_>>())
+    };
+    for (signers, expected) in
+        [(vec![], -621_029), (vec![digest.as_str()], 120), (vec![], -621_029)]
+    {
+        register(&signers);
+        eventually(&format!("{signers:?} may sign"), PATIENCE, async || {
+            let statuses = statuses().await?;
+            // Told apart by what is refused: whose signature does not count.
+            let is_taken = statuses.iter().all(|status| *status > 0);
+            let is_refused = statuses == [-621_029];
+            let is_expected = if signers.is_empty() { is_refused } else { is_taken };
+            if is_expected { Ok(()) } else { Err(format!("{statuses:?}")) }
+        })
+        .await;
+    }
+    let pid = i32::try_from(served.0.id()).ok().and_then(rustix::process::Pid::from_raw);
+    rustix::process::kill_process(pid.expect("a process"), rustix::process::Signal::TERM)
+        .expect("it is our child");
+    assert!(served.0.wait().expect("it is our child").success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

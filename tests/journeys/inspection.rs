@@ -16,7 +16,7 @@ use crate::harness::{Sandbox, eventually};
 
 fn step_of(fact: &Kind) -> Option<InspectionStep> {
     match fact {
-        Kind::InspectionMoved(moved) => Some(moved.step()),
+        Kind::InspectionProgress(moved) => Some(moved.step()),
         _ => None,
     }
 }
@@ -90,7 +90,7 @@ async fn two_demands_one_order_one_examination_one_release() {
         assert_eq!(is, 1, "{what}: {seen:#?}");
     }
     let appointed = seen.iter().find_map(|fact| match fact {
-        Kind::InspectionMoved(moved) if moved.step() == InspectionStep::Appointed => Some(moved),
+        Kind::InspectionProgress(moved) if moved.step() == InspectionStep::Appointed => Some(moved),
         _ => None,
     });
     let appointed = appointed.expect("it was told its appointment");

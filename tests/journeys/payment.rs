@@ -91,9 +91,9 @@ fn secured(fact: &Kind) -> bool {
         && it.stand() == v1::Stand::Cleared)
 }
 
-fn short(facts: &[Kind]) -> Option<&v1::DutyMoved> {
+fn short(facts: &[Kind]) -> Option<&v1::DutyProgress> {
     facts.iter().find_map(|fact| match fact {
-        Kind::DutyMoved(moved) if moved.step() == v1::DutyStep::Short => Some(moved),
+        Kind::DutyProgress(moved) if moved.step() == v1::DutyStep::Short => Some(moved),
         _ => None,
     })
 }
@@ -140,7 +140,7 @@ async fn an_import_is_released_when_its_duty_is_secured_and_has_a_bill() {
     assert_eq!(bill.lines.len(), 1);
     let told = firm.waits(&name, |record| {
         let billed =
-            |fact: &Kind| matches!(fact, Kind::DutyMoved(it) if it.step() == v1::DutyStep::Billed);
+            |fact: &Kind| matches!(fact, Kind::DutyProgress(it) if it.step() == v1::DutyStep::Billed);
         facts(record).iter().any(billed)
     });
     told.await;
@@ -235,7 +235,7 @@ async fn a_guarantee_that_is_nearly_used_up_is_told_with_what_is_left() {
     agent
         .waits(&name, |record| {
             facts(record).iter().any(|fact| match fact {
-                Kind::DutyMoved(it) if it.step() == v1::DutyStep::Low => {
+                Kind::DutyProgress(it) if it.step() == v1::DutyStep::Low => {
                     assert_eq!(it.available_fen, 4_600 - TAX_FEN, "{it:?}");
                     true
                 }
@@ -252,7 +252,7 @@ async fn a_guarantee_that_is_nearly_used_up_is_told_with_what_is_left() {
             loop {
                 let told = news.message().await.expect("it goes on").expect("it does not end");
                 for fact in told.facts.into_iter().filter_map(|fact| fact.kind) {
-                    if let Kind::DutyMoved(it) = fact
+                    if let Kind::DutyProgress(it) = fact
                         && it.step() == v1::DutyStep::Low
                     {
                         return (told.name, it.available_fen, it.text);
@@ -290,7 +290,8 @@ async fn a_guarantee_that_is_nearly_used_up_is_told_with_what_is_left() {
     // One with enough is told nothing.
     let name = files(&agent, import("QD-LOW-2", FIRM_A, 41_000)).await;
     let seen = agent.sees(&name, v1::State::Released).await;
-    let low = |fact: &Kind| matches!(fact, Kind::DutyMoved(it) if it.step() == v1::DutyStep::Low);
+    let low =
+        |fact: &Kind| matches!(fact, Kind::DutyProgress(it) if it.step() == v1::DutyStep::Low);
     assert_eq!(count(&seen, low), 0);
 }
 
@@ -377,7 +378,7 @@ async fn what_cannot_be_taxed_is_named_and_waits_for_a_new_version() {
     let name = files(&firm, unknown).await;
     firm.waits(&name, |record| {
         facts(record).iter().any(|fact| match fact {
-            Kind::DutyMoved(it) => {
+            Kind::DutyProgress(it) => {
                 assert_eq!((it.step(), it.code.as_str()), (v1::DutyStep::Unassessed, "SW-1715"));
                 assert!(it.text.contains("9999999999"), "{}", it.text);
                 true

@@ -12,7 +12,7 @@ use domain::payment::statement::{EntryState, Statement, StatementEntry};
 use proto::bank::{
     self, AccountNumber, BankFile, PaymentBatch, PaymentOrder, Report, StatementNotice, Transfer,
 };
-use proto::v1::{self, bank_told::What, fact::Kind};
+use proto::v1::{self, bank_notice::What, fact::Kind};
 use time::{Date, OffsetDateTime, UtcOffset};
 use uuid::Uuid;
 
@@ -30,7 +30,7 @@ const CHINA: UtcOffset = time::macros::offset!(+8);
 pub(crate) fn replies(event: &v1::Event) -> Vec<ConsumerAnswer> {
     let facts = event.facts.iter().flat_map(|facts| &facts.facts);
     let told = facts.filter_map(|fact| match &fact.kind {
-        Some(Kind::BankTold(told)) => told.what.as_ref(),
+        Some(Kind::BankNotice(told)) => told.what.as_ref(),
         _ => None,
     });
     let at = event.time.and_then(proto::time);

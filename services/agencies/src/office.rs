@@ -98,7 +98,7 @@ impl AgencyState {
         match fact {
             Kind::InspectionCompleted(done) => worth(&done.findings),
             Kind::InspectionAnswered(it) => it.demanded_by() == self.agency && worth(&it.findings),
-            Kind::InspectionMoved(moved) => moved.step() == v1::InspectionStep::Treated,
+            Kind::InspectionProgress(moved) => moved.step() == v1::InspectionStep::Treated,
             Kind::Filed(_)
             | Kind::Amended(_)
             | Kind::Withdrawn(_)
@@ -108,10 +108,10 @@ impl AgencyState {
             | Kind::InspectionCancelled(_)
             | Kind::InspectionReopened(_)
             | Kind::Numbered(_)
-            | Kind::DutyMoved(_)
-            | Kind::ReceiptMoved(_)
-            | Kind::ExportMoved(_)
-            | Kind::BankTold(_)
+            | Kind::DutyProgress(_)
+            | Kind::ReceiptProgress(_)
+            | Kind::ExportProgress(_)
+            | Kind::BankNotice(_)
             | Kind::Released(_)
             | Kind::Rejected(_)
             | Kind::Returned(_) => false,
@@ -261,7 +261,10 @@ mod tests {
             Kind::InspectionCompleted(v1::InspectionCompleted { findings, ..Default::default() })
         };
         let moved = |step: v1::InspectionStep| {
-            Kind::InspectionMoved(v1::InspectionMoved { step: step.into(), ..Default::default() })
+            Kind::InspectionProgress(v1::InspectionProgress {
+                step: step.into(),
+                ..Default::default()
+            })
         };
         let table = [
             (completed(["CONFORM", "CONFORM"]), false, false),
@@ -285,10 +288,12 @@ mod tests {
     #[test]
     fn what_is_too_much_to_remember_is_looked_for() {
         let office = AgencyState::new(Agency::Quarantine);
-        let moved =
-            v1::InspectionMoved { step: v1::InspectionStep::Treated.into(), ..Default::default() };
+        let moved = v1::InspectionProgress {
+            step: v1::InspectionStep::Treated.into(),
+            ..Default::default()
+        };
         for n in 0..=FRESH_MAX {
-            let kind = Kind::InspectionMoved(moved.clone());
+            let kind = Kind::InspectionProgress(moved.clone());
             office.hear(&event(&n.to_string(), 1, TIME, kind));
         }
         let fresh = office.fresh();

@@ -516,16 +516,16 @@ fn speaker(fact: &v1::Fact) -> &'static str {
         Some(Kind::Returned(it)) => words::agency(Language::English, it.agency()),
         Some(Kind::InspectionOrdered(it)) => words::agency(Language::English, it.demanded_by()),
         Some(Kind::InspectionJoined(it)) => words::agency(Language::English, it.demanded_by()),
-        Some(Kind::InspectionCompleted(_) | Kind::InspectionMoved(_)) => "site",
-        Some(Kind::DutyMoved(_)) => "payment",
-        Some(Kind::ReceiptMoved(_)) => "bank",
-        Some(Kind::ExportMoved(_)) => "customs",
+        Some(Kind::InspectionCompleted(_) | Kind::InspectionProgress(_)) => "site",
+        Some(Kind::DutyProgress(_)) => "payment",
+        Some(Kind::ReceiptProgress(_)) => "bank",
+        Some(Kind::ExportProgress(_)) => "customs",
         Some(
             Kind::InspectionAnswered(_)
             | Kind::InspectionCancelled(_)
             | Kind::InspectionReopened(_)
             | Kind::Released(_)
-            | Kind::BankTold(_),
+            | Kind::BankNotice(_),
         )
         | None => "window",
     }

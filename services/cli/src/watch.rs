@@ -231,19 +231,19 @@ pub fn describe(fact: &v1::Fact, language: Language) -> String {
             format!("the joint inspection is open again, on objection: {reason}"),
             format!("联合查验复验：{reason}"),
         ),
-        Kind::InspectionMoved(moved) => moved_on(moved, language),
-        Kind::DutyMoved(moved) => {
+        Kind::InspectionProgress(moved) => moved_on(moved, language),
+        Kind::DutyProgress(moved) => {
             let code =
                 if moved.code.is_empty() { String::new() } else { format!("{} ", moved.code) };
             say(format!("duty: {code}{}", moved.text), format!("税款：{code}{}", moved.text_zh))
         }
-        Kind::ReceiptMoved(moved) => {
+        Kind::ReceiptProgress(moved) => {
             say(format!("receipt: {}", moved.text), format!("收汇：{}", moved.text_zh))
         }
-        Kind::ExportMoved(moved) => {
+        Kind::ExportProgress(moved) => {
             say(format!("export: {}", moved.text), format!("出口：{}", moved.text_zh))
         }
-        Kind::BankTold(_) => pick(language, "a bank was told", "已通知银行").to_owned(),
+        Kind::BankNotice(_) => pick(language, "a bank was told", "已通知银行").to_owned(),
         Kind::Numbered(v1::Numbered { invt_no }) => {
             say(format!("customs number {invt_no}"), format!("海关清单编号{invt_no}"))
         }
@@ -263,7 +263,7 @@ pub fn describe(fact: &v1::Fact, language: Language) -> String {
 
 /// What happened at the site: `the examination is appointed at Port One, 2026-11-25 09:00 to …`. Where and
 /// when are said once, with the appointment.
-fn moved_on(moved: &v1::InspectionMoved, language: Language) -> String {
+fn moved_on(moved: &v1::InspectionProgress, language: Language) -> String {
     let step = words::step(language, moved.step());
     let (name, text) = match language {
         Language::English => (&moved.place_name, &moved.text),
@@ -394,14 +394,14 @@ mod tests {
         };
         let later = InspectionProgress { step: InspectionStep::Disposed, ..moved.clone() };
         assert_eq!(
-            both(HistoryFact::InspectionMoved(moved)),
+            both(HistoryFact::InspectionProgress(moved)),
             [
                 "the examination is appointed at Port One, 1970-01-01 08:00 to 1970-01-01 09:00: \
                  bring the key",
                 "查验通知，S1，1970-01-01 08:00至1970-01-01 09:00"
             ]
         );
-        let [later, _] = both(HistoryFact::InspectionMoved(later));
+        let [later, _] = both(HistoryFact::InspectionProgress(later));
         assert_eq!(later, "decided what becomes of the goods: bring the key", "the place is known");
         let [released, _] = both(HistoryFact::Released { release_id: ReleaseId(Uuid::nil()) });
         assert!(released.starts_with("RELEASED, release 0000"));

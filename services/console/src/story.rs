@@ -356,12 +356,12 @@ fn said(visit: &Visit, fact: &v1::Fact) -> TimelineFact {
             | v1::Stand::Accepted
             | v1::Stand::ManualReview => "open",
         },
-        Some(Kind::DutyMoved(moved)) if moved.step() != v1::DutyStep::Billed => "attention",
+        Some(Kind::DutyProgress(moved)) if moved.step() != v1::DutyStep::Billed => "attention",
         Some(
             Kind::InspectionOrdered(_)
             | Kind::InspectionJoined(_)
             | Kind::InspectionReopened(_)
-            | Kind::InspectionMoved(_)
+            | Kind::InspectionProgress(_)
             | Kind::InspectionCompleted(_)
             | Kind::InspectionAnswered(_),
         ) => "attention",

@@ -82,20 +82,20 @@ async fn decide(
         Ok(None) => {
             match &decision.what {
                 Payload::Progress(moved) => {
-                    step.record(case.id, [HistoryFact::InspectionMoved(moved.clone())]);
+                    step.record(case.id, [HistoryFact::InspectionProgress(moved.clone())]);
                 }
                 Payload::Duty(moved) => {
-                    step.record(case.id, [HistoryFact::DutyMoved(moved.clone())]);
+                    step.record(case.id, [HistoryFact::DutyProgress(moved.clone())]);
                     let other = decision.guarantor().filter(|it| *it != case.declarant_code);
                     if let Some(guarantor) = other {
                         step.tell_guarantor(case, guarantor, moved)?;
                     }
                 }
                 Payload::Receipt(moved) => {
-                    step.record(case.id, [HistoryFact::ReceiptMoved(moved.clone())]);
+                    step.record(case.id, [HistoryFact::ReceiptProgress(moved.clone())]);
                 }
                 Payload::Export(moved) => {
-                    step.record(case.id, [HistoryFact::ExportMoved(moved.clone())]);
+                    step.record(case.id, [HistoryFact::ExportProgress(moved.clone())]);
                 }
                 Payload::Verdict { .. }
                 | Payload::Findings { .. }

@@ -187,7 +187,7 @@ impl<'t> DeclarationTransaction<'t> {
         guarantor: &str,
         moved: &DutyProgress,
     ) -> Result<(), Fault> {
-        let (slot, fact) = (Slot::of(guarantor), HistoryFact::DutyMoved(moved.clone()));
+        let (slot, fact) = (Slot::of(guarantor), HistoryFact::DutyProgress(moved.clone()));
         self.entries.push(JournalEntry {
             slot,
             position: self.heads.next(slot)?,

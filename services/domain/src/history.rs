@@ -239,10 +239,10 @@ pub enum HistoryFact {
     InspectionAnswered { order_id: OrderId, demanded_by: Agency, findings: Vec<Finding> },
     InspectionCancelled { order_id: OrderId },
     InspectionReopened { order_id: OrderId, reason: String },
-    InspectionMoved(InspectionProgress),
-    DutyMoved(DutyProgress),
-    ReceiptMoved(ReceiptProgress),
-    ExportMoved(ExportProgress),
+    InspectionProgress(InspectionProgress),
+    DutyProgress(DutyProgress),
+    ReceiptProgress(ReceiptProgress),
+    ExportProgress(ExportProgress),
     Numbered { invt_no: String },
     Released { release_id: ReleaseId },
     Rejected { agency: Agency, reasons: Vec<Reason> },
@@ -295,9 +295,9 @@ impl HistoryFact {
             }
             Self::StandChanged { stand: Stand::Detained, .. } => topic::PROGRESS | topic::DETAINED,
             Self::StandChanged { who, .. } if who.agency().is_none() => topic::CHECKED,
-            Self::DutyMoved(_) => topic::CHECKED,
-            Self::ReceiptMoved(_) => topic::RECEIPT,
-            Self::ExportMoved(_) => topic::EXPORT,
+            Self::DutyProgress(_) => topic::CHECKED,
+            Self::ReceiptProgress(_) => topic::RECEIPT,
+            Self::ExportProgress(_) => topic::EXPORT,
             Self::StandChanged { .. } | Self::Numbered { .. } => topic::PROGRESS,
             Self::InspectionOrdered { .. }
             | Self::InspectionJoined { .. }
@@ -305,7 +305,7 @@ impl HistoryFact {
             | Self::InspectionAnswered { .. }
             | Self::InspectionCancelled { .. }
             | Self::InspectionReopened { .. }
-            | Self::InspectionMoved(_) => topic::INSPECTION,
+            | Self::InspectionProgress(_) => topic::INSPECTION,
             Self::Withdrawn { .. }
             | Self::Released { .. }
             | Self::Rejected { .. }

@@ -13,6 +13,7 @@
 
 pub mod api_keys;
 pub mod deliver;
+pub mod follow;
 pub mod listen;
 pub mod operation;
 pub mod pending_answers;

@@ -131,11 +131,11 @@ fn read(event: &v1::Event, persons: &PersonKey) -> Option<ImportEvent> {
             | Wire::InspectionAnswered(_)
             | Wire::InspectionCancelled(_)
             | Wire::InspectionReopened(_)
-            | Wire::InspectionMoved(_)
-            | Wire::DutyMoved(_)
-            | Wire::ReceiptMoved(_)
-            | Wire::ExportMoved(_)
-            | Wire::BankTold(_) => continue,
+            | Wire::InspectionProgress(_)
+            | Wire::DutyProgress(_)
+            | Wire::ReceiptProgress(_)
+            | Wire::ExportProgress(_)
+            | Wire::BankNotice(_) => continue,
         });
     }
     Some(ImportEvent { id, version: event.version, round: event.round, time, changes })

@@ -85,8 +85,8 @@ fn read(event: &v1::Event) -> Option<ExportEvent> {
             }
             Wire::Released(_) => ExportChange::Released,
             Wire::Rejected(_) | Wire::Returned(_) | Wire::Withdrawn(_) => ExportChange::Ended,
-            Wire::ReceiptMoved(moved) => ExportChange::Money(money(moved)),
-            Wire::ExportMoved(moved) => ExportChange::Moved(moved.clone().try_into().ok()?),
+            Wire::ReceiptProgress(moved) => ExportChange::Money(money(moved)),
+            Wire::ExportProgress(moved) => ExportChange::Moved(moved.clone().try_into().ok()?),
             Wire::Numbered(_)
             | Wire::StandChanged(_)
             | Wire::InspectionOrdered(_)
@@ -95,16 +95,16 @@ fn read(event: &v1::Event) -> Option<ExportEvent> {
             | Wire::InspectionAnswered(_)
             | Wire::InspectionCancelled(_)
             | Wire::InspectionReopened(_)
-            | Wire::InspectionMoved(_)
-            | Wire::DutyMoved(_)
-            | Wire::BankTold(_) => continue,
+            | Wire::InspectionProgress(_)
+            | Wire::DutyProgress(_)
+            | Wire::BankNotice(_) => continue,
         });
     }
     Some(ExportEvent { id, version, time, changes })
 }
 
 /// How its money stands: what came and what was settled of it, beside what the goods cost.
-fn money(moved: &v1::ReceiptMoved) -> MoneyStatus {
+fn money(moved: &v1::ReceiptProgress) -> MoneyStatus {
     match moved.due {
         due if moved.settled >= due => MoneyStatus::Settled,
         due if moved.received >= due => MoneyStatus::Received,

@@ -4,6 +4,7 @@
 //! is not asked here; a caller that has the authority's list compares serial numbers with it.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use time::OffsetDateTime;
@@ -16,15 +17,28 @@ const KNOWN_MAX: usize = 4_096;
 /// A certificate by the SHA-256 of its DER.
 type Fingerprint = [u8; 32];
 
-/// Authorities and pinned certificates. Empty, it trusts nobody.
-#[derive(Debug, Clone, Default)]
+/// Says of a certificate whether it is registered now.
+type Register = Arc<dyn Fn(&Fingerprint) -> bool + Send + Sync>;
+
+/// Authorities and registered certificates. Empty, it trusts nobody.
+#[derive(Clone, Default)]
 pub struct Trust {
     authorities: Vec<Certificate>,
     pinned: HashSet<Fingerprint>,
+    register: Option<Register>,
     /// Which authority issued a certificate, as far as that was found out. It is a fact about the two
     /// certificates, true for every clone; whether the authority is trusted is asked each time.
     issuers: Arc<Mutex<HashMap<Fingerprint, Fingerprint>>>,
     anyone: bool,
+}
+
+impl fmt::Debug for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { authorities, pinned, register, issuers: _, anyone } = self;
+        let mut shown = f.debug_struct("Trust");
+        shown.field("authorities", authorities).field("pinned", pinned).field("anyone", anyone);
+        shown.field("register", &register.is_some()).finish_non_exhaustive()
+    }
 }
 
 impl Trust {
@@ -50,11 +64,18 @@ impl Trust {
         self.pinned.insert(fingerprint);
     }
 
+    /// Trusts the certificates that are registered somewhere else, where others are meanwhile. It is asked at each
+    /// message with the SHA-256 of a DER.
+    pub fn ask(&mut self, register: impl Fn(&[u8; 32]) -> bool + Send + Sync + 'static) {
+        self.register = Some(Arc::new(register));
+    }
+
     /// Whether somebody vouches for the certificate now.
     #[must_use]
     pub fn vouches_for(&self, certificate: &Certificate, now: OffsetDateTime) -> bool {
         self.anyone
             || self.pinned.contains(&certificate.fingerprint)
+            || self.register.as_ref().is_some_and(|knows| knows(&certificate.fingerprint))
             || self.has_issuer(certificate, now)
     }
 

@@ -1,7 +1,7 @@
 //! Who is calling: a certificate or a key says who, and the registry says what that caller is. Nothing else is
 //! taken from headers, and nothing from messages.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -115,6 +115,19 @@ impl Registration {
 pub struct Registry {
     certificates: HashMap<String, Arc<Registration>>,
     names: BTreeMap<String, Arc<RegisteredCaller>>,
+    /// Certificates that sign national messages, by their SHA-256.
+    signers: HashSet<[u8; 32]>,
+}
+
+/// The SHA-256 that a signer of the registry is. Others are numbers of cards, whose issuer has to be trusted.
+fn signer_digest(signer: &str) -> Option<anyhow::Result<[u8; 32]>> {
+    (signer.len() == 64).then(|| {
+        let pair =
+            |n: usize| signer.get(2 * n..2 * n + 2).and_then(|it| u8::from_str_radix(it, 16).ok());
+        let bytes: Option<Vec<u8>> = (0..32).map(pair).collect();
+        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+        bytes.with_context(|| format!("the signer {signer} is no SHA-256"))
+    })
 }
 
 impl Registry {
@@ -126,6 +139,7 @@ impl Registry {
     pub fn load(path: &Path, sandbox: bool) -> anyhow::Result<Self> {
         let entries = RegistryEntry::read(path)?;
         let (mut certificates, mut names) = (HashMap::new(), BTreeMap::new());
+        let mut signing = HashSet::new();
         for entry in entries {
             let kind = kind(&entry.kind).with_context(|| {
                 format!("{}: {:?} is not a kind of caller", entry.name, entry.kind)
@@ -180,6 +194,9 @@ impl Registry {
                 sandbox || !dxp_ids.iter().any(|id| id == "*"),
                 "{name}: every exchange number (*) exists in the sandbox only"
             );
+            for digest in signers.iter().filter_map(|signer| signer_digest(signer)) {
+                signing.insert(digest.with_context(|| name.clone())?);
+            }
             let principal =
                 Principal { name, kind, customs_code, mandates, dxp_ids, places, signers };
             let name = principal.name.clone();
@@ -195,28 +212,12 @@ impl Registry {
                 || certificates.insert(fingerprint.to_ascii_lowercase(), registration).is_none();
             anyhow::ensure!(is_new, "{name}: the same fingerprint stands twice in the registry");
         }
-        Ok(Self { certificates, names })
+        Ok(Self { certificates, names, signers: signing })
     }
 
-    /// Whose signatures on national messages count: the certificates that the registry names.
-    ///
-    /// # Errors
-    ///
-    /// When a digest cannot be read.
-    pub fn signers(&self) -> anyhow::Result<signature::Trust> {
-        let mut trust = signature::Trust::default();
-        let digests = self.names.values().flat_map(|known| &known.principal.signers);
-        // The others are numbers of cards; their issuer has to be trusted.
-        for digest in digests.filter(|signer| signer.len() == 64) {
-            let bytes: Vec<u8> = (0..32)
-                .filter_map(|n| u8::from_str_radix(digest.get(2 * n..2 * n + 2)?, 16).ok())
-                .collect();
-            let bytes: [u8; 32] = bytes
-                .try_into()
-                .map_err(|_| anyhow::anyhow!("the signer {digest} is no SHA-256"))?;
-            trust.pin(bytes);
-        }
-        Ok(trust)
+    /// Whether the signature of a certificate with this SHA-256 on a national message counts.
+    pub(crate) fn is_signer(&self, certificate: &[u8; 32]) -> bool {
+        self.signers.contains(certificate)
     }
 
     /// The certificate with this digest, where it is accepted now.

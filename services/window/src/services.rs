@@ -12,7 +12,6 @@ use domain::tax_refund::rates::RateTable;
 use kit::service::{Caller, Manifest, Mount, Parts, Start};
 
 use crate::callers::CurrentRegistry;
-use crate::registry::Registry;
 use crate::run::Settings;
 use crate::{http, tls};
 
@@ -22,9 +21,7 @@ type Service = (&'static Manifest, fn(&Settings, &CurrentRegistry) -> anyhow::Re
 /// Every service, in the order in which they start.
 pub(crate) static SERVICES: &[Service] = &[
     (&declaration::MANIFEST, |it, _| Ok(declaration::start(profile(it), it.writers.max(1)))),
-    (&ceb::MANIFEST, |it, registry| {
-        Ok(ceb::start(policy(it, &registry.get())?, http::national_door))
-    }),
+    (&ceb::MANIFEST, |it, registry| Ok(ceb::start(policy(it, registry)?, http::national_door))),
     (&inspection::MANIFEST, |_, _| Ok(inspection::start())),
     (&payment::MANIFEST, |it, _| Ok(payment::start(it.sandbox))),
     (&refund::MANIFEST, |it, _| Ok(refund::start(rates(it)?, parities(it)?))),
@@ -168,8 +165,10 @@ fn profile(settings: &Settings) -> Profile {
 }
 
 /// What the national door is strict about, and whose signatures it takes.
-fn policy(settings: &Settings, registry: &Registry) -> anyhow::Result<ceb::MessagePolicy> {
-    let mut trust = if settings.sandbox { ceb::Trust::anyone() } else { registry.signers()? };
+fn policy(settings: &Settings, registry: &CurrentRegistry) -> anyhow::Result<ceb::MessagePolicy> {
+    let mut trust = if settings.sandbox { ceb::Trust::anyone() } else { ceb::Trust::default() };
+    let registry = registry.clone();
+    trust.ask(move |certificate| registry.get().is_signer(certificate));
     for file in &settings.signing_authorities {
         for authority in tls::certificates(file)? {
             trust.add_authority(&authority).with_context(|| BilingualText::no_authority(file))?;

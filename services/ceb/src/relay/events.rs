@@ -136,11 +136,11 @@ fn fact(fact: v1::Fact) -> Option<Fact> {
         | Wire::InspectionAnswered(_)
         | Wire::InspectionCancelled(_)
         | Wire::InspectionReopened(_)
-        | Wire::InspectionMoved(_)
-        | Wire::DutyMoved(_)
-        | Wire::ReceiptMoved(_)
-        | Wire::ExportMoved(_)
-        | Wire::BankTold(_) => return None,
+        | Wire::InspectionProgress(_)
+        | Wire::DutyProgress(_)
+        | Wire::ReceiptProgress(_)
+        | Wire::ExportProgress(_)
+        | Wire::BankNotice(_) => return None,
     })
 }
 

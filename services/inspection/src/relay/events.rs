@@ -168,11 +168,11 @@ fn what(fact: Wire) -> Option<Option<InboundChange>> {
         Wire::StandChanged(_)
         | Wire::Numbered(_)
         | Wire::InspectionCompleted(_)
-        | Wire::InspectionMoved(_)
-        | Wire::DutyMoved(_)
-        | Wire::ReceiptMoved(_)
-        | Wire::ExportMoved(_)
-        | Wire::BankTold(_) => return Some(None),
+        | Wire::InspectionProgress(_)
+        | Wire::DutyProgress(_)
+        | Wire::ReceiptProgress(_)
+        | Wire::ExportProgress(_)
+        | Wire::BankNotice(_) => return Some(None),
     }))
 }
 

@@ -52,7 +52,7 @@ impl Listener for SaleEvents {
 }
 
 /// Money that is announced; nothing where it is in a currency that is not settled here.
-fn announced(declaration: DeclarationId, moved: &v1::ExportMoved) -> Option<SaleChange> {
+fn announced(declaration: DeclarationId, moved: &v1::ExportProgress) -> Option<SaleChange> {
     let moved = ExportProgress::try_from(moved.clone()).ok()?;
     let money = moved.money?;
     let currency = Currency::ALL.into_iter().find(|it| it.customs_code() == money.currency)?;
@@ -88,7 +88,7 @@ fn read(event: &v1::Event) -> Option<SaleEvent> {
             }
             Wire::Released(_) => Some(SaleChange::Released),
             Wire::Rejected(_) | Wire::Returned(_) | Wire::Withdrawn(_) => Some(SaleChange::Ended),
-            Wire::ExportMoved(moved) => announced(id, moved),
+            Wire::ExportProgress(moved) => announced(id, moved),
             _ => None,
         });
     }

@@ -45,19 +45,7 @@ pub(crate) async fn follow(
     wake: &Notify,
     closing: &CancellationToken,
 ) {
-    loop {
-        let pause = tokio::select! {
-            ended = listen(payment, window, wake) => ended.unwrap_or_else(|fault| {
-                tracing::warn!(%fault, "goods that come back wait");
-                PAUSE
-            }),
-            () = closing.cancelled() => return,
-        };
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            () = closing.cancelled() => return,
-        }
-    }
+    kit::follow::follow("returned goods", closing, || listen(payment, window, wake)).await;
 }
 
 /// Listens until nothing more is heard; when to listen again.
