@@ -130,11 +130,21 @@ pub(crate) fn status_bytes(pid: u32, name: &str) -> u64 {
     kb.expect("a number") * 1024
 }
 
+/// The processes of the window and its PostgreSQL.
+pub(crate) fn processes(sandbox: &Sandbox) -> Vec<u32> {
+    each_process(sandbox).into_iter().map(|(process, _)| process).collect()
+}
+
 /// How long the window and its PostgreSQL have been at work, in hundredths of a second: a measure of what
 /// something costs that does not depend on what else the machine does.
 pub(crate) fn work_done(sandbox: &Sandbox) -> u64 {
+    each_process(sandbox).into_iter().map(|(_, work)| work).sum()
+}
+
+/// Their processes, and how long each has been at work.
+fn each_process(sandbox: &Sandbox) -> Vec<(u32, u64)> {
     let postmaster = sandbox.postgres().map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
-    let mut sum = 0;
+    let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").expect("Linux").flatten() {
         let stat = std::fs::read_to_string(entry.path().join("stat"));
         // Not a process, or one that ended meanwhile.
@@ -143,9 +153,8 @@ pub(crate) fn work_done(sandbox: &Sandbox) -> u64 {
         let id = name.split_whitespace().next().and_then(|id| id.parse::<u32>().ok());
         let field: Vec<u64> = rest.split_whitespace().map(|f| f.parse().unwrap_or(0)).collect(); // signs
         let parent = field.get(1).and_then(|parent| u32::try_from(*parent).ok());
-        if id == Some(pid(sandbox)) || (postmaster.is_some() && parent == postmaster) {
-            sum += field[11] + field[12];
-        }
+        let is_theirs = |id| id == pid(sandbox) || Some(id) == postmaster || parent == postmaster;
+        found.extend(id.filter(|id| is_theirs(*id)).map(|id| (id, field[11] + field[12])));
     }
-    sum
+    found
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 
 use crate::harness::{PATIENCE, Sandbox, binary, data_dir, eventually};
@@ -28,31 +29,59 @@ async fn running_out_of_descriptors_is_no_death_of_anybody() {
     let postgres = sandbox.postgres().expect("it runs on");
     sandbox.spawn();
     sandbox.ready().await;
-    let window = Pid::from_raw(pid(&sandbox).try_into().expect("small")).expect("not zero");
     let admin = sandbox.connect("admin").await;
+    let mut readers = Vec::new();
+    for name in ["admin", "agent", "enterprise-a", "enterprise-b"] {
+        readers.push(sandbox.connect(name).await);
+    }
+    let usual = getrlimit(Resource::Nofile);
 
+    // A crowd takes more than is left. The database has few connections to a window that has just begun: those
+    // who read at once need more of them, which need a descriptor each.
     let attack = async {
-        let open = std::fs::read_dir(format!("/proc/{}/fd", pid(&sandbox))).expect("ours").count();
-        let usual = getrlimit(Resource::Nofile);
-        let few = Rlimit { current: Some(open as u64 + 4), maximum: usual.maximum };
-        prlimit(Some(window), Resource::Nofile, few).expect("ours");
+        leave(&sandbox, 16);
         let mut crowd = Vec::new();
         for _ in 0..64 {
             crowd.push(tcp(&sandbox.config("agent")).await.expect("the system takes it"));
         }
-        // Nine looks at the database would have been nine deaths.
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        crowd.clear();
-        prlimit(Some(window), Resource::Nofile, usual).expect("ours");
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(3) {
+            let page = || proto::v1::ListRequest { page_size: 1, ..Default::default() };
+            let reads = readers.iter().flat_map(|window| [window, window]).map(async |window| {
+                window.declarations().list(page()).await.expect("who is let in is served")
+            });
+            join_all(reads).await;
+        }
     };
-    meter::beside(&sandbox, "no descriptors left", attack).await;
-    let request = proto::v1::ListRequest { page_size: 1, ..Default::default() };
-    admin.declarations().list(request).await.expect("it serves on");
+    meter::beside(&sandbox, "a crowd for the last descriptors", attack).await;
+    assert!(log_of(&sandbox).contains("was not accepted"), "the attack had its effect");
+
+    // Nothing is left at all. Nine looks at the database would have been nine deaths.
+    leave(&sandbox, 0);
+    let crowd = tcp(&sandbox.config("agent")).await.expect("the system takes it");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    drop(crowd);
+    prlimit(Some(window_of(&sandbox)), Resource::Nofile, usual).expect("ours");
+    eventually("it serves on", PATIENCE, async || {
+        let request = proto::v1::ListRequest { page_size: 1, ..Default::default() };
+        admin.declarations().list(request).await.map(drop).map_err(|status| format!("{status:?}"))
+    })
+    .await;
     sandbox.connect("customs").await;
     assert_eq!(sandbox.postgres(), Some(postgres), "the database was left alone");
     let log = log_of(&sandbox);
-    assert!(log.contains("was not accepted"), "the attack had its effect");
     assert!(!log.contains("PostgreSQL died"), "{log}");
+}
+
+fn window_of(sandbox: &Sandbox) -> Pid {
+    Pid::from_raw(pid(sandbox).try_into().expect("small")).expect("not zero")
+}
+
+/// Lets the window have so many more descriptors than it has.
+fn leave(sandbox: &Sandbox, more: u64) {
+    let open = std::fs::read_dir(format!("/proc/{}/fd", pid(sandbox))).expect("ours").count();
+    let (current, maximum) = (Some(open as u64 + more), getrlimit(Resource::Nofile).maximum);
+    prlimit(Some(window_of(sandbox)), Resource::Nofile, Rlimit { current, maximum }).expect("ours");
 }
 
 /// Somebody else with the number of a server that is gone; a process of the same user.

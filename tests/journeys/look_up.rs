@@ -3,11 +3,13 @@
 use std::time::{Duration, Instant};
 
 use client::Window;
+use domain::ids::{is_given_by_door, slot_of_invt_no, slot_of_pre_no};
 use proto::v1::{self, NumberKind as Number, State};
 use sqlx::Row as _;
 use tonic::Code;
 
 use crate::harness::Sandbox;
+use crate::harness::national::{Erp, import};
 use crate::harness::people::{Enterprise, export, filing};
 
 async fn get(
@@ -89,6 +91,54 @@ async fn each_number_finds_its_declaration_for_those_who_may_see_it() {
         let refused = firm.0.declarations().get(request.clone()).await.expect_err("it is wrong");
         assert_eq!(refused.code(), code, "{request:?}");
     }
+}
+
+/// A slot is shared: whoever has two of its numbers must not be able to count those between.
+fn tells_nothing_of_others(what: &str, numbers: &[String], digits: usize) {
+    let serials: Vec<i64> = numbers
+        .iter()
+        .map(|number| number[number.len() - digits..].parse().expect("digits"))
+        .collect();
+    let steps: Vec<i64> = serials.windows(2).map(|two| two[1] - two[0]).collect();
+    assert!(steps.iter().all(|step| step.abs() > 3), "{what} are counted: {numbers:?}");
+    let up = steps.iter().filter(|step| **step > 0).count();
+    assert!(up > 0 && up < steps.len(), "{what} are in order: {numbers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_say_nothing_of_what_neighbours_file() {
+    let sandbox = Sandbox::start().await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let (mut pre_nos, mut invt_nos) = (Vec::new(), Vec::new());
+    let mut filed = Vec::new();
+    for number in 0..12 {
+        filed.push(firm.files(&format!("NEIGHBOUR-{number}")).await);
+    }
+    for receipt in filed {
+        firm.sees(&receipt.name, State::Released).await;
+        let record = firm.reads(&receipt.name).await;
+        assert_eq!(record.pre_no, receipt.pre_no);
+        assert_eq!(name_of(&firm.0, &record.pre_no, Number::PreNo).await, receipt.name);
+        assert_eq!(name_of(&firm.0, &record.invt_no, Number::InvtNo).await, receipt.name);
+        pre_nos.push(record.pre_no);
+        invt_nos.push(record.invt_no);
+    }
+    // Whose they are is seen, as before.
+    let slot = pre_nos.first().and_then(|number| slot_of_pre_no(number));
+    assert!(slot.is_some() && pre_nos.iter().all(|number| slot_of_pre_no(number) == slot));
+    assert!(invt_nos.iter().all(|number| slot_of_invt_no(number) == slot), "{invt_nos:?}");
+    assert!(!pre_nos.iter().any(|number| is_given_by_door(number)), "{pre_nos:?}");
+    tells_nothing_of_others("preNo", &pre_nos, 9);
+    tells_nothing_of_others("invtNo", &invt_nos, 11);
+
+    let erp = Erp::of(&sandbox).await;
+    let mut of_door = Vec::new();
+    for number in 0..12 {
+        let inventory = import(&format!("NEIGHBOUR-DOOR-{number}")).inventory();
+        of_door.push(erp.sends(&[inventory]).await[0].pre_no.clone());
+    }
+    assert!(of_door.iter().all(|number| is_given_by_door(number)), "{of_door:?}");
+    tells_nothing_of_others("preNo of the door", &of_door, 9);
 }
 
 #[tokio::test(flavor = "multi_thread")]

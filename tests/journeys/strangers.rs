@@ -414,9 +414,15 @@ async fn a_repetition_is_answered_with_what_is_there() {
         fresh.inventory.head.ebc_code = seller.to_owned();
         fresh.inventory.head.assure_code = fresh.inventory.head.agent_code.clone();
         let said = erp.sends(&[fresh.inventory()]).await;
-        said[0].pre_no[9..].parse::<u64>().expect("a number ends with digits")
+        assert_eq!(said[0].pre_no.len(), 18, "{said:?}");
     };
-    let before = next_number("3702960098").await;
+    let mut database = sandbox.database().await;
+    let mut numbers_used = async || -> i64 {
+        let used = "select sum(used)::bigint from ceb.number_used where kind = 'preNo'";
+        sqlx::query_scalar(used).fetch_one(&mut database).await.expect("numbers were given")
+    };
+    next_number("3702960098").await;
+    let before = numbers_used().await;
 
     // New, faulty, stale, changed, deleted; under the first key and under the second.
     type Spoil = (&'static str, fn(&mut Import));
@@ -438,7 +444,9 @@ async fn a_repetition_is_answered_with_what_is_there() {
         let numbers = (&said[0].pre_no, &said[0].invt_no);
         assert_eq!(numbers, (&there.pre_no, &there.invt_no), "{what}: {said:?}");
     }
-    assert_eq!(next_number("3702960099").await, before + 1, "no number was used up");
+    assert_eq!(numbers_used().await, before, "no number was used up");
+    next_number("3702960099").await;
+    assert_eq!(numbers_used().await, before + 1, "and a new one is");
     let statuses = erp.statuses(622, &copy).await;
     assert!(!statuses.contains(&100), "nothing looks like a rejection: {statuses:?}");
 

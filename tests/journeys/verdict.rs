@@ -2,11 +2,13 @@
 //! shown.
 
 use std::process::Output;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use proto::v1::{self, connect_response::Frame as In, fact::Kind};
 use serde_json::{Value, json};
 
 use super::command_line::{lines, shown};
+use crate::harness::exchange::Stream;
 use crate::harness::{Sandbox, eventually};
 
 const IMPORT: &str = "docs/examples/import-9610.json";
@@ -107,4 +109,46 @@ async fn an_order_says_what_the_release_waits_for() {
     said(&sandbox, "quarantine", &[&name, "--hold"]);
     said(&sandbox, "customs", &[&name, "--reject", "1300", "--reason", "wrong goods"]);
     waits_for(&sandbox, &show, &[]).await;
+}
+
+/// The system of an agency that holds every slot and does nothing keeps nobody of the agency from a verdict by hand,
+/// and loses nothing by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_verdict_by_hand_waits_for_no_other_consumer() {
+    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let customs = sandbox.connect("customs").await;
+    let stream = Stream::open(&customs, v1::Agency::Customs, "system", Vec::new(), 0).await;
+    let mut stream = stream.expect("it opens");
+    assert_eq!(stream.slots, 256);
+    let name = filed(&sandbox, EXPORT);
+    let record = waits_for(&sandbox, &["get", &name], &[CUSTOMS, QUARANTINE]).await;
+    let order_no = record["order_no"].as_str().expect("text");
+    let (pre_no, id) = (record["pre_no"].as_str().expect("text"), name.rsplit('/').next());
+    let reject = ["--reject", "1300", "--reason", "wrong goods"];
+    let verdicts: [(&str, &[&str]); 4] = [
+        (order_no, &["--hold"]),
+        (pre_no, &["--accept"]),
+        (id.expect("an id"), &["--review"]),
+        (order_no, &reject),
+    ];
+    for (number, verdict) in verdicts {
+        let start = Instant::now();
+        let told = said(&sandbox, "customs", &[&[number], verdict].concat());
+        println!("{verdict:?} took {:?}", start.elapsed());
+        assert!(told.contains("applied"), "{told}");
+        // The lease of another consumer is 15 s; what the command itself takes is a second of a slow machine.
+        assert!(start.elapsed() < Duration::from_secs(5), "{verdict:?}: {:?}", start.elapsed());
+    }
+    // Its slots are its own all the time: they are never told anew, and what happened is among its own events.
+    let mut facts = Vec::new();
+    while !facts.iter().any(|kind| matches!(kind, Kind::Rejected(_))) {
+        match stream.next().await.expect("the stream holds") {
+            In::Batch(batch) => {
+                let told = batch.events.into_iter().filter_map(|event| event.facts);
+                facts.extend(told.flat_map(|it| it.facts).filter_map(|fact| fact.kind));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(matches!(facts.first(), Some(Kind::Filed(_))), "{facts:?}");
 }

@@ -15,6 +15,7 @@ use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::commit_queue::{Reply, Transaction};
 use store::journal::JournalEntry;
+use store::permutation::NumberKey;
 use store::request::{RequestKey, Requests};
 use store::tail::Tail;
 use store::{Clock, Fault};
@@ -82,6 +83,8 @@ pub(crate) struct CebWriter {
     pub(crate) clock: Clock,
     /// Wakes the loops of the queues.
     pub(crate) hints: Arc<Hints>,
+    /// In which order numbers are given.
+    pub(crate) numbers: NumberKey,
 }
 
 impl Transaction for CebWriter {
@@ -112,7 +115,7 @@ impl Transaction for CebWriter {
                 _ => None,
             })
             .collect();
-        let numbers = DayNumbers::load(&mut *tx, &received, now).await?;
+        let numbers = DayNumbers::load(&mut *tx, self.numbers.clone(), &received, now).await?;
         let requests =
             Requests::load(&mut *tx, commands.iter().flat_map(CebCommand::requests)).await?;
         let events = follow::EventWrites::load(&mut *tx, commands).await?;

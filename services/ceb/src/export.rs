@@ -463,9 +463,10 @@ fn results(
         let gross_weight = i64::try_from(declaration.gross_weight_e5).map_err(large)?;
         let net_weight = i64::try_from(declaration.net_weight_e5).map_err(large)?;
         let number = number.ok_or_else(full)?;
+        // In reality customs numbers the form when it has taken it in, and tells it by a later 792.
+        let entry_id = step.entry_id(&head.customs_code, &number);
         let head = export::SummaryResultHead {
-            // In reality customs numbers the form when it has taken it in, and tells it by a later 792.
-            entry_id: proto::text(export_news::entry_id(&head.customs_code, &number)),
+            entry_id: proto::text(entry_id),
             guid: Uuid::now_v7().to_string().to_uppercase(),
             customs_code: head.customs_code.clone(),
             sum_no: paper.pre_no.clone(),

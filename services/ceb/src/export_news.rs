@@ -11,16 +11,18 @@ use domain::history::{AnnouncedMoney, BackQuantity, ExportProgress, ExportStep};
 use domain::payment::ledger::Currency;
 use domain::rules::decimal;
 use domain::subscriber::Subscriber;
-use domain::{DeclarationId, RequestId, limits};
+use domain::{DeclarationId, RequestId, Slot, limits};
 use prost::Message as _;
 use proto::ceb::{Document, parcel};
-use store::numbers::CHINA;
+use store::Fault;
+use store::numbers::{CHINA, NumberSeries};
+use store::permutation::NumberKey;
 use store::queue::Item;
 use time::{Date, OffsetDateTime, PrimitiveDateTime};
 use uuid::Uuid;
 
 use crate::stored_document::StoredDocument;
-use crate::transaction::CebTransaction;
+use crate::transaction::{CebTransaction, pre_nos};
 
 /// The queue of what is to be told. Its subjects are declarations.
 pub(crate) const EXPORT_NEWS: &str = "export-news";
@@ -205,19 +207,31 @@ fn today(now: OffsetDateTime) -> Date {
 
 /// The number of a goods declaration form, of its summary's: customs house, year, 0 for exports, and nine digits
 /// that no other of the year has. `None`: too many were numbered in that slot on that day; customs tells it later.
-pub(crate) fn entry_id(customs_code: &str, decl_seq_no: &str) -> Option<String> {
-    let (day, serial) = decl_seq_no.get(1..).and_then(|rest| rest.split_at_checked(8))?;
+pub(crate) fn entry_id(
+    key: &NumberKey,
+    customs_code: &str,
+    decl_seq_no: &str,
+) -> Result<Option<String>, Fault> {
+    let Some((date, slot, number)) = parts(decl_seq_no) else { return Ok(None) };
+    let period =
+        date.year() * 10_000 + i32::from(u8::from(date.month())) * 100 + i32::from(date.day());
+    // The first numbers of the day have forms; those again in an order that says nothing of how many there were.
+    let Some(place) = pre_nos(key, period).of(slot)?.place(number)? else { return Ok(None) };
+    let forms = NumberSeries { key, kind: "form", period, count: FORMS_PER_SLOT_A_DAY };
+    let Some(form) = forms.of(slot)?.number(place)? else { return Ok(None) };
+    let day = i64::from(date.ordinal()) - 1;
+    let number = (day * 256 + i64::from(slot.column())) * FORMS_PER_SLOT_A_DAY + form;
+    let (year, number) = (date.year(), number + 1);
+    Ok((customs_code.len() == 4).then(|| format!("{customs_code}{year}0{number:09}")))
+}
+
+/// The day of a number of the door, its slot, and which of its slot's numbers it is.
+fn parts(decl_seq_no: &str) -> Option<(Date, Slot, i64)> {
+    let (day, serial) = decl_seq_no.get(1..)?.split_at_checked(8)?;
     let date = Date::parse(day, time::macros::format_description!("[year][month][day]")).ok()?;
     let serial: i64 = serial.parse().ok()?;
-    let (slot, place) = (serial / limits::NUMBERS_PER_SLOT, serial % limits::NUMBERS_PER_SLOT);
-    let place = place - limits::NUMBERS_OF_DOOR_FROM;
-    if !(0..FORMS_PER_SLOT_A_DAY).contains(&place) {
-        return None;
-    }
-    let day = i64::from(date.ordinal()) - 1;
-    let number = (day * 256 + slot) * FORMS_PER_SLOT_A_DAY + place;
-    let (year, number) = (date.year(), number + 1);
-    (customs_code.len() == 4).then(|| format!("{customs_code}{year}0{number:09}"))
+    let slot = Slot::new(u32::try_from(serial / limits::NUMBERS_PER_SLOT).ok()?)?;
+    Some((date, slot, serial % limits::NUMBERS_PER_SLOT - limits::NUMBERS_OF_DOOR_FROM))
 }
 
 #[cfg(test)]
@@ -228,11 +242,16 @@ mod tests {
 
     #[test]
     fn no_two_forms_of_a_year_have_one_number() {
-        let of = |day: &str, slot: i64, place: i64| {
-            let base = slot * limits::NUMBERS_PER_SLOT + limits::NUMBERS_OF_DOOR_FROM;
-            entry_id("4229", &format!("E{day}{:09}", base + place))
+        let key = NumberKey::new(&[7; 32]);
+        let of = |day: i32, slot: u32, place: i64| {
+            let slot = Slot::new(slot).expect("a slot");
+            let number = pre_nos(&key, day).of(slot).expect("a series").number(place);
+            let number = number.expect("computed").expect("not used up");
+            let base = i64::from(slot.column()) * limits::NUMBERS_PER_SLOT;
+            let serial = base + limits::NUMBERS_OF_DOOR_FROM + number;
+            entry_id(&key, "4229", &format!("E{day}{serial:09}")).expect("computed")
         };
-        let days = ["20260101", "20261231", "20261130"];
+        let days = [20_260_101, 20_261_231, 20_261_130];
         let all = days.iter().flat_map(|day| {
             [0, 7, 255].into_iter().flat_map(move |slot| [0, 1, 9_999].map(|at| (*day, slot, at)))
         });
@@ -240,7 +259,14 @@ mod tests {
             all.filter_map(|(day, slot, place)| of(day, slot, place)).collect();
         assert_eq!(numbers.len(), 27);
         assert!(numbers.iter().all(|number| number.len() == 18 && number.starts_with("422920260")));
-        assert_eq!(of("20260101", 0, 10_000), None, "one more than there are");
-        assert_eq!(entry_id("4229", "E2026"), None);
+        let whole: BTreeSet<String> =
+            (0..10_000).filter_map(|place| of(20_260_101, 0, place)).collect();
+        assert_eq!(whole.len(), 10_000, "as many as the slot may number");
+        assert_eq!(whole.first().map(String::as_str), Some("422920260000000001"));
+        assert_eq!(whole.last().map(String::as_str), Some("422920260000010000"));
+        assert_eq!(of(20_260_101, 0, 10_000), None, "one more than there are");
+        for none in ["E2026", "", "E20260101999999999", "E20260101000000000"] {
+            assert_eq!(entry_id(&key, "4229", none).expect("computed"), None, "{none}");
+        }
     }
 }

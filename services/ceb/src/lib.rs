@@ -118,7 +118,12 @@ fn mount(
     let Pools { work, reads, tokens, cipher } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
     let hints = Arc::new(filing_answer::Hints::default());
-    let writer = CebWriter { tail: tail.clone(), clock: clock.clone(), hints: Arc::clone(&hints) };
+    let writer = CebWriter {
+        tail: tail.clone(),
+        clock: clock.clone(),
+        hints: Arc::clone(&hints),
+        numbers: tokens.numbers(),
+    };
     let (batch, lanes) = commit_queue::lanes(Arc::new(writer), &work, LANES, &parts.closing);
     let mut loops = Loops::new(&MANIFEST, &reads, parts);
     lanes.into_iter().for_each(|lane| loops.add(lane));

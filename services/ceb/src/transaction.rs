@@ -14,14 +14,15 @@ use sqlx::PgConnection;
 use store::Fault;
 use store::cipher::Cipher;
 use store::journal::{Heads, JournalEntry};
-use store::numbers::{CHINA, use_numbers, used_numbers};
+use store::numbers::{CHINA, NumberSeries, use_numbers, used_numbers};
+use store::permutation::NumberKey;
 use store::queue::{self, Item};
 use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::document_set::DocumentSet;
-use crate::export_news::EXPORT_NEWS;
+use crate::export_news::{self, EXPORT_NEWS};
 use crate::receipt::{self, DocumentRef, IssuedReceipt};
 use crate::stored_document::StoredDocument;
 use crate::{follow, log};
@@ -109,7 +110,7 @@ impl CebTransaction {
         if let Some(fault) = fault {
             return Err(fault);
         }
-        use_numbers(&mut *tx, PRE_NO, day(now), &numbers.given).await?;
+        use_numbers(&mut *tx, pre_nos(&numbers.key, day(now)), &numbers.given).await?;
         shelf.write(&mut *tx, cipher, now).await?;
         requests.write(&mut *tx, now).await?;
         events.write(&mut *tx, cipher).await?;
@@ -246,36 +247,61 @@ impl CebTransaction {
     /// The next number of a slot: a letter, the date in China, nine digits. `None` where the day's
     /// numbers are used up.
     pub(crate) fn number(&mut self, letter: char, slot: Slot) -> Option<String> {
-        let given = self.numbers.given.entry(slot).or_default();
-        // A slot that has no row yet has given none today.
-        let used = self.numbers.used.get(&slot).copied().unwrap_or_default() + *given;
-        if used >= limits::NUMBERS_PER_SLOT - limits::NUMBERS_OF_DOOR_FROM {
-            return None;
-        }
-        *given += 1;
+        let number = self.numbers.next(slot, day(self.now));
+        let number = number.unwrap_or_else(|fault| {
+            self.fault.get_or_insert(fault);
+            None
+        });
         let base = i64::from(slot.column()) * limits::NUMBERS_PER_SLOT;
-        let serial = base + limits::NUMBERS_OF_DOOR_FROM + used;
+        let serial = base + limits::NUMBERS_OF_DOOR_FROM + number?;
         Some(format!("{letter}{:08}{serial:09}", day(self.now)))
+    }
+
+    /// The number of a goods declaration form, of its summary's ([`export_news::entry_id`]). `None` where customs
+    /// tells it later.
+    pub(crate) fn entry_id(&mut self, customs_code: &str, decl_seq_no: &str) -> Option<String> {
+        let number = export_news::entry_id(&self.numbers.key, customs_code, decl_seq_no);
+        number.unwrap_or_else(|fault| {
+            self.fault.get_or_insert(fault);
+            None
+        })
     }
 }
 
 /// The day's numbers of the slots of documents that came: what was given before, and by this transaction. What is refused because of a document that is there uses none.
 pub(crate) struct DayNumbers {
+    key: NumberKey,
     used: HashMap<Slot, i64>,
     given: BTreeMap<Slot, i64>,
 }
 
-/// The kind of the numbers that the door gives.
-const PRE_NO: &str = "preNo";
+/// The numbers that the door gives on a day, whatever their letter.
+pub(crate) fn pre_nos(key: &NumberKey, day: i32) -> NumberSeries<'_> {
+    let count = limits::NUMBERS_PER_SLOT - limits::NUMBERS_OF_DOOR_FROM;
+    NumberSeries { key, kind: "preNo", period: day, count }
+}
 
 impl DayNumbers {
     pub(crate) async fn load(
         tx: &mut PgConnection,
+        key: NumberKey,
         slots: &BTreeSet<Slot>,
         now: OffsetDateTime,
     ) -> Result<Self, Fault> {
-        let used = used_numbers(tx, PRE_NO, day(now), slots).await?;
-        Ok(Self { used, given: BTreeMap::new() })
+        let used = used_numbers(tx, pre_nos(&key, day(now)), slots).await?;
+        Ok(Self { key, used, given: BTreeMap::new() })
+    }
+
+    /// The next one of a slot, from 0; `None` where they are used up.
+    fn next(&mut self, slot: Slot, day: i32) -> Result<Option<i64>, Fault> {
+        let given = self.given.get(&slot).copied().unwrap_or_default(); // none yet
+        // A slot that has no row yet has given none today.
+        let used = self.used.get(&slot).copied().unwrap_or_default();
+        let number = pre_nos(&self.key, day).of(slot)?.number(used + given)?;
+        if number.is_some() {
+            self.given.insert(slot, given + 1);
+        }
+        Ok(number)
     }
 }
 

@@ -1,11 +1,12 @@
-//! `verdict`: what an agency says about a declaration (回执), given by hand. It is a consumer of the
-//! exchange like the system of any agency: it reads the events of the declaration to know its version and
-//! round, says the verdict and hears what became of it. It acknowledges nothing, so nothing is taken from
-//! the agency's own system.
+//! `verdict`: what an agency says about a declaration (回执), given by hand. It looks on at the exchange beside the
+//! systems of the agency: it reads the events of the declaration to know its version and round, says the verdict
+//! and hears what became of it. It takes no slots and acknowledges nothing, so nothing is taken from the agency's own
+//! systems, and it waits for none of them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use domain::ids::{is_given_by_door, slot_of_pre_no};
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Slot};
 use proto::v1::connect_request::Frame as Out;
@@ -21,13 +22,9 @@ use super::problem::Problem;
 use super::words::{self, pick};
 use super::{Exit, Language, Output, Session, input, say, say_json, watch};
 
-/// So long nothing comes when everything was told.
+/// So long nothing comes when everything was told that followed from a verdict; an agency is not told of everything.
 const QUIET: Duration = Duration::from_millis(500);
-/// So long a slot may stay with a consumer that died: the length of a lease, and a little.
-const SLOT_WAIT: Duration = Duration::from_secs(18);
-/// How often it is looked whether the slot is free.
-const SLOT_LOOK: Duration = Duration::from_secs(1);
-/// So long the window may take for its answer.
+/// So long the window may take for its answer, or for the next of what happened before.
 const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// Pause before a verdict that the window could not decide is said again.
 const RETRY: Duration = Duration::from_millis(200);
@@ -137,11 +134,12 @@ pub async fn run(session: &Session, args: VerdictArgs) -> anyhow::Result<Exit> {
         (None, Some(_), Some(_)) => anyhow::bail!("--version and --round need a UUID as NAME"),
         (_, _, _) => None,
     };
-    let agency = agency(session).await?;
     let (mut line, known) = match named {
-        Some(known) => (Line::open(session, agency, Vec::new()).await?, known),
-        None => find(session, agency, &args.name, id).await?,
+        // What follows from the verdict is told from now on.
+        Some(known) => (Line::open(session, vec![at(known.id.slot(), 0)]).await?, known),
+        None => find(session, &args.name, id).await?,
     };
+    let agency = line.agency;
     let (outcome, _) = args.said.outcome();
     let (name, reasons) = (known.id.name(), args.reasons());
     let content = format!("{agency:?}/{}/{outcome:?}/{reasons:?}", known.round);
@@ -155,7 +153,8 @@ pub async fn run(session: &Session, args: VerdictArgs) -> anyhow::Result<Exit> {
         trace_id: String::new(),
     };
     let result = line.say(&answer).await?;
-    let after = line.events_of(known.id).await?;
+    let is_applied = result.result() == ResultCode::Applied;
+    let after = if is_applied { line.events_of(known.id).await? } else { Vec::new() };
     line.close().await;
     tell(session, (agency, outcome), &answer, &result, &after)
 }
@@ -230,18 +229,6 @@ fn tell(
     Ok(Exit::Done)
 }
 
-/// The agency of the certificate; the exchange knows whose it is.
-async fn agency(session: &Session) -> Result<v1::Agency, Status> {
-    match Line::open(session, v1::Agency::Customs, Vec::new()).await {
-        Ok(line) => {
-            line.close().await;
-            Ok(v1::Agency::Customs)
-        }
-        Err(status) if is_of_another(&status, session.language) => Ok(v1::Agency::Quarantine),
-        Err(status) => Err(status),
-    }
-}
-
 fn is_of_another(status: &Status, language: Language) -> bool {
     Problem::of_status(status, language).code == Code::NotYourAgency.id()
 }
@@ -256,40 +243,29 @@ struct TrackedDeclaration {
     over: bool,
 }
 
-/// Finds a declaration among the events that the agency was sent, with the line on which they came.
+/// Finds a declaration among what happened, with the line on which that came.
 async fn find(
     session: &Session,
-    agency: v1::Agency,
     name: &str,
     id: Option<DeclarationId>,
 ) -> anyhow::Result<(Line, TrackedDeclaration)> {
-    let wanted: Vec<u32> = match id {
-        Some(id) => vec![id.slot().number()],
-        None => Slot::all().map(Slot::number).collect(),
-    };
-    let since = Instant::now();
-    loop {
-        let from = wanted.iter().map(|slot| v1::Position { slot: *slot, position: 1 }).collect();
-        let mut line = Line::open(session, agency, from).await?;
-        let served = wanted.iter().all(|slot| line.slots.contains(slot));
-        let found = choose(name, id, &line.events().await?);
-        match found {
-            Some(known) => return Ok((line, known)),
-            // Another consumer has its slot, perhaps one that died.
-            None if !served && since.elapsed() < SLOT_WAIT => {
-                line.close().await;
-                sleep(SLOT_LOOK).await;
-            }
-            None if !served => anyhow::bail!(
-                "another system of this agency serves the exchange: stop it, or name the declaration \
-                 by its UUID with --version and --round"
-            ),
-            None => {
-                let refusal = Refusal::of(Code::NotFound).with("name", name);
-                return Err(proto::status::refused(&refusal, session.language).into());
-            }
+    // An id says its slot, and so does a preNo that is not of the national door.
+    let slot = id.map(DeclarationId::slot);
+    let slot = slot.or_else(|| slot_of_pre_no(name).filter(|_| !is_given_by_door(name)));
+    let wanted: Vec<Slot> = slot.map_or_else(|| Slot::all().collect(), |slot| vec![slot]);
+    let from = wanted.into_iter().map(|slot| at(slot, 1)).collect();
+    let mut line = Line::open(session, from).await?;
+    match choose(name, id, &line.events().await?) {
+        Some(known) => Ok((line, known)),
+        None => {
+            let refusal = Refusal::of(Code::NotFound).with("name", name);
+            Err(proto::status::refused(&refusal, session.language).into())
         }
     }
+}
+
+fn at(slot: Slot, position: u64) -> v1::Position {
+    v1::Position { slot: slot.number(), position }
 }
 
 /// The declaration of this name: the newest that is alive, or else the newest.
@@ -326,17 +302,27 @@ fn facts(event: &v1::Event) -> impl Iterator<Item = &Kind> {
     event.facts.iter().flat_map(|facts| &facts.facts).filter_map(|fact| fact.kind.as_ref())
 }
 
-/// A connection to the exchange.
+/// A stream that looks on at the exchange.
 struct Line {
+    agency: v1::Agency,
     out: mpsc::Sender<v1::ConnectRequest>,
     frames: Streaming<v1::ConnectResponse>,
-    slots: Vec<u32>,
     /// What was told beside an answer.
     heard: Vec<v1::Event>,
 }
 
 impl Line {
-    async fn open(
+    /// As the agency of the certificate; the exchange knows whose it is.
+    async fn open(session: &Session, from: Vec<v1::Position>) -> Result<Self, Status> {
+        match Self::open_as(session, v1::Agency::Customs, from.clone()).await {
+            Err(status) if is_of_another(&status, session.language) => {
+                Self::open_as(session, v1::Agency::Quarantine, from).await
+            }
+            opened => opened,
+        }
+    }
+
+    async fn open_as(
         session: &Session,
         agency: v1::Agency,
         from: Vec<v1::Position>,
@@ -344,34 +330,49 @@ impl Line {
         let (out, requests) = mpsc::channel(4);
         let consumer = format!("verdict-{}", Uuid::now_v7());
         let subscriber = v1::Subscriber::from(agency).into();
-        let open = v1::Open { subscriber, consumer, from, ..Default::default() };
+        let open =
+            v1::Open { subscriber, consumer, from, without_slots: true, ..Default::default() };
         send(&out, Out::Open(open)).await?;
         let requests = session.request(ReceiverStream::new(requests));
         let mut frames =
             session.window.exchange().connect(requests).await.map(Response::into_inner)?;
-        let slots = match frames.message().await?.and_then(|answer| answer.frame) {
-            Some(In::Opened(opened)) => opened.slots.iter().map(|at| at.slot).collect(),
-            _ => return Err(Status::unavailable("the exchange did not open the stream")),
-        };
-        Ok(Self { out, frames, slots, heard: Vec::new() })
+        match frames.message().await?.and_then(|answer| answer.frame) {
+            Some(In::Opened(_)) => Ok(Self { agency, out, frames, heard: Vec::new() }),
+            _ => Err(Status::unavailable("the exchange did not open the stream")),
+        }
     }
 
-    /// Everything that is told until it is quiet for a while.
+    /// Everything that happened until the line was opened.
     async fn events(&mut self) -> Result<Vec<v1::Event>, Status> {
-        let mut events = std::mem::take(&mut self.heard);
-        while let Ok(frame) = timeout(QUIET, self.frames.message()).await {
+        let mut events = Vec::new();
+        loop {
+            let frame = timeout(ANSWER_WAIT, self.frames.message()).await;
+            let frame = frame.map_err(|_| Status::deadline_exceeded("no events"))?;
             match frame?.and_then(|answer| answer.frame) {
                 Some(In::Batch(batch)) => events.extend(batch.events),
+                Some(In::Heartbeat(_)) => return Ok(events),
+                Some(In::Opened(_) | In::Results(_)) => {}
+                Some(In::GoAway(_)) | None => return Err(drains()),
+            }
+        }
+    }
+
+    /// What happened to a declaration by what was said.
+    async fn events_of(&mut self, id: DeclarationId) -> Result<Vec<v1::Event>, Status> {
+        let mut events = std::mem::take(&mut self.heard);
+        let is_of_it = |event: &v1::Event| DeclarationId::parse(&event.declaration_id) == Some(id);
+        let mut is_told = false;
+        while !is_told && let Ok(frame) = timeout(QUIET, self.frames.message()).await {
+            match frame?.and_then(|answer| answer.frame) {
+                Some(In::Batch(batch)) => {
+                    is_told = batch.events.iter().any(is_of_it);
+                    events.extend(batch.events);
+                }
                 Some(In::Opened(_) | In::Results(_) | In::Heartbeat(_)) => {}
                 Some(In::GoAway(_)) | None => break,
             }
         }
-        Ok(events)
-    }
-
-    async fn events_of(&mut self, id: DeclarationId) -> Result<Vec<v1::Event>, Status> {
-        let mut events = self.events().await?;
-        events.retain(|event| DeclarationId::parse(&event.declaration_id) == Some(id));
+        events.retain(is_of_it);
         Ok(events)
     }
 
@@ -401,20 +402,22 @@ impl Line {
                 }
                 Some(In::Batch(batch)) => self.heard.extend(batch.events),
                 Some(In::Opened(_) | In::Heartbeat(_)) => {}
-                Some(In::GoAway(_)) | None => {
-                    return Err(Status::unavailable("the window drains; give the verdict again"));
-                }
+                Some(In::GoAway(_)) | None => return Err(drains()),
             }
         }
     }
 
-    /// Closes our side first, so that the slots are free for others at once.
+    /// Closes our side first, and waits for the window to close its own.
     async fn close(self) {
         let Self { out, mut frames, .. } = self;
         drop(out);
         let rest = async { while let Ok(Some(_)) = frames.message().await {} };
         let _too_slow = timeout(QUIET, rest).await;
     }
+}
+
+fn drains() -> Status {
+    Status::unavailable("the window drains; give the verdict again")
 }
 
 async fn send(out: &mpsc::Sender<v1::ConnectRequest>, frame: Out) -> Result<(), Status> {

@@ -229,6 +229,7 @@ impl Session {
             progress_seconds: consumer.progress_seconds,
             topics: consumer.topics.iter().map(|topic| i32::from(*topic)).collect(),
             without_content: consumer.without_content,
+            without_slots: false,
         };
         send(&sender, Out::Open(open)).await?;
         let frames = ReceiverStream::new(receiver);

@@ -20,7 +20,8 @@ use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use store::Fault;
 use store::column::integer;
-use store::numbers::{CHINA, use_numbers};
+use store::numbers::{CHINA, NumberSeries, use_numbers};
+use store::permutation::NumberKey;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -242,6 +243,7 @@ async fn show(step: &mut DeclarationTransaction<'_>, case: &DeclarationRow) -> R
 /// digits are shared evenly among the slots. Left out where the share is used up.
 pub(crate) async fn look_up(
     step: &mut DeclarationTransaction<'_>,
+    key: &NumberKey,
     decisions: &[&ExchangeAnswer],
 ) -> Result<CustomsNumbers, Fault> {
     let year = step.now.to_offset(CHINA).year();
@@ -269,11 +271,12 @@ pub(crate) async fn look_up(
         for id in &ids {
             *counts.entry(id.slot()).or_default() += 1;
         }
-        let mut used = use_numbers(step.tx, &format!("{way}{house}"), year, &counts).await?;
+        let kind = format!("{way}{house}");
+        let series = NumberSeries { key, kind: &kind, period: year, count: share };
+        let mut numbers = use_numbers(step.tx, series, &counts).await?;
         for id in ids {
-            let used = used.next(id.slot())?;
-            if used < share {
-                let serial = i64::from(id.slot().column()) * share + used;
+            if let Some(number) = numbers.next(id.slot())? {
+                let serial = i64::from(id.slot().column()) * share + number;
                 given.insert(id, format!("{house}{year}{way}{serial:0digits$}"));
             }
         }

@@ -16,6 +16,7 @@ use proto::memory::{self, Charge};
 use sqlx::PgConnection;
 use store::commit_queue::{Reply, Transaction};
 use store::journal::{Heads, JournalEntry};
+use store::permutation::NumberKey;
 use store::request::{RequestKey, Requests};
 use store::tail::Tail;
 use store::{Clock, Fault};
@@ -93,6 +94,8 @@ pub(crate) struct DeclarationWriter {
     pub(crate) tail: Tail,
     pub(crate) clock: Clock,
     pub(crate) open: OpenDeclarations,
+    /// In which order numbers are given.
+    pub(crate) numbers: NumberKey,
 }
 
 impl Transaction for DeclarationWriter {
@@ -136,8 +139,8 @@ impl Transaction for DeclarationWriter {
                 DeclarationCommand::Withdraw(..) => {}
             }
         }
-        let mut lookup = submit::look_up(&mut step, &submissions, &amended).await?;
-        let mut numbers = clear::look_up(&mut step, &decisions).await?;
+        let mut lookup = submit::look_up(&mut step, &self.numbers, &submissions, &amended).await?;
+        let mut numbers = clear::look_up(&mut step, &self.numbers, &decisions).await?;
         for command in commands {
             match command {
                 DeclarationCommand::Submit(submission, reply) => {

@@ -99,6 +99,7 @@ fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
         tail: tail.clone(),
         clock: parts.clock.clone(),
         open: OpenDeclarations::default(),
+        numbers: tokens.numbers(),
     });
     let (batch, lanes) = commit_queue::lanes(Arc::clone(&writer), &work, lanes, &parts.closing);
     let mut loops = Loops::new(&MANIFEST, &work, parts);

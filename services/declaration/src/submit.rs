@@ -16,7 +16,8 @@ use prost::Message as _;
 use proto::stored::FilingKind;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
-use store::numbers::{CHINA, Numbers, use_numbers};
+use store::numbers::{CHINA, NumberSeries, Numbers, use_numbers};
+use store::permutation::NumberKey;
 use store::request::{Digest, RequestKey, RequestStatus};
 use store::{Fault, column};
 use time::OffsetDateTime;
@@ -125,6 +126,7 @@ pub(crate) struct Lookup {
 /// Looks up what new filings need.
 pub(crate) async fn look_up(
     step: &mut DeclarationTransaction<'_>,
+    key: &NumberKey,
     submissions: &[&Submission],
     amended: &[DeclarationId],
 ) -> Result<Lookup, Fault> {
@@ -139,7 +141,8 @@ pub(crate) async fn look_up(
         date.year() * 10_000 + i32::from(u8::from(date.month())) * 100 + i32::from(date.day());
     step.orders = orders(step, &new, amended).await?;
     let holders = holders(step.tx, &new).await?;
-    let numbers = use_numbers(step.tx, "B", day, &wanted).await?;
+    let series = NumberSeries { key, kind: "B", period: day, count: limits::NUMBERS_OF_DOOR_FROM };
+    let numbers = use_numbers(step.tx, series, &wanted).await?;
     Ok(Lookup { holders, numbers, day })
 }
 
@@ -246,10 +249,9 @@ impl Lookup {
     /// preNo: B, the date in China, nine digits; the digits are shared evenly among the slots. `None`
     /// where the day's numbers are used up.
     fn number(&mut self, slot: Slot) -> Result<Option<String>, Fault> {
-        let used = self.numbers.next(slot)?;
-        let serial = i64::from(slot.column()) * limits::NUMBERS_PER_SLOT + used;
-        let is_left = used < limits::NUMBERS_OF_DOOR_FROM;
-        Ok(is_left.then(|| format!("B{:08}{serial:09}", self.day)))
+        let base = i64::from(slot.column()) * limits::NUMBERS_PER_SLOT;
+        let serial = self.numbers.next(slot)?.map(|number| base + number);
+        Ok(serial.map(|serial| format!("B{:08}{serial:09}", self.day)))
     }
 }
 

@@ -7,6 +7,7 @@
 //! it carries.
 
 mod lag;
+mod onlooker;
 mod parked;
 mod slots;
 mod stream;

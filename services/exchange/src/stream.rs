@@ -5,6 +5,7 @@
 //! unacknowledged. Answers are decided many at once and answered in their order.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use tonic::{Status, Streaming};
 use uuid::Uuid;
 
 use crate::slots::{ConnectionLease, StoredPositions};
-use crate::{ExchangeState, parked};
+use crate::{ExchangeState, onlooker, parked};
 
 /// How often stored positions are kept. A crash between two of these only means that events are
 /// delivered again.
@@ -35,7 +36,7 @@ const KEEP: Duration = Duration::from_millis(500);
 /// How often the lease is looked at: whether it is still ours, and whether slots have to be shared.
 const RENEW: Duration = Duration::from_secs(2);
 
-type PendingResults = FuturesOrdered<BoxFuture<'static, raw::Result>>;
+pub(crate) type PendingResults = FuturesOrdered<BoxFuture<'static, raw::Result>>;
 
 /// Serves one stream until the agency leaves, the window drains or the lease is lost.
 pub(crate) fn serve(
@@ -45,7 +46,15 @@ pub(crate) fn serve(
 ) -> impl Stream<Item = Result<raw::ConnectResponse, Status>> + Send {
     async_stream::try_stream! {
         let first = frames.message().await?.and_then(|request| request.frame);
-        let mut session = Session::open(&shared, subscriber, first).await?;
+        let (open, topics) = opening(subscriber, first)?;
+        if open.without_slots {
+            let mut looking = pin!(onlooker::serve(shared, subscriber, (open, topics), frames));
+            while let Some(frame) = looking.next().await {
+                yield frame?;
+            }
+            return;
+        }
+        let mut session = Session::open(&shared, subscriber, (open, topics)).await?;
         let mut deciding = PendingResults::new();
         let mut keep = tokio::time::interval(KEEP);
         let mut renew = tokio::time::interval(RENEW);
@@ -142,6 +151,22 @@ pub(crate) fn serve(
     }
 }
 
+/// What a stream begins with, and what it is told.
+fn opening(subscriber: Subscriber, first: Option<In>) -> Result<(raw::Open, Topics), Status> {
+    let Some(In::Open(open)) = first else {
+        return Err(refuse(Refusal::of(Code::FrameUnexpected).with("expected", "Open")));
+    };
+    if wire::subscriber(open.subscriber) != Some(subscriber) {
+        return Err(refuse(Refusal::of(Code::NotYourAgency)));
+    }
+    let topics = wire::topics(subscriber, &open.topics).map_err(refuse)?;
+    proto::text::check(&open).map_err(refuse)?;
+    if open.consumer.is_empty() || open.consumer.len() > 100 {
+        return Err(refuse(Refusal::of(Code::Required).with("field", "consumer")));
+    }
+    Ok((open, topics))
+}
+
 /// What the loop of a stream woke up for.
 enum Step {
     Heard(Result<Option<raw::ConnectRequest>, Status>),
@@ -153,11 +178,11 @@ enum Step {
     Drain,
 }
 
-fn frame(frame: Out) -> raw::ConnectResponse {
+pub(crate) fn frame(frame: Out) -> raw::ConnectResponse {
     raw::ConnectResponse { frame: Some(frame) }
 }
 
-fn unavailable(fault: &Fault) -> Status {
+pub(crate) fn unavailable(fault: &Fault) -> Status {
     fault.report("the exchange cannot read or write the database");
     status::plain(Code::Unavailable)
 }
@@ -242,19 +267,8 @@ impl Session {
     async fn open(
         shared: &Arc<ExchangeState>,
         subscriber: Subscriber,
-        first: Option<In>,
+        (open, topics): (raw::Open, Topics),
     ) -> Result<Self, Status> {
-        let Some(In::Open(open)) = first else {
-            return Err(refuse(Refusal::of(Code::FrameUnexpected).with("expected", "Open")));
-        };
-        if wire::subscriber(open.subscriber) != Some(subscriber) {
-            return Err(refuse(Refusal::of(Code::NotYourAgency)));
-        }
-        let topics = wire::topics(subscriber, &open.topics).map_err(refuse)?;
-        proto::text::check(&open).map_err(refuse)?;
-        if open.consumer.is_empty() || open.consumer.len() > 100 {
-            return Err(refuse(Refusal::of(Code::Required).with("field", "consumer")));
-        }
         let name = open.consumer.clone();
         let lease = shared.in_turn(subscriber, |shared| async move {
             ConnectionLease::open(&shared.pool, subscriber, &name).await
@@ -465,15 +479,7 @@ impl Session {
         match frame {
             Some(In::Ack(ack)) => self.acknowledge(&ack),
             Some(In::Answers(raw::Answers { answers })) => {
-                if answers.len() > limits::ANSWERS_MAX {
-                    let refusal = Refusal::of(Code::TooLong).with("field", "answers");
-                    return Err(refuse(refusal.with("most", limits::ANSWERS_MAX)));
-                }
-                let shared = || Arc::clone(shared);
-                let subscriber = self.subscriber;
-                deciding
-                    .extend(answers.into_iter().map(|answer| decide(shared(), subscriber, answer)));
-                Ok(())
+                decide_all(shared, self.subscriber, answers, deciding)
             }
             Some(In::Park(raw::Park { position: Some(at), reason })) => {
                 let slot = Slot::new(at.slot);
@@ -659,8 +665,23 @@ async fn set_aside(
     parked.await
 }
 
-fn refuse(refusal: Refusal) -> Status {
+pub(crate) fn refuse(refusal: Refusal) -> Status {
     status::refused(&refusal, status::Language::English)
+}
+
+/// Decides what is said in one frame.
+pub(crate) fn decide_all(
+    shared: &Arc<ExchangeState>,
+    by: Subscriber,
+    answers: Vec<raw::Answer>,
+    deciding: &mut PendingResults,
+) -> Result<(), Status> {
+    if answers.len() > limits::ANSWERS_MAX {
+        let refusal = Refusal::of(Code::TooLong).with("field", "answers");
+        return Err(refuse(refusal.with("most", limits::ANSWERS_MAX)));
+    }
+    deciding.extend(answers.into_iter().map(|answer| decide(Arc::clone(shared), by, answer)));
+    Ok(())
 }
 
 fn decide(
@@ -684,7 +705,9 @@ fn decide(
     })
 }
 
-fn positions(of: impl Iterator<Item = (Slot, i64)>) -> Result<Vec<raw::Position>, Fault> {
+pub(crate) fn positions(
+    of: impl Iterator<Item = (Slot, i64)>,
+) -> Result<Vec<raw::Position>, Fault> {
     of.map(|(slot, position)| {
         Ok(raw::Position { slot: slot.number(), position: column::unsigned(position)? })
     })
@@ -693,7 +716,7 @@ fn positions(of: impl Iterator<Item = (Slot, i64)>) -> Result<Vec<raw::Position>
 
 /// An entry as it is sent. Its payload goes out as it is kept; one that is no message would end every stream
 /// that it is sent on, whoever reads it, so that is seen here.
-fn event(entry: &JournalEntry, attempt: u32) -> Result<raw::Event, Fault> {
+pub(crate) fn event(entry: &JournalEntry, attempt: u32) -> Result<raw::Event, Fault> {
     let body = entry.body.clone()?;
     wire::check(&entry.facts, body.as_deref())
         .map_err(|error| Fault::Broken(format!("it is kept as no message: {error}")))?;

@@ -507,3 +507,96 @@ async fn a_subscriber_is_told_of_its_own_and_of_what_it_asks_for() {
     assert_eq!(had.iter().map(|it| it.position).collect::<Vec<_>>(), [1, 2, 6, 7]);
     assert!(had.iter().all(|event| event.declaration.is_some()), "with what was declared");
 }
+
+#[tokio::test]
+async fn who_looks_on_takes_nothing_from_consumers() {
+    let database = Database::new("onlooker").await;
+    let pool = database.pool.clone();
+    let slot = Slot::of("3702960001");
+    let (id, other) =
+        (DeclarationId::new(Uuid::now_v7(), slot), DeclarationId::new(Uuid::now_v7(), slot));
+    for (subject, position) in [(id, 1), (other, 2), (id, 3)] {
+        write(&pool, subject, position).await;
+    }
+    let let_go = Arc::new(Semaphore::new(0));
+    let (channel, _server) = served(&pool, Arc::clone(&let_go)).await;
+    // A consumer that holds every slot, and has got all and acknowledged nothing.
+    let (sender, mut frames, epoch, _) = connected(channel.clone()).await;
+    let leases = "select count(*) filter (where consumer = 'one'), sum(position)::bigint,
+                         (select count(*) from consumer) from subscription where agency = 1";
+    let before: (i64, i64, i64) =
+        sqlx::query_as(leases).fetch_one(&pool).await.expect("the database is there");
+    assert_eq!((before.0, before.2), (256, 1));
+
+    let open = |position| v1::Open {
+        subscriber: v1::Subscriber::Customs.into(),
+        consumer: "somebody".to_owned(),
+        from: vec![v1::Position { slot: slot.number(), position }],
+        without_slots: true,
+        ..Default::default()
+    };
+    // At once: it waits for nobody's lease.
+    let (onlooker, mut seen, lease) = opened(channel.clone(), open(1)).await.expect("it may");
+    assert_eq!(lease.epoch, 0);
+    assert_eq!(lease.slots, [v1::Position { slot: slot.number(), position: 0 }]);
+    let mut had = Vec::new();
+    let told = async {
+        loop {
+            let frame = seen.message().await.expect("it holds").expect("it goes on").frame;
+            match frame.expect("a frame") {
+                In::Batch(batch) => had.extend(batch.events.into_iter().map(|it| it.position)),
+                In::Heartbeat(_) => return,
+                other => panic!("{other:?}"),
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, told).await.expect("it is told that it was told everything");
+    assert_eq!(had, [1, 2, 3]);
+
+    // What it says counts, and it hears what happens.
+    let request_id = Uuid::now_v7().to_string();
+    let verdict = v1::Verdict { outcome: v1::Outcome::Accepted.into(), ..Default::default() };
+    let answer = v1::Answer {
+        request_id: request_id.clone(),
+        declaration_id: id.to_string(),
+        version: 1,
+        round: 1,
+        what: Some(v1::answer::What::Verdict(verdict)),
+        trace_id: String::new(),
+    };
+    let answers = Out::Answers(v1::Answers { answers: vec![answer] });
+    onlooker.send(v1::ConnectRequest { frame: Some(answers) }).await.expect("it holds");
+    let_go.add_permits(1);
+    let In::Results(results) = next(&mut seen).await.expect("it is answered") else { panic!() };
+    assert_eq!(results.results[0].request_id, request_id);
+    write(&pool, other, 4).await;
+    let In::Batch(batch) = next(&mut seen).await.expect("it is told") else { panic!() };
+    assert_eq!(batch.events.iter().map(|it| it.position).collect::<Vec<_>>(), [4]);
+    // Whoever begins now is told nothing of before.
+    let (_onlooker, mut later, _) = opened(channel.clone(), open(0)).await.expect("it may");
+    write(&pool, other, 5).await;
+    let In::Batch(batch) = next(&mut later).await.expect("it is told") else { panic!() };
+    assert_eq!(batch.events.iter().map(|it| it.position).collect::<Vec<_>>(), [5]);
+
+    // Longer than a lease is looked at: nothing of the consumer's has moved.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let after: (i64, i64, i64) =
+        sqlx::query_as(leases).fetch_one(&pool).await.expect("the database is there");
+    assert_eq!(after, before, "slots, positions and consumers are as they were");
+    // It has nothing to acknowledge, nor to set aside.
+    let positions = vec![v1::Position { slot: slot.number(), position: 1 }];
+    let ack = Out::Ack(v1::Ack { positions, epoch });
+    onlooker.send(v1::ConnectRequest { frame: Some(ack) }).await.expect("it holds");
+    let refused = next(&mut seen).await.expect_err("it has no lease");
+    assert_eq!(refused.code(), Code::InvalidArgument, "{refused:?}");
+    // The consumer had everything meanwhile.
+    let mut had = vec![1];
+    while had.len() < 5 {
+        let In::Batch(batch) = next(&mut frames).await.expect("events come") else { continue };
+        had.extend(batch.events.into_iter().map(|it| it.position));
+    }
+    had.sort_unstable();
+    had.dedup();
+    assert_eq!(had.last(), Some(&5));
+    drop(sender);
+}

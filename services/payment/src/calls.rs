@@ -74,7 +74,7 @@ impl Payments {
         let filter = ("entries", &owner, about);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let (found, next_page_token) = read::entries(&self.reads, &page, &owner, about).await?;
-        let entries = found.iter().map(|(_, number, record)| entry(*number, record));
+        let entries = found.iter().map(|listed| entry(listed.place, &listed.record));
         Ok(v1::ListEntriesResponse { entries: entries.collect(), next_page_token })
     }
 

@@ -122,19 +122,41 @@ pub(crate) async fn balance(
     Ok(found)
 }
 
-/// A page of the entries that touch a firm's accounts, oldest first, with their numbers.
+/// An entry in a list of a firm's.
+#[derive(Debug)]
+pub(crate) struct ListedEntry {
+    slot: Slot,
+    /// Among all of the slot, which it shares with other firms: not for showing.
+    number: i64,
+    /// In the list, from 1.
+    pub(crate) place: i64,
+    pub(crate) record: Record,
+}
+
+impl ListedEntry {
+    /// Where the next page begins. As long whatever the numbers are, which are also of others.
+    fn key(&self) -> String {
+        format!("{:03}/{:019}/{:019}", self.slot.number(), self.number, self.place)
+    }
+}
+
+/// A page of the entries that touch a firm's accounts, oldest first.
 pub(crate) async fn entries(
     pool: &PgPool,
     page: &Page,
     owner: &str,
     declaration: Option<Uuid>,
-) -> Result<(Vec<(Slot, i64, Record)>, String), ServiceError> {
-    let (slot, number) = match page.after()?.split_once('/') {
-        None => (-1, 0),
-        Some((slot, number)) => {
-            let foreign = |_| Refusal::of(Code::PageTokenForeign);
-            (slot.parse::<i16>().map_err(foreign)?, number.parse::<i64>().map_err(foreign)?)
+) -> Result<(Vec<ListedEntry>, String), ServiceError> {
+    let foreign = || Refusal::of(Code::PageTokenForeign);
+    let parts: Vec<&str> = page.after()?.split('/').collect();
+    let (slot, number, before) = match parts[..] {
+        [""] => (-1, 0, 0),
+        [slot, number, place] => {
+            let whole = |text: &str| text.parse::<i64>().map_err(|_| foreign());
+            let slot = slot.parse::<i16>().map_err(|_| foreign())?;
+            (slot, whole(number)?, whole(place)?)
         }
+        _ => return Err(foreign().into()),
     };
     let rows = sqlx::query!(
         "select e.slot, e.number, e.id, e.effective_time, e.recorded_time, e.body from entry e
@@ -154,13 +176,13 @@ pub(crate) async fn entries(
     .await
     .map_err(Fault::from)?;
     let mut found = Vec::with_capacity(rows.len());
-    for row in rows {
+    for (row, place) in rows.into_iter().zip(before + 1..) {
         let record = decode_record((row.id, row.effective_time, row.recorded_time), &row.body);
         let damaged = || Fault::Broken(format!("the entry {} cannot be read", row.id));
-        found.push((column::slot(row.slot)?, row.number, record.ok_or_else(damaged)?));
+        let (slot, record) = (column::slot(row.slot)?, record.ok_or_else(damaged)?);
+        found.push(ListedEntry { slot, number: row.number, place, record });
     }
-    let key = |(slot, number, _): &(Slot, i64, Record)| format!("{}/{number}", slot.number());
-    Ok(page.cut(found, key)?)
+    Ok(page.cut(found, ListedEntry::key)?)
 }
 
 /// A hold as it is shown.

@@ -15,6 +15,7 @@ pub mod journal;
 pub mod migration;
 pub mod numbers;
 pub mod page;
+pub mod permutation;
 pub mod private;
 pub mod queue;
 pub mod request;

@@ -1,5 +1,5 @@
-//! The numbers that a service gives: counted by slot, kind and period, never given twice. Gaps are
-//! left by requests that were refused.
+//! The numbers that a service gives: counted by slot, kind and period, never given twice, and in an order that says
+//! nothing of how many were given ([`crate::permutation`]). Gaps are left by requests that were refused.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -8,45 +8,65 @@ use domain::Slot;
 use sqlx::PgConnection;
 use time::UtcOffset;
 
+use crate::permutation::{NumberKey, Permutation};
 use crate::{Fault, column};
 
 /// China Standard Time, without daylight saving: days and years of numbers are Chinese.
 pub const CHINA: UtcOffset = time::macros::offset!(+8);
 
-/// Numbers that were given to a transaction, from 0, by slot. Whether one is still within the slot's
-/// share is for the caller to see.
+/// A series of numbers: those of a kind in a period, so many in each slot.
+#[derive(Debug, Clone, Copy)]
+pub struct NumberSeries<'a> {
+    /// In which order they are given.
+    pub key: &'a NumberKey,
+    /// What they are.
+    pub kind: &'a str,
+    /// Of which day or year.
+    pub period: i32,
+    /// How many each slot has.
+    pub count: i64,
+}
+
+impl NumberSeries<'_> {
+    /// In which order a slot gives its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Fault`] when there is no such series.
+    pub fn of(&self, slot: Slot) -> Result<Permutation, Fault> {
+        self.key.permutation((self.kind, self.period), slot, self.count)
+    }
+}
+
+/// Numbers that were given to a transaction, from 0, by slot.
 #[derive(Debug, Default)]
-pub struct Numbers(HashMap<Slot, Range<i64>>);
+pub struct Numbers(HashMap<Slot, (Permutation, Range<i64>)>);
 
 impl Numbers {
-    /// The next number of a slot.
+    /// The next number of a slot, below the count of its series; `None` where that is used up.
     ///
     /// # Errors
     ///
     /// [`Fault`] when more are asked for than were wanted: it would be somebody else's.
-    pub fn next(&mut self, slot: Slot) -> Result<i64, Fault> {
-        let next = self.0.get_mut(&slot).and_then(Iterator::next);
-        next.ok_or_else(|| {
+    pub fn next(&mut self, slot: Slot) -> Result<Option<i64>, Fault> {
+        let given = self.0.get_mut(&slot);
+        let next = given.and_then(|(order, places)| Some((order, places.next()?)));
+        let (order, place) = next.ok_or_else(|| {
             let number = slot.number();
             Fault::Broken(format!("more numbers of slot {number} are used than were wanted"))
-        })
-    }
-
-    /// All of them.
-    pub fn ranges(self) -> HashMap<Slot, Range<i64>> {
-        self.0
+        })?;
+        order.number(place)
     }
 }
 
-/// Gives the next numbers of a kind in a period.
+/// Gives the next numbers of a series.
 ///
 /// # Errors
 ///
 /// [`Fault`] from the database.
 pub async fn use_numbers(
     tx: &mut PgConnection,
-    kind: &str,
-    period: i32,
+    series: NumberSeries<'_>,
     wanted: &BTreeMap<Slot, i64>,
 ) -> Result<Numbers, Fault> {
     if wanted.is_empty() {
@@ -61,8 +81,8 @@ pub async fn use_numbers(
          returning slot, used",
         &slots,
         &counts,
-        kind,
-        period
+        series.kind,
+        series.period
     )
     .fetch_all(tx)
     .await?;
@@ -72,21 +92,20 @@ pub async fn use_numbers(
         let wanted = wanted.get(&slot).ok_or_else(|| {
             Fault::Broken(format!("numbers were counted in slot {}, unasked", slot.number()))
         })?;
-        given.insert(slot, row.used - wanted..row.used);
+        given.insert(slot, (series.of(slot)?, row.used - wanted..row.used));
     }
     Ok(Numbers(given))
 }
 
-/// How many numbers of a kind were used in a period, by slot; a slot without any is left out. Who holds
-/// the heads of the slots may give the next ones and say afterwards how many ([`use_numbers`]).
+/// How many numbers of a series were used, by slot; a slot without any is left out. Who holds the heads of the
+/// slots may give the next ones, in the order of the series, and say afterwards how many ([`use_numbers`]).
 ///
 /// # Errors
 ///
 /// [`Fault`] from the database.
 pub async fn used_numbers(
     tx: &mut PgConnection,
-    kind: &str,
-    period: i32,
+    series: NumberSeries<'_>,
     slots: &BTreeSet<Slot>,
 ) -> Result<HashMap<Slot, i64>, Fault> {
     if slots.is_empty() {
@@ -97,8 +116,8 @@ pub async fn used_numbers(
         "select slot, used from number_used
          where slot = any($1) and kind = $2 and period = $3",
         &slots,
-        kind,
-        period
+        series.kind,
+        series.period
     )
     .fetch_all(tx)
     .await?;

@@ -15,9 +15,11 @@ use ring::{digest, hmac};
 use sqlx::PgPool;
 
 use crate::Fault;
+use crate::permutation::NumberKey;
 
-/// The key of a service's tokens. It is kept in the service's schema, so that tokens outlive the process
-/// and every process of the service reads those of the others.
+/// The key of a service's tokens, and of the order of its numbers. It is kept in the service's schema, so that tokens
+/// outlive the process and every process of the service reads those of the others; and beside the counters of the
+/// numbers, since a counter that goes on under another key gives numbers again.
 #[derive(Clone)]
 pub struct TokenKey(hmac::Key);
 
@@ -48,6 +50,12 @@ impl TokenKey {
 
     pub(crate) fn new(key: &[u8]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
+    }
+
+    /// The key of the order in which the service gives its numbers.
+    pub fn numbers(&self) -> NumberKey {
+        // No token is bound to this: what they are bound to begins with a quotation mark.
+        NumberKey::new(hmac::sign(&self.0, b"numbers").as_ref())
     }
 
     /// The tokens of one caller for one list or watch with these filters.

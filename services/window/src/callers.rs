@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::connection::Peer;
 use crate::quotas::{CallerQuota, HeldPermits, Quotas, Sockets};
+use crate::read_pause::ReadPause;
 use crate::registry::{RegisteredCaller, Registry};
 use crate::unproven::UnprovenConnections;
 use crate::unread::UnreadPieces;
@@ -57,6 +58,8 @@ pub(crate) struct KnownCaller {
     pub(crate) account: Arc<CallerQuota>,
     /// What its connection has not read.
     pub(crate) unread: UnreadPieces,
+    /// Until when nothing more is read of it.
+    pub(crate) pause: ReadPause,
     /// When its certificate or key is not good any more, and how that is said.
     pub(crate) over: Option<(CancellationToken, Code)>,
 }
@@ -180,7 +183,7 @@ impl Callers {
         let account = self.quotas.account(&known.principal, known.connections);
         let (principal, unread) = (Arc::clone(&known.principal), peer.unread.clone());
         let over = Some((over, Code::KeyRefused));
-        KnownCaller { principal, account, unread, over }
+        KnownCaller { principal, account, unread, pause: peer.pause.clone(), over }
     }
 }
 
@@ -201,7 +204,7 @@ fn certified(peer: &Peer) -> Result<KnownCaller, Box<Refusal>> {
         known.ok_or_else(|| Box::new(Refusal::of(Code::CertificateUnknown)))?;
     let over = peer.over.clone().map(|over| (over, Code::CertificateUnknown));
     let unread = peer.unread.clone();
-    Ok(KnownCaller { principal, account, unread, over })
+    Ok(KnownCaller { principal, account, unread, pause: peer.pause.clone(), over })
 }
 
 /// The key of a call: `Authorization: Bearer swk_…`.

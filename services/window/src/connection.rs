@@ -22,6 +22,7 @@ use tonic::transport::server::Connected;
 use crate::callers::{EvictionSignal, Newcomer};
 use crate::frames::{CallerFrame, FrameHeads};
 use crate::quotas::{CallerQuota, HeldPermits};
+use crate::read_pause::ReadPause;
 use crate::unread::UnreadPieces;
 
 /// For what has to come next.
@@ -52,6 +53,8 @@ pub struct Peer {
     pub newcomer: Option<Arc<Newcomer>>,
     /// What it was answered and has not read.
     pub unread: UnreadPieces,
+    /// Until when nothing more of it is read.
+    pub pause: ReadPause,
 }
 
 /// A connection whose caller is known, or known to be unknown.
@@ -71,6 +74,8 @@ pub struct CallerConnection {
     /// Amid which frame the caller stopped, and when that was seen.
     stopped: Option<(u64, Instant)>,
     timer: Option<Pin<Box<Sleep>>>,
+    /// The end of the pause in which it is not read.
+    paused: Option<Pin<Box<Sleep>>>,
     farewell: Option<Farewell>,
     _places: HeldPermits,
 }
@@ -107,6 +112,7 @@ impl CallerConnection {
             key_over: over.map(|over| Box::pin(over.cancelled_owned())),
             stopped: None,
             timer: None,
+            paused: None,
             farewell: None,
             _places: places,
         }
@@ -159,6 +165,18 @@ impl CallerConnection {
                 return Poll::Ready(());
             }
         }
+    }
+
+    /// Ready when it may be read.
+    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.paused.is_none() {
+            self.paused = self.peer.pause.ends().map(|ends| Box::pin(sleep_until(ends.into())));
+        }
+        if let Some(paused) = &mut self.paused {
+            ready!(paused.as_mut().poll(cx));
+            self.paused = None;
+        }
+        Poll::Ready(())
     }
 
     fn over(&self, why: &'static str) -> io::Error {
@@ -262,7 +280,8 @@ impl AsyncRead for CallerConnection {
             return Poll::Ready(Err(this.over("others need its place")));
         }
         let before = buffer.filled().len();
-        if Pin::new(&mut this.stream).poll_read(cx, buffer)?.is_pending() {
+        let is_paused = this.poll_pause(cx).is_pending();
+        if is_paused || Pin::new(&mut this.stream).poll_read(cx, buffer)?.is_pending() {
             ready!(this.poll_overdue(cx));
             if this.is_unread() {
                 this.take_leave(UNREAD);

@@ -271,7 +271,7 @@ fn reading(path: &str, streams: bool) -> Option<Reading> {
 fn admit(
     path: &str,
     method: MethodPolicy,
-    KnownCaller { principal, account, unread, over }: KnownCaller,
+    KnownCaller { principal, account, unread, pause, over }: KnownCaller,
     (space, backlogs): (&Space, &Backlogs),
 ) -> Result<AdmittedCall, Box<Refusal>> {
     let no = |code: Code| Box::new(Refusal::of(code));
@@ -285,6 +285,7 @@ fn admit(
         let most = backlogs.most_of_each(path).filter(|_| !streams);
         if most.is_some_and(|most| account.has_under_way(most)) {
             metrics::counter!("sw_commit_refused_total").increment(1);
+            pause.begin();
             return Err(no(Code::Overloaded));
         }
     }

@@ -28,6 +28,7 @@ mod pages;
 pub mod policy;
 mod problem;
 pub mod quotas;
+pub mod read_pause;
 pub mod registry;
 mod reload;
 pub mod run;

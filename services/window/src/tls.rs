@@ -7,6 +7,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::{AsRawFd as _, RawFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -18,6 +19,7 @@ use domain::limits;
 use futures::future::abortable;
 use futures::stream::FuturesUnordered;
 use futures::{Stream, StreamExt as _};
+use rustix::process::{Resource, getrlimit};
 use rustls::RootCertStore;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
@@ -33,7 +35,6 @@ use crate::files::private_key;
 use crate::quotas::HeldPermits;
 use crate::registry::fingerprint;
 use crate::unproven::{UnprovenConnections, counted};
-use crate::unread::UnreadPieces;
 
 /// A handshake that takes longer is given up.
 const HANDSHAKE: Duration = Duration::from_secs(limits::HANDSHAKE_SECONDS_MAX);
@@ -228,7 +229,22 @@ async fn accept(
     if let Some(until) = pause {
         tokio::time::sleep_until(until).await;
     }
-    listener.accept().await
+    let (stream, address) = listener.accept().await?;
+    // The limit may be lowered while we run; no number means that there is none.
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    if is_kept(stream.as_raw_fd(), limit) {
+        return Err(io::Error::other(
+            "the last open files are kept for the database and for files",
+        ));
+    }
+    Ok((stream, address))
+}
+
+/// Whether this is one of the last descriptors, which no connection gets: a crowd that takes them would keep the
+/// database from those who are let in. The system gives the lowest that is free.
+fn is_kept(descriptor: RawFd, limit: u64) -> bool {
+    let kept = limits::DESCRIPTORS_RESERVED.min(limit / 4);
+    u64::try_from(descriptor).is_ok_and(|descriptor| descriptor >= limit - kept)
 }
 
 async fn greet(
@@ -256,8 +272,7 @@ async fn greet(
         io::Error::other(format!("{refusal} ({name})"))
     })?;
     let refusal = refusal.map(Arc::new);
-    let unread = UnreadPieces::default();
-    let peer = Peer { principal, account, over, refusal, newcomer: None, unread };
+    let peer = Peer { principal, account, over, refusal, ..Peer::default() };
     Ok(CallerConnection::new(stream, peer, places, None))
 }
 

@@ -2,7 +2,7 @@
 
 mod database;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,10 +15,11 @@ use store::commit_queue::{CommitQueue, EnqueueError, Reply, Transaction, lanes, 
 use store::content::{self, ContentKey};
 use store::inbox::Inbox;
 use store::journal::{Heads, JournalEntry, heads};
-use store::numbers::use_numbers;
+use store::numbers::{NumberSeries, use_numbers, used_numbers};
 use store::request::{RequestKey, RequestStatus as SeenRequest, Requests};
 use store::share::Share;
 use store::tail::{Reader, Signal, Tail};
+use store::token::TokenKey;
 use time::OffsetDateTime;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -386,15 +387,25 @@ async fn a_request_is_seen_again_by_its_own_caller_only() {
 async fn numbers_are_given_as_often_as_they_were_wanted() {
     let database = Database::new("numbers").await;
     let mut tx = database.pool.begin().await.expect("the database is there");
+    let key = TokenKey::load(&database.pool).await.expect("it has one").numbers();
+    let series = NumberSeries { key: &key, kind: "B", period: 20_261_128, count: 5 };
     let wanted = BTreeMap::from([(slot(1), 2), (slot(2), 1)]);
-    for first in [0, 2] {
-        let mut given = use_numbers(&mut tx, "B", 20_261_128, &wanted).await.expect("counted");
-        assert_eq!(given.next(slot(1)).expect("wanted"), first);
-        assert_eq!(given.next(slot(1)).expect("wanted"), first + 1);
+    let (mut ones, mut twos) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let mut given = use_numbers(&mut tx, series, &wanted).await.expect("counted");
+        ones.extend([given.next(slot(1)).expect("wanted"), given.next(slot(1)).expect("wanted")]);
         assert!(matches!(given.next(slot(1)), Err(Fault::Broken(_))), "somebody else's");
-        assert_eq!(given.next(slot(2)).expect("wanted"), first / 2);
+        twos.push(given.next(slot(2)).expect("wanted"));
         assert!(matches!(given.next(slot(3)), Err(Fault::Broken(_))), "none was wanted");
     }
+    assert_eq!(ones.pop(), Some(None), "all five are used up");
+    let each: BTreeSet<i64> = ones.iter().copied().flatten().collect();
+    assert_eq!(each, (0..5).collect(), "each once");
+    let order = series.of(slot(2)).expect("a series");
+    let expected = [0, 1, 2].map(|place| order.number(place).expect("computed"));
+    assert_eq!(twos, expected, "in the order of the slot");
+    let used = used_numbers(&mut tx, series, &BTreeSet::from([slot(1), slot(2), slot(3)])).await;
+    assert_eq!(used.expect("counted"), HashMap::from([(slot(1), 6), (slot(2), 3)]));
 }
 
 /// A process that appends to slots 0 and 1, each request on its own.
