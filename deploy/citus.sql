@@ -95,6 +95,7 @@ select create_distributed_table('payment.hold', 'slot', colocate_with => 'declar
 select create_distributed_table('payment.duty', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('payment.duty_trace', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('payment.bill', 'slot', colocate_with => 'declaration.journal_head');
+select create_distributed_table('payment.import_return', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('payment.duty_order', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('payment.person_year', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('payment.person_purchase', 'slot', colocate_with => 'declaration.journal_head');

@@ -139,6 +139,25 @@ async fn a_year_is_claimed_and_paid_once_whatever_dies_and_all_books_agree() {
     assert_eq!((paid.paid_fen, paid.ended), (lines * REFUND_FEN, true), "each once");
     let more = sandbox.resident_bytes().saturating_sub(before) / 1024 / 1024;
     let paid_in = began.elapsed();
+    // The ledger of the payment service follows what was paid.
+    let began = Instant::now();
+    let admin = sandbox.connect("admin").await;
+    let patience = PATIENCE + Duration::from_millis(lines.unsigned_abs() * 5);
+    eventually("the ledger has every refund", patience, async || {
+        let ask = || {
+            let request = v1::GetBalanceRequest {
+                owner: "TAX-OFFICE".to_owned(),
+                purpose: v1::Purpose::Revenue.into(),
+                ..Default::default()
+            };
+            let admin = &admin;
+            async move { admin.payment().get_balance(request).await }
+        };
+        let balance = until_answered(ask).await.balance;
+        if balance == -lines * REFUND_FEN { Ok(()) } else { Err(balance) }
+    })
+    .await;
+    let booked_in = began.elapsed();
     let began = Instant::now();
     let url = sandbox.database_url();
     // Of very many it takes its time.
@@ -148,8 +167,8 @@ async fn a_year_is_claimed_and_paid_once_whatever_dies_and_all_books_agree() {
     let said = String::from_utf8_lossy(&verified.stdout);
     assert!(verified.status.success(), "{said} {verified:?}");
     println!(
-        "{lines} lines, {} kills: put together in {put_together:?}, paid in {paid_in:?}, {more} MB more, all books \
-         compared in {:?}",
+        "{lines} lines, {} kills: put together in {put_together:?}, paid in {paid_in:?}, booked {booked_in:?} later, \
+         {more} MB more, all books compared in {:?}",
         2 * kills,
         began.elapsed()
     );

@@ -2,6 +2,7 @@
 
 use domain::documents::tax::{Band, LineTax, Tax};
 use domain::payment::bill::{BilledLine, Taxes};
+use domain::payment::import_return::ImportReturnLine;
 use domain::payment::parameters::Parameters;
 use domain::payment::tax::{Comparison, Step};
 use prost::Message as _;
@@ -32,10 +33,10 @@ pub struct DutyCase {
     pub vat_fen: i64,
     /// Consumption tax.
     pub consumption_fen: i64,
-    /// guids of the returns that were counted.
-    pub returns: Vec<String>,
     /// Code and text with which it is rejected; empty where it is not.
     pub refusal: (String, String),
+    /// The site at which its goods are; empty where it names none.
+    pub loct_no: String,
 }
 
 /// Goods of a bill.
@@ -132,8 +133,8 @@ impl DutyCase {
             customs_tax_fen,
             vat_fen,
             consumption_fen,
-            returns,
             refusal: (refusal_code, refusal_text),
+            loct_no,
         } = self.clone();
         kept::DutyCase {
             customs_code,
@@ -146,9 +147,9 @@ impl DutyCase {
             customs_tax_fen,
             vat_fen,
             consumption_fen,
-            returns,
             refusal_code,
             refusal_text,
+            loct_no,
         }
         .encode_to_vec()
     }
@@ -170,9 +171,9 @@ impl DutyCase {
             customs_tax_fen,
             vat_fen,
             consumption_fen,
-            returns,
             refusal_code,
             refusal_text,
+            loct_no,
         } = kept::DutyCase::decode(bytes)?;
         Ok(Self {
             customs_code,
@@ -185,8 +186,8 @@ impl DutyCase {
             customs_tax_fen,
             vat_fen,
             consumption_fen,
-            returns,
             refusal: (refusal_code, refusal_text),
+            loct_no,
         })
     }
 
@@ -206,36 +207,47 @@ impl DutyCase {
     }
 }
 
-/// Goods that come back, as they wait for their bill: number of the inventory, guid of the application, and
-/// number and quantity of each line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Goods that may come back, by an application (CEB625) that customs accepted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReturnedGoods {
     /// Customs number of the inventory.
     pub invt_no: String,
     /// guid of the application.
     pub guid: String,
-    /// Number and quantity, in 1/100000, of each line.
-    pub lines: Vec<(u32, i64)>,
+    /// Own number of the application.
+    pub cop_no: String,
+    /// Number of the way-bill.
+    pub logistics_no: String,
+    /// What was applied for, and what the site counted of it.
+    pub lines: Vec<ImportReturnLine>,
 }
 
 impl ReturnedGoods {
-    /// As it waits.
+    /// As it is kept.
     pub fn encode(&self) -> Vec<u8> {
-        let line = |&(gnum, qty_e5): &(u32, i64)| kept::ReturnedLine { gnum, qty_e5 };
-        let lines = self.lines.iter().map(line).collect();
-        let (invt_no, guid) = (self.invt_no.clone(), self.guid.clone());
-        kept::ReturnedGoods { invt_no, guid, lines }.encode_to_vec()
+        let Self { invt_no, guid, cop_no, logistics_no, lines } = self.clone();
+        let line = |line: ImportReturnLine| {
+            let ImportReturnLine { gnum, applied_e5, counted_e5 } = line;
+            kept::ReturnedLine { gnum, qty_e5: applied_e5, counted_e5 }
+        };
+        let lines = lines.into_iter().map(line).collect();
+        kept::ReturnedGoods { invt_no, guid, lines, cop_no, logistics_no }.encode_to_vec()
     }
 
-    /// Reads what waits.
+    /// Reads what was kept.
     ///
     /// # Errors
     ///
     /// When the bytes are none.
     pub fn decode(bytes: &[u8]) -> Result<Self, prost::DecodeError> {
-        let kept::ReturnedGoods { invt_no, guid, lines } = kept::ReturnedGoods::decode(bytes)?;
-        let lines = lines.into_iter().map(|line| (line.gnum, line.qty_e5)).collect();
-        Ok(Self { invt_no, guid, lines })
+        let kept::ReturnedGoods { invt_no, guid, lines, cop_no, logistics_no } =
+            kept::ReturnedGoods::decode(bytes)?;
+        let line = |line: kept::ReturnedLine| {
+            let kept::ReturnedLine { gnum, qty_e5, counted_e5 } = line;
+            ImportReturnLine { gnum, applied_e5: qty_e5, counted_e5 }
+        };
+        let lines = lines.into_iter().map(line).collect();
+        Ok(Self { invt_no, guid, cop_no, logistics_no, lines })
     }
 }
 

@@ -375,6 +375,8 @@ impl From<DutyProgress> for v1::DutyProgress {
             DutyStep::Collected => v1::DutyStep::Collected,
             DutyStep::Paid => v1::DutyStep::Paid,
             DutyStep::Low => v1::DutyStep::Low,
+            DutyStep::ReturnAllowed => v1::DutyStep::ReturnAllowed,
+            DutyStep::ReturnLapsed => v1::DutyStep::ReturnLapsed,
         };
         Self {
             step: step.into(),
@@ -402,6 +404,8 @@ impl TryFrom<v1::DutyProgress> for DutyProgress {
             v1::DutyStep::Collected => DutyStep::Collected,
             v1::DutyStep::Paid => DutyStep::Paid,
             v1::DutyStep::Low => DutyStep::Low,
+            v1::DutyStep::ReturnAllowed => DutyStep::ReturnAllowed,
+            v1::DutyStep::ReturnLapsed => DutyStep::ReturnLapsed,
             v1::DutyStep::Unspecified => return Err("step must be a DUTY_STEP"),
         };
         let v1::DutyProgress {

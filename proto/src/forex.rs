@@ -123,19 +123,21 @@ pub struct TaxRefund {
     pub is_recovery: bool,
     /// When, in microseconds since 1970.
     pub time: i64,
+    /// Number of the payment, or of the negative claim: a line may be recovered in parts.
+    pub number: u64,
 }
 
 impl TaxRefund {
     /// As it waits in its queue.
     pub fn encode(&self) -> Vec<u8> {
-        let Self { firm, claim, line, fen, is_recovery, time } = self.clone();
-        kept::TaxRefund { firm, claim, line, fen, is_recovery, time }.encode_to_vec()
+        let Self { firm, claim, line, fen, is_recovery, time, number } = self.clone();
+        kept::TaxRefund { firm, claim, line, fen, is_recovery, time, number }.encode_to_vec()
     }
 
     /// Reads what waited; `None` when it is none, which only a damaged database can cause.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let kept::TaxRefund { firm, claim, line, fen, is_recovery, time } =
+        let kept::TaxRefund { firm, claim, line, fen, is_recovery, time, number } =
             kept::TaxRefund::decode(bytes).ok()?;
-        Some(Self { firm, claim, line, fen, is_recovery, time })
+        Some(Self { firm, claim, line, fen, is_recovery, time, number })
     }
 }

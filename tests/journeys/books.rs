@@ -50,7 +50,8 @@ const PLANTED: &[(&str, &str)] = &[
         "limit/duty",
         "update payment.person_purchase set restored_fen = 0 where declaration_id = '{back}'",
     ),
-    ("return/bill", "update ceb.document set status = 100 where kind = 625"),
+    ("return/accepted", "update ceb.document set status = 100 where kind = 625"),
+    ("return/bill", "update payment.import_return set returned_fen = returned_fen + 1"),
     (
         "declaration/sale",
         "update payment.export_sale set state = 3 where declaration_id = '{shirts}'",
@@ -82,6 +83,11 @@ const PLANTED: &[(&str, &str)] = &[
     ("invoices/purchases", "update refund.invoice_line set used_fen = used_fen - 1"),
     ("claims/purchases", "update refund.claim_line set net_fen = net_fen + 1"),
     ("claims/lines", "update refund.claim set paid_fen = paid_fen - 1"),
+    (
+        "claims/ledger",
+        "update payment.leg l set amount = amount + 1 from payment.entry e
+         where e.slot = l.slot and e.number = l.number and e.event = 'tax_refund.paid'",
+    ),
     ("claims/months", "update refund.claim set method = 2, brought_credit_fen = 1"),
     (
         "declared/books",

@@ -16,6 +16,7 @@ mod finding_out;
 pub(crate) mod forex;
 mod guides;
 mod identity;
+mod import_returns;
 mod inspect_tools;
 mod inspection;
 mod json;

@@ -2,10 +2,11 @@
 //! it is typed that a document or another service says already.
 
 use proto::ceb::Document;
-use proto::v1::{self, ClaimLineState};
+use proto::v1::{self, ClaimLineState, claim_decision::What};
 
 use super::clock::{days, moves};
 use super::command_line::{lines, shown};
+use super::payment::Accountant;
 use super::refund::{RefundDesk, id, missing, states};
 use crate::harness::national::{Erp, Export, app_time, example, export, guid};
 use crate::harness::people::{FIRM_A, code};
@@ -238,6 +239,7 @@ async fn an_advance_refund_is_settled_by_sales_and_the_rest_is_claimed_when_it_i
     settle().await.expect("it is in time");
     let claim = desk.waits(&claim.name, |it| it.ended).await;
     assert_eq!((claim.paid_fen, claim.repaid_fen), (390_000, 156_000), "600 of 1,000 are kept");
+    let kept = claim.clone();
     assert_eq!(states(&desk.lines(&claim.name).await), [ClaimLineState::Settled]);
     let found = desk.stands(&name, v1::RefundStanding::Waiting).await;
     assert_eq!(missing(&found), ["bank", "firm"], "it is to be sold, and paid for");
@@ -265,4 +267,27 @@ async fn an_advance_refund_is_settled_by_sales_and_the_rest_is_claimed_when_it_i
     moves(&admin, days(500)).await.expect("forward");
     let claim = desk.waits(&claim.name, |it| it.repaid_fen == 3_900).await;
     assert_eq!(states(&desk.lines(&claim.name).await), [ClaimLineState::Recovered]);
+
+    // What was kept is recovered too, by another negative claim: the ledger has each of them.
+    let accountant = Accountant(admin);
+    let is_booked = async |fen: i64| {
+        eventually("the ledger has the refunds", PATIENCE, async || {
+            let found = accountant.account("TAX-OFFICE", v1::Purpose::Revenue).await;
+            if found == -fen { Ok(()) } else { Err(found) }
+        })
+        .await;
+    };
+    is_booked(234_000).await;
+    let reason_code = v1::RecoveryReason::NoMoney.into();
+    let recover = What::Recovered(v1::RecoveredLine { reason_code, negative: 77 });
+    let request = v1::DecideClaimRequest {
+        request_id: id(),
+        name: kept.name.clone(),
+        round: kept.round,
+        decisions: vec![v1::ClaimDecision { line: 1, what: Some(recover) }],
+    };
+    let office = sandbox.connect("tax-office").await;
+    office.refund().decide_claim(request).await.expect("it is settled");
+    desk.waits(&kept.name, |it| it.repaid_fen == 390_000).await;
+    is_booked(0).await;
 }

@@ -2,6 +2,7 @@
 
 use futures::StreamExt as _;
 use proto::v1::{self, ClaimLineState, RefundStep};
+use sqlx::Executor as _;
 use uuid::Uuid;
 
 use super::clock::{days, moves};
@@ -650,6 +651,122 @@ async fn a_firm_is_reminded_and_what_was_not_claimed_in_time_is_taxed() {
         if found == 1 { Ok(()) } else { Err(found) }
     })
     .await;
+}
+
+/// Reminders of the day until which the filing documents of a claim are kept: days that were left.
+async fn keep_reminders(desk: &RefundDesk, claim: &str, count: usize) -> Vec<i64> {
+    let request = v1::WatchRefundsRequest { resume_token: "beginning".to_owned() };
+    let mut news = std::pin::pin!(client::refunds(desk.window.clone(), request));
+    let mut days = Vec::new();
+    let all = async {
+        while days.len() < count {
+            let told = news.next().await.expect("no end").expect("watching goes on");
+            let kept = told.facts.iter().filter(|fact| {
+                told.name == claim
+                    && fact.step() == RefundStep::Reminder
+                    && fact.text.starts_with("filing documents kept: until ")
+            });
+            days.extend(kept.map(|fact| {
+                let left = fact.text.split(", ").nth(1).and_then(|it| it.split(' ').next());
+                left.and_then(|it| it.parse::<i64>().ok()).expect("days that are left")
+            }));
+        }
+    };
+    let done = tokio::time::timeout(PATIENCE, all).await;
+    assert!(done.is_ok(), "not so many reminders: {days:?}");
+    days
+}
+
+/// The filing documents of a claim are kept for ten years (备案单证): the firm is told before they are over, and then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_firm_is_told_how_long_it_keeps_the_documents_of_a_claim() {
+    let sandbox = Sandbox::start().await;
+    let admin = sandbox.connect("admin").await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    desk.is_refunded("QD-KEEP-1").await;
+    // It was handed in some time ago: the clock of a sandbox goes 3,600 days ahead, and ten years are more.
+    let mut database = sandbox.database().await;
+    let earlier = "update refund.claim set submitted = submitted - 100, due = due - 100";
+    database.execute(earlier).await.expect("it may");
+    let claim = desk.claim(&format!("refunds/{FIRM_A}-202611-1")).await;
+    let day = |text: &str| {
+        let format = time::macros::format_description!("[year]-[month]-[day]");
+        time::Date::parse(text, format).expect("a day")
+    };
+    // Ready 15 days after it was handed in, and kept ten years from then on.
+    let handed_in = day(&claim.documents_until) - time::Duration::days(15);
+    let kept = day(&claim.keep_until);
+    assert_eq!(handed_in.replace_year(handed_in.year() + 10), Ok(kept), "{claim:?}");
+    let now = moves(&admin, days(1)).await.expect("forward");
+    let mut today = now.to_offset(time::macros::offset!(+8)).date();
+    let mut told = Vec::new();
+    for left in [60, 30, 15, 7, 1, -1] {
+        let to = kept - time::Duration::days(left);
+        let advance = format!("{}d", (to - today).whole_days());
+        let output = sandbox.command(&["--as", "admin", "clock", "advance", &advance]);
+        assert!(output.status.success(), "{output:?}");
+        today = to;
+        told.push(left);
+        assert_eq!(keep_reminders(&desk, &claim.name, told.len()).await, told);
+    }
+    // Nothing of the claim is left to be told.
+    let due = "select count(*) from refund.claim where due is not null";
+    let due: i64 = sqlx::query_scalar(due).fetch_one(&mut database).await.expect("it answers");
+    assert_eq!(due, 0);
+}
+
+/// What is said of a firm holds for the lines that are there, however many: they are judged some hundred at a time.
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_are_judged_anew_when_their_firm_is_refunded_otherwise() {
+    const LINES: i64 = 1_700;
+    let sandbox = Sandbox::start().await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let mut database = sandbox.database().await;
+    // Lines of a trading firm that wait for invoices; each in a transaction of its own does not matter here.
+    let statement = "insert into refund.export_line
+            (slot, declaration_id, line, firm, version, order_no, mode, gcode, gname, unit, qty_e5, currency,
+             amount_e5, released_time, departed, entry_id, money, standing, urgency, due)
+        select $1, (lpad(to_hex(g), 30, '0') || lpad(to_hex($1), 2, '0'))::uuid, 1, $2, 1, 'OLD-' || g, 1,
+               '6109100021', '衬衫', '007', 200000, '142', 9100000, now(), '2026-11-25', '422920260000000001', 3,
+               3, '1' || g, '2027-04-30'
+        from generate_series(1, $3) g";
+    let slot = i32::from(domain::Slot::of(FIRM_A).number());
+    sqlx::query(statement)
+        .bind(slot)
+        .bind(FIRM_A)
+        .bind(i32::try_from(LINES).expect("few"))
+        .execute(&mut database)
+        .await
+        .expect("it fits");
+    let standing = async |standing: v1::RefundStanding| {
+        let mut request = v1::ListExportLinesRequest {
+            standing: standing.into(),
+            page_size: 1_000,
+            ..Default::default()
+        };
+        let mut found = 0;
+        loop {
+            let page = desk.calls().list_export_lines(request.clone()).await.expect("it answers");
+            let page = page.into_inner();
+            found += page.lines.len();
+            if page.next_page_token.is_empty() {
+                return i64::try_from(found).expect("few");
+            }
+            request.page_token = page.next_page_token;
+        }
+    };
+    assert_eq!(standing(v1::RefundStanding::Waiting).await, LINES);
+    // A producer needs no invoices.
+    let said = terms(v1::RefundMethod::Producer, 2, v1::RefundParity::DayOfExport);
+    sandbox.connect("tax-office").await.refund().set_refund_firm(said).await.expect("it may");
+    eventually("all are judged", PATIENCE, async || {
+        let found = standing(v1::RefundStanding::Claimable).await;
+        if found == LINES { Ok(()) } else { Err(found) }
+    })
+    .await;
+    let most = "select max(lines) from (select count(*) as lines from refund.export_line group by xmin::text) of";
+    let most: i64 = sqlx::query_scalar(most).fetch_one(&mut database).await.expect("it answers");
+    assert_eq!(most, 500, "no transaction judges more");
 }
 
 /// What is said of a firm: it gets its refunds by this method, is of this class, and takes this parity.

@@ -5,12 +5,14 @@
 //! [`script`].
 //!
 //! The agencies consume the exchange, and decide about goods in the inspection service beside it. The
-//! [`site`] is a client of the inspection service alone, and the [`tax_office`] one of the refund service.
+//! [`site`] is a client of the inspection service, and of the payment service for goods that come back
+//! ([`goods_back`]); the [`tax_office`] is one of the refund service.
 //!
 //! The invariant: nothing is answered in a window that does not say that it is a sandbox.
 
 mod bank;
 mod conclude;
+mod goods_back;
 mod office;
 mod orders;
 mod reference;

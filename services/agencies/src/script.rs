@@ -51,6 +51,19 @@ pub enum ScriptedGoods {
     Prohibited,
 }
 
+/// What the site reports of goods of an import that may come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GoodsWish {
+    /// All of them, as soon as they may come.
+    All,
+    /// Half of each line, and no more.
+    Half,
+    /// All of them, when their term is over.
+    Late,
+    /// Nothing, ever.
+    Never,
+}
+
 /// What the bank does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BankWish {
@@ -127,6 +140,8 @@ pub struct Script {
     pub treatable: bool,
     /// What the bank does.
     pub bank: BankWish,
+    /// What the site reports of goods that may come back.
+    pub goods_back: GoodsWish,
 }
 
 impl Default for Script {
@@ -146,6 +161,7 @@ impl Default for Script {
             laboratory: LABORATORY,
             treatable: true,
             bank: BankWish::default(),
+            goods_back: GoodsWish::All,
         }
     }
 }
@@ -206,6 +222,9 @@ impl Script {
             "PAYPART" => self.bank.part_paid = true,
             "UNNAMED" => self.bank.unnamed = true,
             "NOPAY" => self.bank.unpaid = true,
+            "BACKHALF" => self.goods_back = GoodsWish::Half,
+            "BACKLATE" => self.goods_back = GoodsWish::Late,
+            "BACKNEVER" => self.goods_back = GoodsWish::Never,
             other => {
                 if let Some(code) = other.strip_prefix("CIQREJECT") {
                     self.quarantine = Wish::Reject(code_or_default(code));

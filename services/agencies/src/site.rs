@@ -1,6 +1,8 @@
 //! The simulated examination site with its laboratory: a client of the inspection service like the
 //! system of any site. It follows orders and carries each as far as it goes.
 //!
+//! Beside it, it counts imports that come back ([`crate::goods_back`]).
+//!
 //! It remembers nothing but the time at which it saw an order: what is next follows from the newest
 //! record ([`next_step`]), and a step that is made again, after a crash for example, is the same request.
 
@@ -13,11 +15,11 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use crate::orders;
 use crate::reference::ROUND_THE_CLOCK;
 use crate::script::Script;
 use crate::step::{SiteStep, StepTimes, next_step, request_id};
 use crate::work_queue::{Next, Work, WorkItem, WorkQueue};
+use crate::{goods_back, orders};
 
 /// Orders that are worked on at once; those that wait for their time do not count.
 const ORDERS_AT_ONCE_MAX: usize = 64;
@@ -47,9 +49,11 @@ pub async fn run(window: Window, shutdown: CancellationToken) -> Result<(), Stat
     let work = |name, visit| -> Work<'_, Visit> { Box::pin(visit_order(&window, name, visit)) };
     let mut queue = WorkQueue::new(ORDERS_AT_ONCE_MAX);
     let mut news = std::pin::pin!(orders::follow(&window, OPEN));
+    let mut counting = std::pin::pin!(goods_back::serve(&window));
     loop {
         tokio::select! {
             () = shutdown.cancelled() => return Ok(()),
+            never = &mut counting => match never {},
             () = queue.turn(&work) => {}
             Some(told) = news.next(), if queue.has_room() => for record in told? {
                 let visit = Visit::to(record);

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use domain::rules::decimal;
 use proto::v1::{self, fact::Kind};
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -123,6 +124,8 @@ pub struct TraceRequests {
     pub duty: Option<v1::GetDutyRequest>,
     /// And the bill.
     pub bill: Option<v1::GetBillRequest>,
+    /// Its goods that may come back.
+    pub returns: Option<v1::ListImportReturnsRequest>,
     /// Its refund, of an export.
     pub refund: Option<v1::GetExportHistoryRequest>,
     /// What the books of each firm have of it.
@@ -156,6 +159,11 @@ impl TraceRequests {
             assessment: v1::GetAssessmentRequest { name: declaration.clone(), version: 0 },
             duty: import.map(|it| v1::GetDutyRequest { declaration: it.clone(), version: 0 }),
             bill: import.map(|it| v1::GetBillRequest { declaration: it.clone() }),
+            returns: import.map(|it| v1::ListImportReturnsRequest {
+                declaration: it.clone(),
+                page_size: MOST,
+                ..Default::default()
+            }),
             entries: entries.collect(),
             refund: is_export.then_some(v1::GetExportHistoryRequest { declaration }),
         }
@@ -173,6 +181,8 @@ pub struct TraceAnswers {
     pub duty: Option<v1::GetDutyResponse>,
     /// Bill.
     pub bill: Option<v1::GetBillResponse>,
+    /// Goods that may come back.
+    pub returns: Option<v1::ListImportReturnsResponse>,
     /// Refund.
     pub refund: Option<v1::GetExportHistoryResponse>,
     /// Books.
@@ -217,6 +227,11 @@ async fn asked(session: &Session, requests: TraceRequests) -> Result<TraceAnswer
         let get = session.ask(request, async |it, ask| it.payment().get_bill(ask).await).await;
         answers.bill = there(get)?;
     }
+    if let Some(request) = requests.returns {
+        let list =
+            session.ask(request, async |it, ask| it.payment().list_import_returns(ask).await).await;
+        answers.returns = there(list)?;
+    }
     if let Some(request) = requests.refund {
         let get =
             session.ask(request, async |it, ask| it.refund().get_export_history(ask).await).await;
@@ -257,6 +272,7 @@ impl ParcelStory {
         answers.assessment.iter().for_each(|found| story.risk(found));
         answers.duty.iter().for_each(|found| story.duty(found));
         answers.bill.iter().flat_map(|found| &found.bill).for_each(|bill| story.bill(bill));
+        answers.returns.iter().flat_map(|it| &it.returns).for_each(|goods| story.goods_back(goods));
         answers.refund.iter().for_each(|found| story.refund(found));
         answers.entries.iter().for_each(|entry| story.books(entry));
         story.events.sort_by_key(|event| event.at);
@@ -371,6 +387,29 @@ impl ParcelStory {
             let zh = format!("税单{number}自{}起缴纳", bill.due_from);
             self.open(&bill.payer, &bill.due_until, TraceText::new(text, zh));
         }
+    }
+
+    /// Goods that may come back: whom they wait for. What happened to them is in the history of the declaration.
+    fn goods_back(&mut self, goods: &v1::ImportReturn) {
+        if goods.state() != v1::ImportReturnState::Awaited {
+            return;
+        }
+        let (site, site_zh) = match goods.loct_no.as_str() {
+            "" => (String::new(), String::new()),
+            place => (format!(" to {place}"), format!("（{place}）")),
+        };
+        let missing = goods.lines.iter().filter(|line| line.applied_e5 > line.counted_e5);
+        let quantity = |line: &v1::ImportReturnLine| decimal(line.applied_e5 - line.counted_e5);
+        let (mut english, mut chinese) = (Vec::new(), Vec::new());
+        for line in missing {
+            english.push(format!("{} of line {}", quantity(line), line.gnum));
+            chinese.push(format!("第{}项{}", line.gnum, quantity(line)));
+        }
+        let (english, chinese) = (english.join(", "), chinese.join("、"));
+        let application = &goods.cop_no;
+        let text = format!("goods of application {application} are to come back{site}: {english}");
+        let zh = format!("退货申请{application}待监管场所{site_zh}确认退回：{chinese}");
+        self.open("site", &goods.back_until, TraceText::new(text, zh));
     }
 
     /// Tax refund of an export.

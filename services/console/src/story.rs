@@ -169,16 +169,17 @@ async fn story(visit: &Visit, id: &str) -> PageAnswer {
 /// What the services know of it, all asked at once.
 async fn asked(visit: &Visit, requests: TraceRequests) -> Result<TraceAnswers, Box<RefusedCall>> {
     let (mut ceb, mut risk, mut refund) = (visit.ceb(), visit.inspection(), visit.refunds());
-    let (mut duties, mut bills) = (visit.payment(), visit.payment());
+    let (mut duties, mut bills, mut goods) = (visit.payment(), visit.payment(), visit.payment());
     let books = requests.entries.into_iter().map(async |request| {
         let list = visit.payment().list_entries(visit.call(request)).await;
         trace::there(list.map(Response::into_inner))
     });
-    let (documents, assessment, duty, bill, refund, books) = futures::join!(
+    let (documents, assessment, duty, bill, returns, refund, books) = futures::join!(
         ceb.list_documents(visit.call(requests.documents)),
         risk.get_assessment(visit.call(requests.assessment)),
         optional(requests.duty, async |it| duties.get_duty(visit.call(it)).await),
         optional(requests.bill, async |it| bills.get_bill(visit.call(it)).await),
+        optional(requests.returns, async |it| goods.list_import_returns(visit.call(it)).await),
         optional(requests.refund, async |it| refund.get_export_history(visit.call(it)).await),
         futures::future::try_join_all(books),
     );
@@ -187,6 +188,7 @@ async fn asked(visit: &Visit, requests: TraceRequests) -> Result<TraceAnswers, B
         assessment: trace::there(assessment.map(Response::into_inner))?,
         duty: duty?,
         bill: bill?,
+        returns: returns?,
         refund: refund?,
         entries: books?.into_iter().flatten().flat_map(|found| found.entries).collect(),
     })

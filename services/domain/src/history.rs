@@ -103,6 +103,10 @@ pub enum DutyStep {
     Paid,
     /// The guarantee is nearly used up (担保余额偏低).
     Low,
+    /// Goods may come back; the site waits for them (准予退货).
+    ReturnAllowed,
+    /// Goods did not come back in time, and their tax stays (退货逾期).
+    ReturnLapsed,
 }
 
 /// What happened to the duty of an import.

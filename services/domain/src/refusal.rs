@@ -101,6 +101,7 @@ pub enum Code {
     TotalTooLarge,
     DutyNotComputable,
     DutyOrderPaid,
+    ReturnEnded,
     QuoteExpired,
     ForexRuleBroken,
     ReceiptOutOfStep,
@@ -141,6 +142,7 @@ pub enum Code {
     ScriptOutsideSandbox,
     ReasonMissing,
     PartyCodeWrong,
+    CountWrong,
     XmlMalformed,
     XmlEncoding,
     XmlTooLarge,
@@ -169,7 +171,7 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 128] = {
+    pub const ALL: [Self; 130] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -182,12 +184,12 @@ impl Code {
             OfficerConflict, InstructionUnknown, SampleUnknown, DisposalUnfounded, DisposalGiven,
             NotInInspectionOrder, ObjectionUsed, AttendanceNeeded, WrongTime, ChoiceUsedUp,
             NoSuchWindow, WindowFull, OrderTooLarge, CreditEntryUnknown, AppealUsed, PlaceUnknown,
-            RuleSetRefused, OfficersMissing, GuaranteeShort, TotalTooLarge, DutyNotComputable, DutyOrderPaid, QuoteExpired, ForexRuleBroken, ReceiptOutOfStep, ForexShort, MatchRefused, PaymentsIncomplete, InvoiceWrong, InvoiceDifferent, ClaimOutOfStep, ClaimOvertaken, ClaimAmountWrong, TermsBound, Internal, Required, TooLong, WrongLength, BadCharacter,
+            RuleSetRefused, OfficersMissing, GuaranteeShort, TotalTooLarge, DutyNotComputable, DutyOrderPaid, ReturnEnded, QuoteExpired, ForexRuleBroken, ReceiptOutOfStep, ForexShort, MatchRefused, PaymentsIncomplete, InvoiceWrong, InvoiceDifferent, ClaimOutOfStep, ClaimOvertaken, ClaimAmountWrong, TermsBound, Internal, Required, TooLong, WrongLength, BadCharacter,
             CodeUnknown, NumberOutOfRange, ModeWrongWay, DirectionUnclear, LinePriceWrong,
             OrderSumWrong, QuantityMismatch, LineNumbersBroken, TooManyLines, WeightWrong,
             CurrencyWrong, PackagesWrong, GuarantorWrong, BondedDataMissing, VoyageDataMissing,
             SingleLimitExceeded, DateWrong, BuyerIdWrong, TransportUnusual, DigestWrong,
-            ScriptOutsideSandbox, ReasonMissing, PartyCodeWrong, XmlMalformed, XmlEncoding,
+            ScriptOutsideSandbox, ReasonMissing, PartyCodeWrong, CountWrong, XmlMalformed, XmlEncoding,
             XmlTooLarge, XmlForbidden, XmlTooDeep, XmlElementUnexpected, XmlTransferBlock,
             XmlTypeUnsupported, XmlTooManyDocuments, XmlValueUnreadable, JsonMalformed, BankSumWrong,
             WebhookUnfit, DataDirectoryInUse, PortInUse,
@@ -266,6 +268,7 @@ impl Code {
             Self::TotalTooLarge => ("SW-1714", StateForbids, "a total of the account would become too large", "账户累计金额超出范围"),
             Self::DutyNotComputable => ("SW-1715", FixMessage, "the tax cannot be computed from what was declared", "依申报内容无法计税"),
             Self::DutyOrderPaid => ("SW-1716", StateForbids, "the payment order was paid before", "该缴款书已缴款"),
+            Self::ReturnEnded => ("SW-1717", StateForbids, "nothing more of these goods is awaited", "该退货已办结，不再待退"),
             Self::QuoteExpired => ("SW-1731", StateForbids, "the quote does not bind any more; there is a fresh one", "报价已失效，已提供新报价"),
             Self::ForexRuleBroken => ("SW-1732", StateForbids, "a rule of SAFE does not allow it", "不符合外汇管理规定"),
             Self::ReceiptOutOfStep => ("SW-1733", StateForbids, "the receipt is not at this step", "该笔收汇不在该环节"),
@@ -306,6 +309,7 @@ impl Code {
             Self::ScriptOutsideSandbox => ("SW-2025", FixMessage, "order numbers that script the sandbox are refused outside of it", "沙箱专用订单编号不能在正式环境使用"),
             Self::ReasonMissing => ("SW-2026", FixMessage, "a reason is required", "须填写原因"),
             Self::PartyCodeWrong => ("SW-2027", FixMessage, "a firm's code must have 10 or 18 letters and digits", "企业代码须为10位海关编码或18位统一社会信用代码"),
+            Self::CountWrong => ("SW-2028", FixMessage, "so much of the line is not awaited", "理货数量超出待退数量"),
             Self::XmlMalformed => ("SW-3001", FixMessage, "the message is not well-formed XML", "报文不是格式良好的XML"),
             Self::XmlEncoding => ("SW-3002", FixMessage, "the message must be UTF-8", "报文须为UTF-8编码"),
             Self::XmlTooLarge => ("SW-3003", FixMessage, "the message is too large", "报文过大"),

@@ -212,7 +212,7 @@ impl World {
             ClaimFact::Paid { line, fen, .. } => {
                 *self.balance.entry(key(at, line)).or_default() += fen
             }
-            ClaimFact::Repaid { line, fen } => {
+            ClaimFact::Repaid { line, fen, .. } => {
                 *self.balance.entry(key(at, line)).or_default() -= fen
             }
             ClaimFact::Settled { line, fen } => {

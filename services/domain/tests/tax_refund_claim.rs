@@ -76,7 +76,7 @@ fn a_doubt_about_one_line_and_the_rest_is_paid() {
             ClaimFact::Refused(2, Consequence::Correct),
             ClaimFact::Freed(2),
             ClaimFact::RecoveryOrdered { line: 3, fen: 4_000, negative: 1 },
-            ClaimFact::Repaid { line: 3, fen: 4_000 },
+            ClaimFact::Repaid { line: 3, fen: 4_000, negative: 1 },
             ClaimFact::Settled { line: 3, fen: 6_000 },
         ]
     );
@@ -84,7 +84,7 @@ fn a_doubt_about_one_line_and_the_rest_is_paid() {
     let events = [line(3, recovered), line(3, LineEvent::Repaid { negative: 2 })];
     let (recovered, facts) = after(settled, &events);
     assert_eq!(recovered.lines[&3].state, LineState::Recovered);
-    assert!(facts.contains(&ClaimFact::Repaid { line: 3, fen: 6_000 }));
+    assert!(facts.contains(&ClaimFact::Repaid { line: 3, fen: 6_000, negative: 2 }));
 }
 
 #[test]

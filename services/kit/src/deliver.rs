@@ -91,6 +91,28 @@ pub async fn settle(pool: &PgPool, queue: &str, item: &Item) -> Result<(), Deliv
     settled.await.map(drop).map_err(|fault: Fault| Delivery::of(&fault))
 }
 
+/// Takes those out of their queue, together, that were done of these; gives what became of each.
+pub async fn settle_done(
+    pool: &PgPool,
+    queue: &str,
+    items: &[Item],
+    tried: Vec<Result<(), Delivery>>,
+) -> Vec<Delivery> {
+    let done = items.iter().zip(&tried).filter(|(_, tried)| tried.is_ok());
+    let done: Vec<_> = done.map(|(item, _)| (item.slot, item.id)).collect();
+    let settled = async {
+        let mut connection = pool.acquire().await?;
+        queue::settle(&mut connection, queue, &done).await
+    };
+    let settled: Result<_, Fault> = settled.await;
+    let became = |tried: Result<(), Delivery>| match (tried, &settled) {
+        (Err(became), _) => became,
+        (Ok(()), Ok(_)) => Delivery::Done,
+        (Ok(()), Err(fault)) => Delivery::of(fault),
+    };
+    tried.into_iter().map(became).collect()
+}
+
 /// The queue of a port with what its loop needs.
 #[derive(Debug)]
 pub struct DeliveryQueue<P> {

@@ -41,6 +41,7 @@ pub(crate) fn assess(
         logistics_code: declared.logistics.code.clone(),
         order_no: declared.order_no.clone(),
         national: !declared.guid.is_empty(),
+        loct_no: declared.loct_no.clone(),
         ..DutyCase::default()
     };
     let unassessed = AssessedDuty {

@@ -6,6 +6,7 @@ use domain::payment::bill::{BillStatus, BilledLine};
 use domain::{DeclarationId, Slot};
 use proto::duty::DutyCase;
 use sqlx::PgConnection;
+use store::numbers::CHINA;
 use store::{Fault, column};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -145,20 +146,37 @@ pub(crate) async fn of_inventory(
     found.map(|row| place(row.slot, row.declaration_id)).transpose()
 }
 
-/// Bills of a payer that are to be collected, the oldest first.
+/// The bill of a declaration, by the slot of its payer.
+pub(crate) async fn of_declaration(
+    tx: &mut PgConnection,
+    id: DeclarationId,
+) -> Result<Option<(Slot, DeclarationId)>, Fault> {
+    let found =
+        sqlx::query_scalar!("select slot from bill where declaration_id = $1 limit 1", id.uuid())
+            .fetch_optional(tx)
+            .await?;
+    found.map(|slot| Ok((column::slot(slot)?, id))).transpose()
+}
+
+/// Bills of a payer that are to be collected, the oldest first. One whose goods are awaited is collected on its last
+/// day, not before.
 pub(crate) async fn to_collect(
     tx: &mut PgConnection,
     payer: &str,
     now: OffsetDateTime,
 ) -> Result<Vec<DeclarationId>, Fault> {
     let found = sqlx::query_scalar!(
-        "select declaration_id from bill
+        "select declaration_id from bill b
          where slot = $1 and payer = $2 and status = 1 and collect_time <= $3
+           and (due_until <= $5 or not exists (
+                select from import_return r
+                where r.slot = b.slot and r.declaration_id = b.declaration_id and r.state = 1))
          order by collect_time, declaration_id limit $4",
         Slot::of(payer).column(),
         payer,
         now,
-        ORDER_BILLS_MAX
+        ORDER_BILLS_MAX,
+        now.to_offset(CHINA).date()
     )
     .fetch_all(tx)
     .await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::documents::limits::{Reservation, annual_limit, single_limit};
 use domain::payment::ledger::EntryCheck;
 use domain::refusal::{Code, Refusal};
-use domain::{DeclarationId, Kind, Slot};
+use domain::{DeclarationId, Kind, Slot, limits};
 use kit::rpc::{Call, Change};
 use proto::v1;
 use store::page::Page;
@@ -14,11 +14,13 @@ use store::{Fault, ServiceError};
 
 use crate::collect::{OrderPayment, PaidOrder};
 use crate::commit::PaymentCommand;
+use crate::goods_back::{CountedGoods, GoodsCount};
 use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeOutcome};
 use crate::ledger::{Ledger, Needs};
 use crate::wire::{
     account, account_of, amount, bill, bill_status, declaration, duty, duty_order, duty_state,
-    entry, hold, hold_state, may_see, own, owners, reference, time, today,
+    entry, hold, hold_state, import_return, may_see, own, owners, places, reference, return_state,
+    time, today,
 };
 use crate::{Payments, duty_rows, purchases, read, transaction, verify};
 
@@ -325,6 +327,70 @@ impl Payments {
         let today = today(self.clock.now());
         let orders = found.iter().map(|it| duty_order(it, today)).collect();
         Ok(v1::ListDutyOrdersResponse { orders, next_page_token })
+    }
+
+    pub(crate) async fn list_import_returns(
+        &self,
+        call: &Call,
+        asked: v1::ListImportReturnsRequest,
+    ) -> Answer<v1::ListImportReturnsResponse> {
+        let state = return_state(asked.state());
+        let v1::ListImportReturnsRequest {
+            payer,
+            declaration: about,
+            state: _,
+            missing,
+            page_size,
+            page_token,
+        } = asked;
+        let about = if about.is_empty() { None } else { Some(declaration(&about)?) };
+        let (owners, places) = (owners(&call.principal), places(&call.principal));
+        let filter = ("import returns", &owners, &places, &payer, about, (state, missing));
+        let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
+        let whose = (owners.as_deref(), places.as_deref());
+        let (found, next_page_token) =
+            read::import_returns(&self.reads, &page, whose, (&payer, about, state, missing))
+                .await?;
+        let returns = found.iter().map(import_return).collect();
+        Ok(v1::ListImportReturnsResponse { returns, next_page_token })
+    }
+
+    pub(crate) async fn report_goods_back(
+        &self,
+        call: &Call,
+        Change { request_id, digest }: Change,
+        asked: v1::ReportGoodsBackRequest,
+    ) -> Answer<v1::ReportGoodsBackResponse> {
+        let v1::ReportGoodsBackRequest {
+            request_id: _,
+            declaration: about,
+            application,
+            lines,
+            validate_only,
+        } = asked;
+        let declaration = declaration(&about)?;
+        if application.is_empty() {
+            return Err(Refusal::of(Code::Required).with("field", "application").into());
+        }
+        if lines.len() > limits::LINES_MAX_IMPORT {
+            return Err(Refusal::of(Code::TooManyEntries).with("field", "lines").into());
+        }
+        let lines = lines.iter().map(|line| (line.gnum, line.qty_e5));
+        let counted = GoodsCount {
+            request_id,
+            caller: call.principal.name.clone(),
+            digest,
+            declaration,
+            guid: application.to_uppercase(),
+            lines: lines.collect(),
+            places: places(&call.principal),
+            validate_only,
+        };
+        let (slot, share) = (declaration.slot(), Share::of(&call.principal));
+        let command = |reply| PaymentCommand::CountGoods(Box::new(counted), reply);
+        let CountedGoods { row, repeated } =
+            self.asking.try_enqueue(slot, &share, command).await??;
+        Ok(v1::ReportGoodsBackResponse { goods: Some(import_return(&row)), repeated })
     }
 
     pub(crate) async fn pay_duty_order(

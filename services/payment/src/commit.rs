@@ -26,9 +26,10 @@ use tokio::sync::Notify;
 
 use crate::bill_rows;
 use crate::collect::{self, OrderPayment, PaidOrder};
-use crate::goods_back;
+use crate::goods_back::{self, CountedGoods, GoodsCount};
 use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeOutcome};
 use crate::hear::{self, ImportEvent};
+use crate::import_return_rows::ImportReturns;
 use crate::ledger::{Ledger, Needs};
 use crate::purchases::{self, PersonHash, Purchases};
 use crate::transaction::{self, PaymentCommit, PaymentTransaction};
@@ -47,8 +48,12 @@ pub(crate) enum PaymentCommand {
     Guarantee(Box<GuaranteeChange>, Reply<Result<GuaranteeOutcome, Refusal>>),
     /// Money came to this payer. Whether there may be more to try.
     Retry(String, Reply<bool>),
-    /// Goods came back. Whether there is the bill that they are on.
-    GoodsBack(ReturnedGoods, Reply<bool>),
+    /// Customs lets goods come back. Whether there is the bill that they are on.
+    AllowReturn(ReturnedGoods, Reply<bool>),
+    /// A site counted goods that came back.
+    CountGoods(Box<GoodsCount>, Reply<Result<CountedGoods, Refusal>>),
+    /// The term of goods that may come back by an application is over.
+    EndReturn(DeclarationId, String, Reply<()>),
     /// The time of bills of this payer has come. Whether there may be more of them.
     Collect(String, Reply<bool>),
     /// Tax of exports was refunded, or recovered.
@@ -62,9 +67,11 @@ impl PaymentCommand {
         match self {
             Self::Guarantee(change, _) => Some(change.key()),
             Self::PayOrder(payment, _) => Some(payment.key()),
+            Self::CountGoods(counted, _) => Some(counted.key()),
             Self::Hear(..)
             | Self::Retry(..)
-            | Self::GoodsBack(..)
+            | Self::AllowReturn(..)
+            | Self::EndReturn(..)
             | Self::Collect(..)
             | Self::TaxRefund(..) => None,
         }
@@ -96,6 +103,8 @@ struct DutyKeys {
     duties: BTreeSet<DeclarationId>,
     /// By the slots of their payers.
     bills: BTreeSet<(Slot, DeclarationId)>,
+    /// Those whose goods may come back.
+    returns: BTreeSet<(Slot, DeclarationId)>,
     slots: BTreeSet<Slot>,
 }
 
@@ -133,9 +142,22 @@ impl DutyKeys {
                     keys.duties.extend(short.iter().copied());
                     found.push(short);
                 }
-                PaymentCommand::GoodsBack(goods, _) => {
+                PaymentCommand::AllowReturn(goods, _) => {
                     let bill = bill_rows::of_inventory(&mut *tx, &goods.invt_no).await?;
+                    keys.returns.extend(bill);
                     found.push(keys.add_bills(bill));
+                }
+                PaymentCommand::CountGoods(counted, _) => {
+                    let id = counted.declaration;
+                    let bill = bill_rows::of_declaration(&mut *tx, id).await?;
+                    keys.slots.insert(id.slot());
+                    keys.returns.extend(bill);
+                    keys.add_bills(bill);
+                }
+                PaymentCommand::EndReturn(id, ..) => {
+                    let bill = bill_rows::of_declaration(&mut *tx, *id).await?;
+                    keys.returns.extend(bill);
+                    keys.add_bills(bill);
                 }
                 PaymentCommand::Collect(payer, _) => {
                     let slot = Slot::of(payer);
@@ -201,10 +223,11 @@ fn needs(
             PaymentCommand::Retry(payer, _) | PaymentCommand::Collect(payer, _) => {
                 transaction::needs_of_payer(&mut needs, payer);
             }
-            PaymentCommand::GoodsBack(goods, _) => {
-                let bill = bills.values().find(|bill| bill.invt_no == goods.invt_no);
-                if let Some(bill) = bill {
-                    needs.id(bill.slot(), goods_back::entry_id(&goods.guid));
+            // They move nothing.
+            PaymentCommand::AllowReturn(..) | PaymentCommand::EndReturn(..) => {}
+            PaymentCommand::CountGoods(counted, _) => {
+                if let Some(bill) = bills.get(&counted.declaration) {
+                    needs.id(bill.slot(), counted.entry_id());
                 }
             }
             PaymentCommand::TaxRefund(refund, _) => tax_refunds::needs(&mut needs, refund),
@@ -246,6 +269,7 @@ impl Transaction for PaymentWriter {
         let mut ledger = Ledger::lock(&mut *tx, &keys.slots).await?;
         let duties = duty_rows::load(&mut *tx, &keys.duties).await?;
         let bills = bill_rows::load(&mut *tx, keys.bills.iter().copied()).await?;
+        let returns = ImportReturns::load(&mut *tx, keys.returns.iter().copied()).await?;
         // Another process may have given a declaration to another payer before we had the lock.
         let bought = purchases::load_rows(&mut *tx, &keys.duties).await?;
         let payers = duties.values().map(duty_rows::DutyRow::payer_slot);
@@ -256,8 +280,8 @@ impl Transaction for PaymentWriter {
         ledger.load(&mut *tx, &needs(commands, &duties, &bills)).await?;
         let requests = commands.iter().filter_map(PaymentCommand::request);
         let requests = Requests::load(&mut *tx, requests).await?;
-        let mut step =
-            PaymentTransaction::new(tx, now, self, ledger, duties, (bills, purchases), requests);
+        let loaded = (bills, returns, purchases);
+        let mut step = PaymentTransaction::new(tx, now, self, ledger, duties, loaded, requests);
         // One list for each command that needs one, in their order.
         let mut found = found.into_iter();
         let mut next =
@@ -282,12 +306,18 @@ impl Transaction for PaymentWriter {
                     let full = i64::try_from(ids.len()).is_ok_and(|count| count == RETRIES_MAX);
                     reply.give(full && secured);
                 }
-                PaymentCommand::GoodsBack(goods, reply) => {
+                PaymentCommand::AllowReturn(goods, reply) => {
                     let ids = next()?;
                     for id in &ids {
-                        goods_back::take(&mut step, *id, goods, now)?;
+                        goods_back::allow(&mut step, *id, goods)?;
                     }
                     reply.give(!ids.is_empty());
+                }
+                PaymentCommand::CountGoods(counted, reply) => {
+                    reply.give(goods_back::report(&mut step, counted)?);
+                }
+                PaymentCommand::EndReturn(_, guid, reply) => {
+                    reply.give(goods_back::end_term(&mut step, guid)?);
                 }
                 PaymentCommand::Collect(payer, reply) => {
                     let ids = next()?;

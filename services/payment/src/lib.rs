@@ -21,6 +21,7 @@ mod forex;
 mod goods_back;
 mod guarantee;
 mod hear;
+mod import_return_rows;
 pub mod ledger;
 mod ledger_rows;
 mod notice;
@@ -59,7 +60,7 @@ use forex::commit::ForexWriter;
 use relay::collections::Collections;
 use relay::duty_payments::DutyPayments;
 use relay::notices::Notices;
-use relay::returns::{self, Returns};
+use relay::returns::{self, ReturnTerms, Returns};
 use relay::tax_refunds::TaxRefunds;
 use store::tail::Tail;
 use tokio_util::sync::CancellationToken;
@@ -128,6 +129,7 @@ const QUEUES: &[&str] = &[
     hear::EVENTS,
     notice::NOTICES,
     goods_back::RETURNS,
+    goods_back::RETURN_TERMS,
     collect::COLLECTIONS,
     collect::DUTY_PAYMENTS,
     forex::sales::EXPORTS,
@@ -203,6 +205,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     loops.queue("payment.collections", Collections(Arc::clone(&payment)), Arc::default());
     loops.queue("payment.duty-payments", DutyPayments(Arc::clone(&payment)), payments);
     loops.queue("payment.returns", Returns(Arc::clone(&payment)), Arc::clone(&returns));
+    loops.queue("payment.return-terms", ReturnTerms(Arc::clone(&payment)), Arc::default());
     let refunds = Arc::new(Notify::new());
     loops.queue("payment.tax-refunds", TaxRefunds(Arc::clone(&payment)), Arc::clone(&refunds));
     let (own, stop, office) = (Arc::clone(&payment), parts.draining.clone(), window.clone());

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::bill_rows::{self, BillRow, DutyOrderRow};
 use crate::duty_rows::{self, DutyRow, state_column};
+use crate::import_return_rows::{ImportReturnColumns, ImportReturnRow};
 use crate::ledger_rows::{account, hold_column, hold_state};
 
 /// Whose things are read; `None` for everybody's.
@@ -372,6 +373,41 @@ pub(crate) async fn duty_orders(
         });
     }
     Ok(page.cut(found, |it| *it.declaration.uuid().as_bytes())?)
+}
+
+/// A page of goods that may come back, newest applications first: of firms, or at the places of a site.
+pub(crate) async fn import_returns(
+    pool: &PgPool,
+    page: &Page,
+    (owners, places): (Owners<'_>, Option<&[String]>),
+    (payer, about, state, missing): (&str, Option<DeclarationId>, Option<i16>, bool),
+) -> Result<(Vec<ImportReturnRow>, String), ServiceError> {
+    let rows = sqlx::query_as!(
+        ImportReturnColumns,
+        "select id, declaration_id, payer, agent_code, order_no, loct_no, state, back_until, returned_fen,
+                allowed_time, changed_time, body
+         from import_return
+         where id < $1
+           and ($3::text[] is null or payer = any($3) or agent_code = any($3))
+           and ($4::text[] is null or loct_no = '' or loct_no = any($4))
+           and ($5 = '' or payer = $5) and ($6::uuid is null or declaration_id = $6)
+           and ($7::smallint is null or state = $7) and (not $8 or state in (1, 3))
+         order by id desc limit $2",
+        page.before()?,
+        page.count(),
+        owners,
+        places,
+        payer,
+        about.map(DeclarationId::uuid),
+        state,
+        missing
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(Fault::from)?;
+    let rows =
+        rows.into_iter().map(ImportReturnRow::try_from).collect::<Result<Vec<_>, Fault>>()?;
+    Ok(page.cut(rows, |it| *it.id.as_bytes())?)
 }
 
 /// How much each currency sums to, over all accounts: letters, accounts, moved and held.

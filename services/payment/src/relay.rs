@@ -19,7 +19,7 @@ use domain::answer::ExchangeAnswer;
 use domain::inspection::appointment::CHINA;
 use domain::payment::built_in;
 use domain::{DeclarationId, Slot};
-use kit::deliver::{Delivery, Port, settle};
+use kit::deliver::{Delivery, Port, settle, settle_done};
 use kit::listen::{self, ExchangeSeat, Listener, UnreadableEvent};
 use kit::person_key::PersonKey;
 use prost::Message as _;
@@ -154,13 +154,8 @@ impl Port for DutyAnswers {
     const QUEUE: &'static str = ANSWERS;
 
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
-        let told = items.iter().map(|item| async {
-            match self.tell(item).await {
-                Ok(()) => Delivery::Done,
-                Err(became) => became,
-            }
-        });
-        futures::future::join_all(told).await
+        let tried = futures::future::join_all(items.iter().map(|item| self.tell(item))).await;
+        settle_done(&self.0.work, ANSWERS, items, tried).await
     }
 }
 
@@ -182,7 +177,7 @@ impl DutyAnswers {
                 tracing::info!(%declaration, code, "what was said about a duty was not taken");
             }
         }
-        settle(&payment.work, ANSWERS, item).await
+        Ok(())
     }
 }
 

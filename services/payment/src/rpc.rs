@@ -11,6 +11,9 @@ use crate::Service;
 
 /// Whoever sees accounts: a firm its own, customs and the operator all.
 const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::Administrator];
+/// Whoever sees goods that may come back: the sites that count them, besides.
+const COUNTED: &[Kind] =
+    &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::Administrator, Kind::Site];
 /// Firms in a sandbox only.
 const LODGERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator];
 
@@ -30,6 +33,8 @@ pub(crate) const API: Api = Api {
         ("ListBills", READERS),
         ("ListDutyOrders", READERS),
         ("PayDutyOrder", LODGERS),
+        ("ListImportReturns", COUNTED),
+        ("ReportGoodsBack", &[Kind::Site, Kind::Administrator]),
         ("GetQuota", READERS),
         ("VerifyLedger", &[Kind::Administrator]),
     ],
@@ -118,6 +123,24 @@ impl PaymentService for Service {
     ) -> Answer<v1::PayDutyOrderResponse> {
         rpc::change(request, async |call, change, message| {
             self.0.pay_duty_order(&call, change, message).await
+        })
+        .await
+    }
+
+    async fn list_import_returns(
+        &self,
+        request: Request<v1::ListImportReturnsRequest>,
+    ) -> Answer<v1::ListImportReturnsResponse> {
+        rpc::unary(request, async |call, message| self.0.list_import_returns(&call, message).await)
+            .await
+    }
+
+    async fn report_goods_back(
+        &self,
+        request: Request<v1::ReportGoodsBackRequest>,
+    ) -> Answer<v1::ReportGoodsBackResponse> {
+        rpc::change(request, async |call, change, message| {
+            self.0.report_goods_back(&call, change, message).await
         })
         .await
     }

@@ -30,10 +30,14 @@ pub(crate) fn subject(refund: &TaxRefund) -> Uuid {
     id_of(&format!("tax-refund/{}/{}", refund.claim, refund.line))
 }
 
-/// The id of the entry that a refund makes.
+/// The id of the entry that a refund makes. A line is paid once, and recovered by each negative claim once.
 pub(crate) fn entry_id(refund: &TaxRefund) -> Uuid {
-    let word = if refund.is_recovery { "recovered" } else { "paid" };
-    id_of(&format!("tax-refund/{}/{}/{word}", refund.claim, refund.line))
+    let TaxRefund { claim, line, number, .. } = refund;
+    let name = format!("tax-refund/{claim}/{line}");
+    match refund.is_recovery {
+        true => id_of(&format!("{name}/recovered/{number}")),
+        false => id_of(&format!("{name}/paid")),
+    }
 }
 
 fn paid_id(refund: &TaxRefund) -> Uuid {

@@ -37,8 +37,10 @@ use crate::bill_rows::{self, BillRow, DutyOrderRow};
 use crate::collect::COLLECTIONS;
 use crate::commit::PaymentWriter;
 use crate::duty_rows::{self, DutyRow};
+use crate::goods_back::{self, RETURN_TERMS};
 use crate::guarantee::SANDBOX_LINE_FEN;
 use crate::hear::DutyAnswer;
+use crate::import_return_rows::ImportReturns;
 use crate::ledger::{Ledger, Needs};
 use crate::notice::{NOTICES, Notice};
 use crate::purchases::Purchases;
@@ -100,6 +102,9 @@ pub(crate) struct PaymentTransaction<'t> {
     /// How versions were computed.
     pub(crate) traces: Vec<(DeclarationId, u32, Vec<u8>)>,
     pub(crate) purchases: Purchases,
+    pub(crate) returns: ImportReturns,
+    /// Goods that may come back, at the end of their term.
+    pub(crate) return_terms: Vec<Item>,
     bills: BTreeMap<DeclarationId, BillRow>,
     /// Bills that have to be written.
     touched_bills: BTreeSet<DeclarationId>,
@@ -171,7 +176,7 @@ impl<'t> PaymentTransaction<'t> {
         writer: &'t PaymentWriter,
         ledger: Ledger,
         duties: BTreeMap<DeclarationId, DutyRow>,
-        (bills, purchases): (BTreeMap<DeclarationId, BillRow>, Purchases),
+        (bills, returns, purchases): (BTreeMap<DeclarationId, BillRow>, ImportReturns, Purchases),
         requests: Requests,
     ) -> Self {
         Self {
@@ -183,6 +188,8 @@ impl<'t> PaymentTransaction<'t> {
             touched: BTreeSet::new(),
             traces: Vec::new(),
             purchases,
+            returns,
+            return_terms: Vec::new(),
             bills,
             touched_bills: BTreeSet::new(),
             orders: Vec::new(),
@@ -480,6 +487,7 @@ impl<'t> PaymentTransaction<'t> {
         duty_rows::write(&mut *self.tx, &rows).await?;
         duty_rows::insert_traces(&mut *self.tx, &self.traces, self.now).await?;
         self.write_bills(cipher).await?;
+        self.returns.write(&mut *self.tx).await?;
         self.purchases.write(&mut *self.tx).await?;
         self.requests.write(&mut *self.tx, self.now).await?;
         let now = self.now;
@@ -535,7 +543,10 @@ impl<'t> PaymentTransaction<'t> {
         let to_collect = bills.iter().filter(|bill| bill.status == BillStatus::MadeOut);
         let collections: Vec<Item> = to_collect
             .map(|bill| {
-                let name = format!("collect/{}/{}", bill.payer, bill.collect_time.unix_timestamp());
+                let waits = self.returns.are_awaited(bill.id);
+                let last = goods_back::collected_at_last(bill.due_until);
+                let due = if waits { last.max(bill.collect_time) } else { bill.collect_time };
+                let name = format!("collect/{}/{}", bill.payer, due.unix_timestamp());
                 Item {
                     slot: bill.slot(),
                     id: id_of(&name),
@@ -543,12 +554,13 @@ impl<'t> PaymentTransaction<'t> {
                     subject: id_of(&name),
                     place: 0,
                     body: bill.payer.as_bytes().to_vec(),
-                    due: bill.collect_time,
+                    due,
                     tries: 0,
                 }
             })
             .collect();
         queue::enqueue(&mut *self.tx, cipher, COLLECTIONS, &collections).await?;
+        queue::enqueue(&mut *self.tx, cipher, RETURN_TERMS, &self.return_terms).await?;
         queue::enqueue(&mut *self.tx, cipher, NOTICES, &self.notices).await
     }
 }
@@ -564,9 +576,12 @@ pub(crate) fn news(
 ) -> ExchangeAnswer {
     let id = row.id;
     let tax_no = match step {
-        DutyStep::Billed | DutyStep::Returned | DutyStep::Collected | DutyStep::Paid => {
-            bill_rows::tax_no(&row.invt_no)
-        }
+        DutyStep::Billed
+        | DutyStep::Returned
+        | DutyStep::ReturnAllowed
+        | DutyStep::ReturnLapsed
+        | DutyStep::Collected
+        | DutyStep::Paid => bill_rows::tax_no(&row.invt_no),
         DutyStep::Short | DutyStep::Unassessed | DutyStep::Low => String::new(),
     };
     let moved = DutyProgress {

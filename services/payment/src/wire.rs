@@ -3,8 +3,9 @@
 use domain::inspection::appointment::CHINA;
 use domain::payment::bill::BillStatus;
 use domain::payment::duty::DutyState;
+use domain::payment::import_return::{ImportReturnLine, ImportReturnState};
 use domain::payment::ledger::{Account, Action, Currency, HoldState, Leg, Purpose, Record, Totals};
-use domain::principal::Scope;
+use domain::principal::{ALL_PLACES, Scope};
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Kind, Principal, limits};
 use proto::v1;
@@ -12,6 +13,7 @@ use time::{Date, OffsetDateTime};
 
 use crate::bill_rows::{DutyOrderRow, tax_no};
 use crate::duty_rows::DutyRow;
+use crate::import_return_rows::{ImportReturnRow, state_column};
 use crate::read::{BillView, HoldView};
 
 /// No amount is above this: ten thousand million yuan.
@@ -306,4 +308,53 @@ pub(crate) fn duty_order(order: &DutyOrderRow, today: Date) -> v1::DutyOrder {
         paid_fen: order.paid_fen,
         reason: order.reason.clone(),
     }
+}
+
+/// A state of returns that is asked for, as it is in its column.
+pub(crate) fn return_state(wire: v1::ImportReturnState) -> Option<i16> {
+    let state = match wire {
+        v1::ImportReturnState::Unspecified => return None,
+        v1::ImportReturnState::Awaited => ImportReturnState::Awaited,
+        v1::ImportReturnState::Back => ImportReturnState::Back,
+        v1::ImportReturnState::Lapsed => ImportReturnState::Lapsed,
+        v1::ImportReturnState::Late => ImportReturnState::Late,
+    };
+    Some(state_column(state))
+}
+
+/// Goods that may come back as they are shown.
+pub(crate) fn import_return(row: &ImportReturnRow) -> v1::ImportReturn {
+    let state = match row.state {
+        ImportReturnState::Awaited => v1::ImportReturnState::Awaited,
+        ImportReturnState::Back => v1::ImportReturnState::Back,
+        ImportReturnState::Lapsed => v1::ImportReturnState::Lapsed,
+        ImportReturnState::Late => v1::ImportReturnState::Late,
+    };
+    let line = |line: &ImportReturnLine| {
+        let ImportReturnLine { gnum, applied_e5, counted_e5 } = *line;
+        v1::ImportReturnLine { gnum, applied_e5, counted_e5 }
+    };
+    v1::ImportReturn {
+        application: row.goods.guid.clone(),
+        cop_no: row.goods.cop_no.clone(),
+        declaration: row.declaration.name(),
+        invt_no: row.goods.invt_no.clone(),
+        order_no: row.order_no.clone(),
+        logistics_no: row.goods.logistics_no.clone(),
+        loct_no: row.loct_no.clone(),
+        payer: row.payer.clone(),
+        state: state.into(),
+        back_until: row.back_until.to_string(),
+        lines: row.goods.lines.iter().map(line).collect(),
+        returned_fen: row.returned_fen,
+        allowed_time: Some(proto::timestamp(row.allowed_time)),
+        changed_time: Some(proto::timestamp(row.changed_time)),
+    }
+}
+
+/// At which places a caller counts goods, or sees those that are counted; `None` for every one.
+pub(crate) fn places(principal: &Principal) -> Option<Vec<String>> {
+    let is_site = principal.kind == Kind::Site;
+    let everywhere = principal.places.iter().any(|place| place == ALL_PLACES);
+    (is_site && !everywhere).then(|| principal.places.clone())
 }

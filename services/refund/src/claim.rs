@@ -233,7 +233,7 @@ fn take(
             row.paid_day = Some(today);
             claim.paid_fen += fen;
         }
-        ClaimFact::Repaid { line: number, fen } => {
+        ClaimFact::Repaid { line: number, fen, .. } => {
             line(rows, *number)?.repaid_fen += fen;
             claim.repaid_fen += fen;
         }
@@ -360,8 +360,9 @@ fn note(fact: &ClaimFact, act: &ClaimAct) -> RefundNote {
             let words = money("to be paid back", "应追回", *fen);
             about(NoteKind::RecoveryOrdered, *line, *fen, *negative, words)
         }
-        ClaimFact::Repaid { line, fen } => {
-            about(NoteKind::LineRepaid, *line, *fen, 0, money("paid back", "已追回", *fen))
+        ClaimFact::Repaid { line, fen, negative } => {
+            let words = money("paid back", "已追回", *fen);
+            about(NoteKind::LineRepaid, *line, *fen, *negative, words)
         }
         // Told by what freed it.
         ClaimFact::Freed(line) => {

@@ -22,6 +22,7 @@ use store::request::{Digest, RequestKey, RequestStatus, Requests};
 use store::tail::Tail;
 use store::{Clock, Fault};
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::claim::{self, ClaimAct};
 use crate::claim_rows::ClaimRow;
@@ -30,6 +31,7 @@ use crate::firm::{self, FirmChange};
 use crate::hear::{self, ExportEvent};
 use crate::invoice::{self, HeardInvoice};
 use crate::invoice_rows::InvoiceRow;
+use crate::judging::{self, Judgement};
 use crate::names::ClaimName;
 use crate::proof::{self, ProofChange};
 use crate::propose::{self, Proposal};
@@ -49,12 +51,15 @@ pub(crate) enum RefundCommand {
     Hear(Vec<Arc<ExportEvent>>, Vec<Item>, Reply<()>),
     /// Somebody asks something.
     Ask(Box<RefundRequest>, Reply<Result<RefundAnswer, Refusal>>),
-    /// Exports and invoices of these goods are brought together. Whether there may be more.
-    Match(Goods, Reply<bool>),
-    /// Lines are added to a claim, or freed. Whether there may be more.
-    Advance(ClaimName, Reply<bool>),
+    /// Exports and invoices of these goods are brought together, by items of their queue about this subject. Whether
+    /// there may be more; if not, all of those items are done.
+    Match(Goods, Uuid, Reply<bool>),
+    /// Lines are added to a claim, or freed; the same.
+    Advance(ClaimName, Uuid, Reply<bool>),
     /// Days of a slot went by. Whether there may be more.
     Remind(Slot, Reply<bool>),
+    /// Lines of a firm are judged anew, by an item of their queue.
+    Judge(Box<(Item, Judgement)>, Reply<()>),
 }
 
 /// A request that has one effect for each request id of a caller.
@@ -117,6 +122,7 @@ pub(crate) struct RefundWriter {
     /// Wake the loops.
     pub(crate) matches: Arc<Notify>,
     pub(crate) claims: Arc<Notify>,
+    pub(crate) judgements: Arc<Notify>,
 }
 
 impl RefundWriter {
@@ -138,14 +144,17 @@ async fn slots(tx: &mut PgConnection, commands: &[RefundCommand]) -> Result<BTre
             RefundCommand::Ask(asked, _) => {
                 slots.insert(Slot::of(&asked.firm).column());
             }
-            RefundCommand::Match(goods, _) => {
+            RefundCommand::Match(goods, ..) => {
                 slots.insert(Slot::of(&goods.firm).column());
             }
-            RefundCommand::Advance(claim, _) => {
+            RefundCommand::Advance(claim, ..) => {
                 slots.insert(claim.slot().column());
             }
             RefundCommand::Remind(slot, _) => {
                 slots.insert(slot.column());
+            }
+            RefundCommand::Judge(judged, _) => {
+                slots.insert(judged.0.slot.column());
             }
         }
     }
@@ -184,14 +193,29 @@ impl Transaction for RefundWriter {
                     reply.done();
                 }
                 RefundCommand::Ask(asked, reply) => reply.give(ask(&mut step, asked).await?),
-                RefundCommand::Match(goods, reply) => {
-                    reply.give(matching::bring_together(&mut step, goods).await?);
+                RefundCommand::Match(goods, subject, reply) => {
+                    let more = matching::bring_together(&mut step, goods).await?;
+                    if !more {
+                        let about = (Slot::of(&goods.firm), *subject);
+                        queue::settle_subject(&mut *step.tx, MATCHES, about).await?;
+                    }
+                    reply.give(more);
                 }
-                RefundCommand::Advance(claim, reply) => {
-                    reply.give(propose::advance(&mut step, claim).await?);
+                RefundCommand::Advance(claim, subject, reply) => {
+                    let more = propose::advance(&mut step, claim).await?;
+                    if !more {
+                        let about = (claim.slot(), *subject);
+                        queue::settle_subject(&mut *step.tx, CLAIMS, about).await?;
+                    }
+                    reply.give(more);
                 }
                 RefundCommand::Remind(slot, reply) => {
                     reply.give(reminder::remind(&mut step, *slot).await?);
+                }
+                RefundCommand::Judge(judged, reply) => {
+                    let (item, judgement) = &**judged;
+                    judging::judge(&mut step, cipher, item, judgement).await?;
+                    reply.done();
                 }
             }
         }
@@ -199,13 +223,16 @@ impl Transaction for RefundWriter {
     }
 
     fn publish(&self, committed: RefundCommit) {
-        let RefundCommit { entries, matches, claims } = committed;
+        let RefundCommit { entries, matches, claims, judgements } = committed;
         self.tail.tell(entries);
         if matches {
             self.matches.notify_one();
         }
         if claims {
             self.claims.notify_one();
+        }
+        if judgements {
+            self.judgements.notify_one();
         }
     }
 }
@@ -232,7 +259,11 @@ async fn ask(
         }
         (RefundAsk::Firm(change), None) => {
             let by = (step.today(), step.now);
-            firm::write(&mut *step.tx, change, by).await?.map(|()| RefundState::Nothing)
+            let written = firm::write(&mut *step.tx, change, by).await?;
+            if written.is_ok() {
+                step.judgements.push(judging::all_of(&change.firm, step.now));
+            }
+            written.map(|()| RefundState::Nothing)
         }
         (RefundAsk::Sales(reports), None) => {
             sales::report(step, &asked.firm, reports).await?.map(|()| RefundState::Nothing)

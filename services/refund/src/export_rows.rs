@@ -341,6 +341,32 @@ pub(crate) async fn unclaimed(
     rows(found)
 }
 
+/// Lines of a firm of which something is open, after a line, in a lasting order.
+pub(crate) async fn of_firm(
+    tx: &mut PgConnection,
+    firm: &str,
+    after: (Uuid, i32),
+    most: i64,
+) -> Result<Vec<ExportRow>, Fault> {
+    let found = sqlx::query_as!(
+        ExportColumns,
+        "select declaration_id, line, firm, version, order_no, mode, gcode, gname, unit, qty_e5, currency,
+                amount_e5, released_time, departed, entry_id, money, payment_by, bought_e5, claimed_e5,
+                returned_e5, reminded, sold_e5, settled, settle_by
+         from export_line
+         where slot = $1 and firm = $2 and standing <> 5 and (declaration_id, line) > ($3, $4)
+         order by declaration_id, line limit $5",
+        Slot::of(firm).column(),
+        firm,
+        after.0,
+        after.1,
+        most
+    )
+    .fetch_all(tx)
+    .await?;
+    rows(found)
+}
+
 /// Takes down that goods of an export come back; by line, what was not known before.
 pub(crate) async fn take_back(
     tx: &mut PgConnection,

@@ -18,6 +18,7 @@ mod firm;
 mod hear;
 mod invoice;
 mod invoice_rows;
+mod judging;
 mod matching;
 mod moved;
 mod names;
@@ -99,7 +100,7 @@ pub(crate) struct Refunds {
 pub struct Service(Arc<Refunds>);
 
 /// Names of the queues, for their figures.
-const QUEUES: &[&str] = &[commit::MATCHES, commit::CLAIMS, hear::EVENTS];
+const QUEUES: &[&str] = &[commit::MATCHES, commit::CLAIMS, hear::EVENTS, judging::JUDGEMENTS];
 
 /// What a window that is none for trying knows of refund rates without a file: nothing, so that every line says
 /// that its rate is missing, and none is claimed at a wrong one.
@@ -139,7 +140,7 @@ fn mount(
 ) -> Mount {
     let Pools { work, reads, tokens, cipher } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
-    let (matches, claims) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let [matches, claims, judgements] = [(); 3].map(|()| Arc::new(Notify::new()));
     let writer = Arc::new(RefundWriter {
         tail: tail.clone(),
         clock: clock.clone(),
@@ -147,6 +148,7 @@ fn mount(
         parities,
         matches: Arc::clone(&matches),
         claims: Arc::clone(&claims),
+        judgements: Arc::clone(&judgements),
     });
     let (hearing, ears) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
     let (asking, hands) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
@@ -157,6 +159,7 @@ fn mount(
         Arc::new(Refunds { reads, work, tokens, tail, writer, hearing, asking, clock, draining });
     loops.queue("refund.matches", relay::Matches(Arc::clone(&refunds)), matches);
     loops.queue("refund.claims", relay::ClaimsUnderWay(Arc::clone(&refunds)), claims);
+    loops.queue("refund.judgements", relay::Judgements(Arc::clone(&refunds)), judgements);
     let exports = Arc::new(relay::ExportEvents(Arc::clone(&refunds)));
     loops.queue("refund.late-events", LateEvents(Arc::clone(&exports)), Arc::default());
     let (own, stop) = (Arc::clone(&refunds), parts.draining.clone());

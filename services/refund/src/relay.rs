@@ -21,6 +21,7 @@ use crate::Refunds;
 use crate::commit::{CLAIMS, MATCHES, RefundCommand};
 use crate::export_rows::Goods;
 use crate::hear::{EVENTS, ExportChange, ExportEvent, FiledExport, FiledLine};
+use crate::judging::{JUDGEMENTS, Judgement};
 use crate::names::ClaimName;
 
 /// Transactions for one item before others have their turn, and the loop says that it gets on.
@@ -144,7 +145,8 @@ fn mode(trade_mode: &str, statistics_flag: &str) -> ExportMode {
     }
 }
 
-/// Goods of which exports and invoices are brought together.
+/// Goods of which exports and invoices are brought together. The last step takes out all that waits about them: what
+/// comes while one is on its way is done together.
 #[derive(Debug)]
 pub(crate) struct Matches(pub(crate) Arc<Refunds>);
 
@@ -171,11 +173,10 @@ impl Matches {
         };
         let goods = Goods { firm, gcode, unit };
         for _ in 0..STEPS_MAX {
-            let command = |reply| RefundCommand::Match(goods.clone(), reply);
-            let slot = Slot::of(&goods.firm);
-            let more = refunds.asking.enqueue(slot, &Share::Kept, command).await;
+            let command = |reply| RefundCommand::Match(goods.clone(), item.subject, reply);
+            let more = refunds.asking.enqueue(item.slot, &Share::Kept, command).await;
             if !more.map_err(|fault| Delivery::of(&fault))? {
-                return settle(&refunds.work, MATCHES, item).await;
+                return Ok(());
             }
         }
         refunds.writer.matches.notify_one();
@@ -183,7 +184,7 @@ impl Matches {
     }
 }
 
-/// Claims to which lines are added, or whose lines are freed.
+/// Claims to which lines are added, or whose lines are freed; in the same way.
 #[derive(Debug)]
 pub(crate) struct ClaimsUnderWay(pub(crate) Arc<Refunds>);
 
@@ -205,14 +206,42 @@ impl ClaimsUnderWay {
         let unreadable = || Delivery::Failed("the claim cannot be read".to_owned());
         let claim = ClaimName::parse(&body(item)?).ok_or_else(unreadable)?;
         for _ in 0..STEPS_MAX {
-            let command = |reply| RefundCommand::Advance(claim.clone(), reply);
-            let more = refunds.asking.enqueue(claim.slot(), &Share::Kept, command).await;
+            let command = |reply| RefundCommand::Advance(claim.clone(), item.subject, reply);
+            let more = refunds.asking.enqueue(item.slot, &Share::Kept, command).await;
             if !more.map_err(|fault| Delivery::of(&fault))? {
-                return settle(&refunds.work, CLAIMS, item).await;
+                return Ok(());
             }
         }
         refunds.writer.claims.notify_one();
         Err(Delivery::NotYet)
+    }
+}
+
+/// Firms whose lines are judged anew.
+#[derive(Debug)]
+pub(crate) struct Judgements(pub(crate) Arc<Refunds>);
+
+impl Port for Judgements {
+    const QUEUE: &'static str = JUDGEMENTS;
+
+    async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
+        let judged = items.iter().map(async |item| done(self.judge(item).await));
+        futures::future::join_all(judged).await
+    }
+}
+
+impl Judgements {
+    /// A step takes its item out of the queue and puts the next one in.
+    async fn judge(&self, item: &Item) -> Result<(), Delivery> {
+        let Self(refunds) = self;
+        let unreadable = || Delivery::Failed("the firm cannot be read".to_owned());
+        let judgement = Judgement::of(item).ok_or_else(unreadable)?;
+        let judged = Box::new((item.clone(), judgement));
+        let command = |reply| RefundCommand::Judge(judged, reply);
+        let judged = refunds.asking.enqueue(item.slot, &Share::Kept, command).await;
+        judged.map_err(|fault| Delivery::of(&fault))?;
+        refunds.writer.judgements.notify_one();
+        Ok(())
     }
 }
 

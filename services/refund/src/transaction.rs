@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::commit::{CLAIMS, MATCHES};
 use crate::export_rows::{self, ExportRow, Goods, JudgingDay};
+use crate::judging::JUDGEMENTS;
 use crate::names::{ClaimName, id_of};
 use crate::{firm, unreleased_rows, wire};
 
@@ -78,6 +79,8 @@ pub(crate) struct RefundTransaction<'t> {
     pub(crate) unmatched: BTreeSet<Goods>,
     /// Claims to which lines are to be added, or whose lines are to be freed.
     pub(crate) under_way: BTreeSet<ClaimName>,
+    /// Firms whose lines are to be judged anew.
+    pub(crate) judgements: Vec<Item>,
     told: BTreeMap<(String, String), Vec<RefundNote>>,
 }
 
@@ -87,6 +90,7 @@ pub(crate) struct RefundCommit {
     pub(crate) entries: Vec<JournalEntry>,
     pub(crate) matches: bool,
     pub(crate) claims: bool,
+    pub(crate) judgements: bool,
 }
 
 impl<'t> RefundTransaction<'t> {
@@ -96,8 +100,8 @@ impl<'t> RefundTransaction<'t> {
         tables: Tables<'t>,
         requests: Requests,
     ) -> Self {
-        let (unmatched, under_way, told) = Default::default();
-        Self { tx, now, tables, requests, unmatched, under_way, told }
+        let (unmatched, under_way, judgements, told) = Default::default();
+        Self { tx, now, tables, requests, unmatched, under_way, judgements, told }
     }
 
     /// The day in China.
@@ -130,7 +134,7 @@ impl<'t> RefundTransaction<'t> {
         cipher: &Cipher,
         heads: &mut Heads,
     ) -> Result<RefundCommit, Fault> {
-        let Self { tx, now, requests, unmatched, under_way, told, .. } = self;
+        let Self { tx, now, requests, unmatched, under_way, judgements, told, .. } = self;
         let mut entries = Vec::with_capacity(told.len());
         for ((firm, name), notes) in told {
             let slot = Slot::of(&firm);
@@ -163,7 +167,13 @@ impl<'t> RefundTransaction<'t> {
             under_way.iter().map(|claim| item(claim.slot(), &claim.name(), claim.name(), now));
         let claims: Vec<Item> = claims.collect();
         queue::enqueue(&mut *tx, cipher, CLAIMS, &claims).await?;
-        Ok(RefundCommit { entries, matches: !matches.is_empty(), claims: !claims.is_empty() })
+        queue::enqueue(&mut *tx, cipher, JUDGEMENTS, &judgements).await?;
+        Ok(RefundCommit {
+            entries,
+            matches: !matches.is_empty(),
+            claims: !claims.is_empty(),
+            judgements: !judgements.is_empty(),
+        })
     }
 }
 

@@ -104,6 +104,29 @@ pub async fn settle(
     Ok(gone.into_iter().collect())
 }
 
+/// Takes out everything that waits about a subject, where one piece of work did all of it. What was set aside stays.
+/// Whoever calls this has the lock under which such items are written.
+///
+/// # Errors
+///
+/// [`Fault`] from the database.
+pub async fn settle_subject(
+    tx: &mut PgConnection,
+    queue: &str,
+    (slot, subject): (Slot, Uuid),
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "delete from queue_item
+         where slot = $1 and queue = $2 and subject = $3 and stuck_time is null",
+        slot.column(),
+        queue,
+        subject
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// Items that are due, after this one: the first of each subject, unless it was set aside. With one whose body
 /// cannot be decrypted comes why; its body is empty.
 ///

@@ -1369,6 +1369,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "哪个企业的（海关编码）[默认：您可见的全部]",
     ),
     ("Whose (customs code) [default: your own]", "哪个企业的（海关编码）[默认：本企业]"),
+    ("Whose tax it is (customs code) [default: all that you see]", "哪个企业的税款（海关编码）[默认：您可见的全部]"),
     ("Whose: customs or quarantine", "所属机关：customs或quarantine"),
     ("Why; it is kept and the agencies read it", "原因；将予保存，机关可见"),
     ("Why; it is kept with the change", "原因；随变动一并保存"),
@@ -1401,11 +1402,13 @@ pub const TEXTS: &[(&str, &str)] = &[
         "declarations/{uuid}, its UUID, or declarations/{uuid}/lines/{n}",
         "declarations/{uuid}、其UUID，或declarations/{uuid}/lines/{n}",
     ),
+    ("awaited, back, lapsed or late [default: all]", "awaited（待退回）、back（已退回）、lapsed（逾期未退回）、late（逾期退回） [默认：全部]"),
     ("declarations/{uuid}, or the UUID", "declarations/{uuid} 或UUID"),
     (
         "draft, submitted, form-refused, under-review or withdrawn [default: all]",
         "draft（草稿）、submitted（已申报）、form-refused（不予受理）、under-review（审核中）或withdrawn（已撤回） [默认：全部]",
     ),
+    ("guid of the application (CEB625), as `pay returns` shows it", "退货申请（CEB625）的guid，见 pay returns"),
     (
         "guarantee, duty-payable, duty-paid, settlement or revenue",
         "guarantee（担保）、duty-payable（应缴）、duty-paid（已缴）、settlement（结算）或revenue（国库）",
@@ -1456,12 +1459,20 @@ pub const TEXTS: &[(&str, &str)] = &[
         "身份证号；- 表示从标准输入读取，以免留在命令历史中",
     ),
     (
+        "List goods of imports that may come back (进口退货): what was applied for (CEB625), what the site counted, until when",
+        "列出进口退货：申请的数量（CEB625）、监管场所理货的数量和期限",
+    ),
+    (
         "List payment orders (缴款书): bills of a firm that are paid together, from day 31 to 45 after the release",
         "列出缴款书：企业在放行后第31至45日合并缴款的税单",
     ),
     (
         "No objection; when both agencies say so there is one release (放行)",
         "同意放行；两个机关都同意时放行一次",
+    ),
+    (
+        "LINE=QUANTITY of what came this time [default: everything that is missing]",
+        "本次退回的 项号=数量 [默认：全部未退回的]",
     ),
     (
         "Number of the payment order (entDutyNo)",
@@ -1472,12 +1483,24 @@ pub const TEXTS: &[(&str, &str)] = &[
         "仅校验",
     ),
     (
+        "Of this declaration: declarations/{uuid}, or the UUID [default: all that you see]",
+        "该清单的退货：declarations/{uuid} 或UUID [默认：有权查看的全部]",
+    ),
+    (
+        "Only those of which something is not there yet",
+        "仅列尚未全部退回的",
+    ),
+    (
         "Only those that are not paid",
         "仅列未缴款的",
     ),
     (
         "Returned to the enterprise with this code (退单, 100)",
         "退单（100），须给出代码",
+    ),
+    (
+        "Say that goods of an import are back at the site, and were counted: by the site, or the operator",
+        "登记进口退货已退回监管场所并理货：由监管场所或运营方操作",
     ),
     (
         "Say that the bank paid a payment order: by the operator; in a sandbox by the firm itself",

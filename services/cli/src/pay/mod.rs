@@ -7,6 +7,7 @@ pub mod listing;
 mod money;
 mod orders;
 mod quota;
+mod returns;
 
 pub use forex::{PAYMENTS, QUOTES, RECEIPTS, SALES, SETTLEMENTS};
 
@@ -25,6 +26,7 @@ use super::{Exit, Language, OutputFormat, Session};
 #[command(after_help = "\
 Money:  accounts, balance, entries, holds, deposit, credit-line
 Duty:   duties, duty, bills, bill, orders, pay-order
+Back:   returns, goods-back
 Buyer:  quota
 Forex:  sales, receipts, match, unmatch, quote, settle, keep, settlements, assign, bop, declare,
         firm
@@ -50,6 +52,8 @@ enum Verb {
     Bill(duty::BillArgs),
     Orders(orders::Orders),
     PayOrder(orders::PayOrder),
+    Returns(returns::Returns),
+    GoodsBack(returns::GoodsBack),
     Quota(quota::QuotaArgs),
     Sales(forex::SalesArgs),
     Receipts(forex::Receipts),
@@ -98,6 +102,8 @@ pub(super) async fn run(
         Verb::Bill(args) => duty::bill(teller, args).await,
         Verb::Orders(args) => orders::orders(teller, args).await,
         Verb::PayOrder(args) => orders::pay_order(teller, args).await,
+        Verb::Returns(args) => returns::returns(teller, args).await,
+        Verb::GoodsBack(args) => returns::goods_back(teller, args).await,
         Verb::Quota(args) => quota::quota(teller, args).await,
         Verb::Sales(args) => forex::sales(teller, args).await,
         Verb::Receipts(args) => forex::receipts(teller, args).await,

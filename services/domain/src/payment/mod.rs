@@ -5,7 +5,8 @@
 //! reasons; [`declared`] computes it for a declaration.
 //! [`import_list`] says which goods may come, [`tariff_change`] what changes between two days,
 //! [`words`] how numbers are called and written for people.
-//! [`duty`] is the way of one import's tax from its filing to its bill, [`bill`] what is given back of it.
+//! [`duty`] is the way of one import's tax from its filing to its bill, [`bill`] what is given back of it, and
+//! [`import_return`] the way of goods that come back.
 //! [`guarantee`] says how full a guarantee is; [`settlement`] what a quote of a bank exchanges, [`forex`] which
 //! receipts may be settled and how they are told to the balance of payments;
 //! [`statement`] is what a bank says of an account, [`matching`] which receipts pay which orders, and
@@ -22,6 +23,7 @@ pub mod duty;
 pub mod forex;
 pub mod guarantee;
 pub mod import_list;
+pub mod import_return;
 pub mod ledger;
 pub mod matching;
 pub mod parameters;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{RequestId, Slot};
-use kit::deliver::{Delivery, Port, settle};
+use kit::deliver::{Delivery, Port, settle_done};
 use proto::forex::DutyPayment;
 use store::queue::Item;
 use store::share::Share;
@@ -20,13 +20,8 @@ impl Port for DutyPayments {
     const QUEUE: &'static str = DUTY_PAYMENTS;
 
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
-        let paid = items.iter().map(|item| async {
-            match self.pay(item).await {
-                Ok(()) => Delivery::Done,
-                Err(became) => became,
-            }
-        });
-        futures::future::join_all(paid).await
+        let tried = futures::future::join_all(items.iter().map(|item| self.pay(item))).await;
+        settle_done(&self.0.work, DUTY_PAYMENTS, items, tried).await
     }
 }
 
@@ -50,7 +45,7 @@ impl DutyPayments {
         let command = |reply| PaymentCommand::PayOrder(Box::new(order), reply);
         let done = payment.asking.enqueue(slot, &Share::Kept, command).await;
         match done.map_err(|fault| Delivery::of(&fault))? {
-            Ok(_) => settle(&payment.work, DUTY_PAYMENTS, item).await,
+            Ok(_) => Ok(()),
             Err(refusal) => Err(Delivery::Failed(refusal.to_string())),
         }
     }

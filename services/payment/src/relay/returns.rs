@@ -1,16 +1,18 @@
-//! Goods that come back: applications (CEB625) that were accepted stand in the log of customs at the national door.
+//! Goods that may come back: applications (CEB625) that were accepted stand in the log of customs at the national door.
 //!
 //! What the log says becomes an item in the transaction in which the place in it moves; the item waits for the bill
-//! of its inventory. Two processes that follow the log take each message once.
+//! of its inventory. Two processes that follow the log take each message once. From then on the site is waited for,
+//! and another item for the end of the term.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use client::Window;
 use domain::Slot;
+use domain::payment::import_return::ImportReturnLine;
 use domain::principal::CUSTOMS_LOG;
 use futures::StreamExt as _;
-use kit::deliver::{Delivery, Port, settle};
+use kit::deliver::{Delivery, Port, settle_done};
 use proto::ceb::{self, Document, MessageType};
 use proto::duty::ReturnedGoods;
 use proto::v1;
@@ -24,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::notices::is_no_door;
 use crate::Payments;
 use crate::commit::PaymentCommand;
-use crate::goods_back::RETURNS;
+use crate::goods_back::{RETURN_TERMS, RETURNS, term_of};
 use crate::transaction::id_of;
 
 /// After a failure, and while there is no national door.
@@ -121,14 +123,20 @@ fn returns_of(message: &v1::OutgoingMessage) -> Vec<ReturnedGoods> {
         Document::Ceb625(refund) => Some(ReturnedGoods {
             invt_no: refund.head.invt_no,
             guid: refund.head.guid.to_uppercase(),
-            lines: refund.lines.iter().map(|line| (line.gnum, line.qty)).collect(),
+            cop_no: refund.head.cop_no,
+            logistics_no: refund.head.logistics_no,
+            lines: refund.lines.iter().map(|line| line_of(line.gnum, line.qty)).collect(),
         }),
         _ => None,
     });
     goods.collect()
 }
 
-/// Goods that come back, as they wait for their bill.
+fn line_of(gnum: u32, applied_e5: i64) -> ImportReturnLine {
+    ImportReturnLine { gnum, applied_e5, counted_e5: 0 }
+}
+
+/// Applications, as they wait for their bill.
 #[derive(Debug)]
 pub(crate) struct Returns(pub(crate) Arc<Payments>);
 
@@ -136,31 +144,50 @@ impl Port for Returns {
     const QUEUE: &'static str = RETURNS;
 
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
-        let taken = items.iter().map(|item| async {
-            match self.give_back(item).await {
-                Ok(()) => Delivery::Done,
-                Err(became) => became,
-            }
-        });
-        futures::future::join_all(taken).await
+        let tried = futures::future::join_all(items.iter().map(|item| self.allow(item))).await;
+        settle_done(&self.0.work, RETURNS, items, tried).await
     }
 }
 
 impl Returns {
-    async fn give_back(&self, item: &Item) -> Result<(), Delivery> {
+    async fn allow(&self, item: &Item) -> Result<(), Delivery> {
         let Self(payment) = self;
         let unreadable = |_| Delivery::Failed("what comes back cannot be read".to_owned());
         let goods = ReturnedGoods::decode(&item.body).map_err(unreadable)?;
         let invt_no = goods.invt_no.clone();
-        let command = |reply| PaymentCommand::GoodsBack(goods, reply);
+        let command = |reply| PaymentCommand::AllowReturn(goods, reply);
         let taken = payment.asking.enqueue(item.slot, &Share::Kept, command).await;
         if taken.map_err(|fault| Delivery::of(&fault))? {
-            return settle(&payment.work, RETURNS, item).await;
+            return Ok(());
         }
         if payment.clock.now() - item.due < BILLED_WITHIN {
             return Err(Delivery::NotYet);
         }
-        tracing::info!(invt_no, "goods came back of an import without a bill");
-        settle(&payment.work, RETURNS, item).await
+        tracing::info!(invt_no, "goods may come back of an import without a bill");
+        Ok(())
+    }
+}
+
+/// Goods whose term is over.
+#[derive(Debug)]
+pub(crate) struct ReturnTerms(pub(crate) Arc<Payments>);
+
+impl Port for ReturnTerms {
+    const QUEUE: &'static str = RETURN_TERMS;
+
+    async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
+        let tried = futures::future::join_all(items.iter().map(|item| self.end(item))).await;
+        settle_done(&self.0.work, RETURN_TERMS, items, tried).await
+    }
+}
+
+impl ReturnTerms {
+    async fn end(&self, item: &Item) -> Result<(), Delivery> {
+        let Self(payment) = self;
+        let unreadable = || Delivery::Failed("the term of a return cannot be read".to_owned());
+        let (id, guid) = term_of(&item.body).ok_or_else(unreadable)?;
+        let command = |reply| PaymentCommand::EndReturn(id, guid, reply);
+        let ended = payment.asking.enqueue(item.slot, &Share::Kept, command).await;
+        ended.map_err(|fault| Delivery::of(&fault))
     }
 }

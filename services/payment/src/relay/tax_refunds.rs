@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use client::Window;
 use futures::StreamExt as _;
-use kit::deliver::{Delivery, Port, settle};
+use kit::deliver::{Delivery, Port, settle_done};
 use proto::forex::TaxRefund;
 use proto::v1;
 use store::Fault;
@@ -122,6 +122,7 @@ fn refunds(told: &v1::WatchRefundsResponse) -> impl Iterator<Item = TaxRefund> +
             claim: told.name.clone(),
             line: fact.line,
             fen: fact.amount_fen,
+            number: fact.number,
             is_recovery,
             time: time.unwrap_or(0), // the service always says it
         })
@@ -136,13 +137,8 @@ impl Port for TaxRefunds {
     const QUEUE: &'static str = TAX_REFUNDS;
 
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
-        let booked = items.iter().map(|item| async {
-            match self.book(item).await {
-                Ok(()) => Delivery::Done,
-                Err(became) => became,
-            }
-        });
-        futures::future::join_all(booked).await
+        let tried = futures::future::join_all(items.iter().map(|item| self.book(item))).await;
+        settle_done(&self.0.work, TAX_REFUNDS, items, tried).await
     }
 }
 
@@ -153,7 +149,6 @@ impl TaxRefunds {
         let refund = TaxRefund::decode(&item.body).ok_or_else(unreadable)?;
         let command = |reply| PaymentCommand::TaxRefund(refund, reply);
         let booked = payment.asking.enqueue(item.slot, &Share::Kept, command).await;
-        booked.map_err(|fault| Delivery::of(&fault))?;
-        settle(&payment.work, TAX_REFUNDS, item).await
+        booked.map_err(|fault| Delivery::of(&fault))
     }
 }

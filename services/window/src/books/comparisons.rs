@@ -279,23 +279,37 @@ pub(super) const COMPARISONS: &[BookComparison] = &[
               order by 1 limit 1000",
     },
     BookComparison {
-        name: "return/bill",
+        name: "return/accepted",
         what: (
-            "returns that customs accepted (625) ↔ what was given back of the bill",
-            "海关受理的退货(625) ↔ 税单退还",
+            "returns that customs accepted (625) ↔ goods that the site waits for, or counted",
+            "海关受理的退货(625) ↔ 监管场所待退或已理货的退货",
         ),
         sql: "select 'declarations/' || b.declaration_id, coalesce(c.accepted, 0) || ' accepted',
-                     coalesce(m.given, 0) || ' times given back'
+                     coalesce(r.returns, 0) || ' awaited or counted'
               from payment.bill b
               left join (select invt_no, count(*) as accepted from ceb.document
                          where kind = 625 and status = 800 and invt_no <> '' and not deleted group by 1) c
                    on c.invt_no = b.invt_no
-              left join (select declaration_id, count(*) as given from payment.entry
-                         where event = 'bill.given_back' group by 1) m
-                   on m.declaration_id = b.declaration_id
-              where b.customs_tax_fen + b.vat_fen + b.consumption_fen > 0
-                and (coalesce(m.given, 0) > coalesce(c.accepted, 0)
-                     or coalesce(c.accepted, 0) > 0 and m.given is null)
+              left join (select declaration_id, count(*) as returns from payment.import_return group by 1) r
+                   on r.declaration_id = b.declaration_id
+              where coalesce(c.accepted, 0) <> coalesce(r.returns, 0)
+              order by 1 limit 1000",
+    },
+    BookComparison {
+        name: "return/bill",
+        what: (
+            "what was given back for goods that the site counted ↔ what was given back of the bill",
+            "理货退货的退税额 ↔ 税单退还额",
+        ),
+        sql: "select 'declarations/' || coalesce(b.declaration_id, r.declaration_id),
+                     (coalesce(r.returned, 0) / 100.0)::numeric(20, 2) || ' CNY for '
+                     || coalesce(r.returns, 0) || ' returns',
+                     coalesce((b.returned_fen / 100.0)::numeric(20, 2) || ' CNY given back of the bill', 'no bill')
+              from payment.bill b
+              full join (select slot, declaration_id, count(*) as returns, sum(returned_fen) as returned
+                         from payment.import_return group by 1, 2) r
+                   on r.slot = b.slot and r.declaration_id = b.declaration_id
+              where b.returned_fen is distinct from coalesce(r.returned, 0)
               order by 1 limit 1000",
     },
     BookComparison {
@@ -537,6 +551,32 @@ pub(super) const COMPARISONS: &[BookComparison] = &[
                      c.repaid_fen)
                     <> (l.lines, l.undecided, l.queried, l.ended, l.goods_back, l.amount, l.approved, l.paid,
                         l.repaid)
+              order by 1 limit 1000",
+    },
+    BookComparison {
+        name: "claims/ledger",
+        what: (
+            "tax refunds that were paid and recovered by claims ↔ entries of the ledger",
+            "退税申报的已退与追回 ↔ 账簿所记",
+        ),
+        // A window without a payment service has no ledger.
+        sql: "select coalesce(c.name, e.name),
+                     (coalesce(c.paid_fen, 0) / 100.0)::numeric(20, 2) || ' CNY paid, '
+                     || (coalesce(c.repaid_fen, 0) / 100.0)::numeric(20, 2) || ' paid back by the claim',
+                     (coalesce(e.paid, 0) / 100.0)::numeric(20, 2) || ' CNY paid, '
+                     || (coalesce(e.repaid, 0) / 100.0)::numeric(20, 2) || ' recovered in '
+                     || coalesce(e.entries, 0) || ' entries'
+              from (select 'refunds/' || firm || '-' || month || '-' || batch as name, paid_fen, repaid_fen
+                    from refund.claim where paid_fen <> 0 or repaid_fen <> 0) c
+              full join (select split_part(e.rule, ' ', 2) as name, count(*) as entries,
+                                sum(l.amount) filter (where e.event = 'tax_refund.paid') as paid,
+                                sum(l.amount) filter (where e.event = 'tax_refund.recovered') as repaid
+                         from payment.entry e join payment.leg l on l.slot = e.slot and l.number = e.number
+                         where e.event in ('tax_refund.paid', 'tax_refund.recovered') and not l.held
+                         group by 1) e on e.name = c.name
+              where (coalesce(c.paid_fen, 0) <> coalesce(e.paid, 0)
+                     or coalesce(c.repaid_fen, 0) <> coalesce(e.repaid, 0))
+                and exists (select from payment.refund_watch)
               order by 1 limit 1000",
     },
     BookComparison {

@@ -420,7 +420,7 @@ fn repay(line: &mut ClaimLine, number: u32, negative: u64) -> Facts {
         return Err(ClaimError::Different);
     }
     line.negatives.insert(negative);
-    let repaid = ClaimFact::Repaid { line: number, fen: fen - keeps_fen };
+    let repaid = ClaimFact::Repaid { line: number, fen: fen - keeps_fen, negative };
     if keeps_fen > 0 {
         line.state = LineState::Settled { fen: keeps_fen };
         return Ok(vec![repaid, ClaimFact::Settled { line: number, fen: keeps_fen }]);

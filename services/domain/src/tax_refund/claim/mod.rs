@@ -159,6 +159,7 @@ pub enum ClaimFact {
     Repaid {
         line: u32,
         fen: i64,
+        negative: u64,
     },
     /// What the line used is free.
     Freed(u32),
