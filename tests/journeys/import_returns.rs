@@ -97,7 +97,7 @@ async fn told(window: &client::Window, declaration: &str, step: v1::DutyStep) ->
     let record = Enterprise(window.clone()).reads(declaration).await;
     let facts = record.history.into_iter().flat_map(|entry| entry.facts);
     let texts = facts.filter_map(|fact| match fact.kind {
-        Some(Kind::DutyMoved(it)) if it.step() == step => Some(it.text),
+        Some(Kind::DutyProgress(it)) if it.step() == step => Some(it.text),
         _ => None,
     });
     texts.collect()
