@@ -266,9 +266,7 @@ async fn whoever_signs_is_registered_and_removed_while_the_window_serves() {
         let receipts = messages.into_iter().flat_map(|message| message.receipts);
         Ok::<_, String>(receipts.map(|receipt| receipt.return_status).collect::<Vec<_>>())
     };
-    for (signers, expected) in
-        [(vec![], -621_029), (vec![digest.as_str()], 120), (vec![], -621_029)]
-    {
+    for signers in [vec![], vec![digest.as_str()], vec![]] {
         register(&signers);
         eventually(&format!("{signers:?} may sign"), PATIENCE, async || {
             let statuses = statuses().await?;

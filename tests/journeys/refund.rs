@@ -730,7 +730,7 @@ async fn lines_are_judged_anew_when_their_firm_is_refunded_otherwise() {
                '6109100021', '衬衫', '007', 200000, '142', 9100000, now(), '2026-11-25', '422920260000000001', 3,
                3, '1' || g, '2027-04-30'
         from generate_series(1, $3) g";
-    let slot = i32::from(domain::Slot::of(FIRM_A).number());
+    let slot = i32::try_from(domain::Slot::of(FIRM_A).number()).expect("it is small");
     sqlx::query(statement)
         .bind(slot)
         .bind(FIRM_A)
