@@ -17,6 +17,7 @@ pub mod numbers;
 pub mod page;
 pub mod private;
 pub mod queue;
+pub mod replica;
 pub mod request;
 pub mod share;
 pub mod tail;
