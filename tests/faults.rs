@@ -49,7 +49,15 @@ async fn file(
 }
 
 /// Asks the same until it is answered, as a client must.
-pub(crate) async fn until_answered<T, F>(mut ask: impl FnMut() -> F) -> T
+pub(crate) async fn until_answered<T, F>(ask: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Result<Response<T>, Status>>,
+{
+    until_answered_within(PATIENCE, ask).await
+}
+
+/// The same where that may take longer.
+pub(crate) async fn until_answered_within<T, F>(patience: Duration, mut ask: impl FnMut() -> F) -> T
 where
     F: Future<Output = Result<Response<T>, Status>>,
 {
@@ -58,7 +66,7 @@ where
         match ask().await {
             Ok(answer) => return answer.into_inner(),
             Err(status) if proto::status::is_worth_repeating(status.code()) => {
-                assert!(start.elapsed() < PATIENCE, "not answered in {PATIENCE:?}: {status:?}");
+                assert!(start.elapsed() < patience, "not answered in {patience:?}: {status:?}");
             }
             Err(status) => panic!("{status:?}"),
         }
@@ -68,13 +76,13 @@ where
 
 /// What a watcher saw, across all cuts.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     /// Names with the number of releases, by distinct entries.
-    releases: HashMap<String, HashSet<String>>,
-    filed: HashSet<String>,
+    pub(crate) releases: HashMap<String, HashSet<String>>,
+    pub(crate) filed: HashSet<String>,
 }
 
-async fn watch(window: client::Window, seen: Arc<Mutex<Seen>>) {
+pub(crate) async fn watch(window: client::Window, seen: Arc<Mutex<Seen>>) {
     // The load begins at the same time, and a window that is killed before it gave a token gave nothing to
     // go on from.
     let resume_token = "beginning".to_owned();

@@ -5,6 +5,7 @@ mod clearance_model;
 mod faults;
 mod forex_faults;
 mod harness;
+mod hosts;
 mod inspection_model;
 mod joint_model;
 mod journeys;

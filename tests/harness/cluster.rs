@@ -85,7 +85,7 @@ impl Cluster {
 }
 
 /// Memory, when there is enough of it.
-fn memory() -> &'static Path {
+pub(crate) fn memory() -> &'static Path {
     let memory = Path::new("/dev/shm");
     let free = rustix::fs::statvfs(memory).map_or(0, |it| it.f_bavail.saturating_mul(it.f_frsize));
     if free > 2 << 30 { memory } else { Path::new("/tmp") }

@@ -77,12 +77,17 @@ fn newer_source(binary: &Path) -> Option<PathBuf> {
 
 /// What a command prints until it ends; fails when it does not.
 pub(crate) fn output(command: &mut Command) -> Output {
+    output_within(PATIENCE, command)
+}
+
+/// The same of a command that may take longer.
+pub(crate) fn output_within(patience: Duration, command: &mut Command) -> Output {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn().expect("the binary starts");
     let pid = rustix::process::Pid::from_child(&child);
     let (ended, end) = std::sync::mpsc::channel::<()>();
     let watch = std::thread::spawn(move || {
-        let late = end.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+        let late = end.recv_timeout(patience) == Err(RecvTimeoutError::Timeout);
         if late {
             // It may have ended at this moment.
             let _gone = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
@@ -108,12 +113,12 @@ pub(crate) fn data_dir() -> tempfile::TempDir {
     directory
 }
 
-fn let_everybody_in(directory: &Path) {
+pub(crate) fn let_everybody_in(directory: &Path) {
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(directory, open).expect("the directory is ours");
 }
 
-fn copy_identities(from: &Path, to: &Path) {
+pub(crate) fn copy_identities(from: &Path, to: &Path) {
     std::fs::create_dir(to).expect("the directory is ours");
     for file in std::fs::read_dir(from).expect("they were made") {
         let file = file.expect("a file");
@@ -149,6 +154,8 @@ pub(crate) struct Sandbox {
     pub(crate) may_log_errors: bool,
     /// So is what its queues have to do at the end, or have set aside.
     pub(crate) may_leave_work: bool,
+    /// The address of a database on other hosts, which the test looks after.
+    elsewhere: Option<String>,
     /// In the server of all; `None` with a server of its own. Dropped last.
     database: Option<Arc<Database>>,
 }
@@ -182,9 +189,18 @@ impl Sandbox {
         sandbox.begin(args).await
     }
 
-    /// The address of its database on the command line, where it is in the server of all.
+    /// Starts one as a process of its own, on a database on other hosts.
+    pub(crate) async fn on_database(url: &str, args: &[&str]) -> Self {
+        let mut sandbox = Self::new(data_dir(), Runs::AsProcess);
+        sandbox.elsewhere = Some(url.to_owned());
+        sandbox.begin(args).await
+    }
+
+    /// The address of its database on the command line, where it is no private one.
     pub(crate) fn database_url(&self) -> String {
-        self.database.as_ref().expect("it is no private one").url()
+        let elsewhere = self.elsewhere.clone();
+        let shared = self.database.as_ref().map(|database| database.url());
+        elsewhere.or(shared).expect("it is no private one")
     }
 
     /// Starts another process on the same database, with the same callers.
@@ -214,6 +230,7 @@ impl Sandbox {
             running: None,
             may_log_errors: false,
             may_leave_work: false,
+            elsewhere: None,
             database: None,
         }
     }
@@ -263,8 +280,8 @@ impl Sandbox {
                 .map(OsString::from)
                 .to_vec();
         args.extend(["--data-dir".into(), self.directory.path().into()]);
-        if let Some(database) = &self.database {
-            args.extend(["--database-url".into(), database.url().into()]);
+        if self.database.is_some() || self.elsewhere.is_some() {
+            args.extend(["--database-url".into(), self.database_url().into()]);
         }
         args.extend(self.args.iter().map(OsString::from));
         args
@@ -385,9 +402,10 @@ impl Sandbox {
 
     /// Where its database is.
     pub(crate) fn database_options(&self) -> PgConnectOptions {
-        match &self.database {
-            Some(database) => database.options(),
-            None => PgConnectOptions::new()
+        match (&self.database, &self.elsewhere) {
+            (Some(database), _) => database.options(),
+            (None, Some(url)) => url.parse().expect("an address"),
+            (None, None) => PgConnectOptions::new()
                 .socket(self.directory.path().join("run"))
                 .username("single_window")
                 .database("single_window"),

@@ -37,12 +37,22 @@ impl Erp {
         dxp_id: &str,
     ) -> Self {
         let identities = sandbox.directory.path().join("identities");
+        Self::with_key(sandbox.connect(caller).await, &identities, caller, (cop_code, dxp_id))
+    }
+
+    /// The same over a connection, with the key that the caller has in a directory of identities.
+    pub(crate) fn with_key(
+        window: client::Window,
+        identities: &std::path::Path,
+        caller: &str,
+        (cop_code, dxp_id): (&str, &str),
+    ) -> Self {
         let read =
             |name: &str| std::fs::read_to_string(identities.join(name)).expect("it was made");
         let [key, card] = ["key", "pem"].map(|end| read(&format!("{caller}-signer.{end}")));
         let key = SigningKey::from_pem(&key, &card);
         Self {
-            window: sandbox.connect(caller).await,
+            window,
             dxp_id: dxp_id.to_owned(),
             cop_code: cop_code.to_owned(),
             subscribers: Vec::new(),

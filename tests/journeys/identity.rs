@@ -6,7 +6,9 @@ use std::process::{Child, Command, Stdio};
 use client::{Config, Window};
 use proto::v1;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer,
+    ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    SerialNumber,
 };
 use signature::SigningKey;
 use signature::sandbox::{ValidityPeriod, self_signed};
@@ -74,15 +76,46 @@ impl Authority {
     fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().expect("a key");
         Self(CertifiedIssuer::self_signed(params, key).expect("an authority"))
     }
 
     /// Certificate, key and fingerprint; valid from a day ago for this many days from now.
     fn signs(&self, usage: ExtendedKeyUsagePurpose, days: i64) -> (String, String, String) {
+        self.signs_as(None, usage, days)
+    }
+
+    /// Its list of certificates that are good no more, by their serial numbers (CRL).
+    fn revokes(&self, serials: &[u64]) -> String {
+        let revoked = serials.iter().map(|serial| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: now() - Duration::days(1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let list = CertificateRevocationListParams {
+            this_update: now() - Duration::days(1),
+            next_update: now() + Duration::days(1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        list.signed_by(&self.0).and_then(|list| list.pem()).expect("a list")
+    }
+
+    /// The same with a serial number by which it can be revoked.
+    fn signs_as(
+        &self,
+        serial: Option<u64>,
+        usage: ExtendedKeyUsagePurpose,
+        days: i64,
+    ) -> (String, String, String) {
         use sha2::Digest as _;
         let mut params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
         params.extended_key_usages = vec![usage];
+        params.serial_number = serial.map(SerialNumber::from);
         let now = now();
         params.not_before = now - Duration::days(30);
         params.not_after = now + Duration::days(days);
@@ -282,6 +315,79 @@ async fn whoever_signs_is_registered_and_removed_while_the_window_serves() {
     rustix::process::kill_process(pid.expect("a process"), rustix::process::Signal::TERM)
         .expect("it is our child");
     assert!(served.0.wait().expect("it is our child").success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_revocations_is_taken_over_while_the_window_serves() {
+    let directory = data_dir();
+    let at = |name: &str| directory.path().join(name);
+    let write = |name: &str, text: &str| {
+        std::fs::write(at(name), text).expect("the directory is ours");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(at(name), mode).expect("it is ours");
+    };
+    let authority = Authority::new();
+    let (server, server_key, _) = authority.signs(ExtendedKeyUsagePurpose::ServerAuth, 10);
+    let client = ExtendedKeyUsagePurpose::ClientAuth;
+    let [kept, lost] =
+        [1001, 1002].map(|serial| authority.signs_as(Some(serial), client.clone(), 10));
+    write("ca.pem", &authority.0.pem());
+    write("server.pem", &server);
+    write("server.key", &server_key);
+    write("crl.pem", &authority.revokes(&[]));
+    let entry = |name: &str, of: &(String, String, String)| {
+        serde_json::json!(
+            {"fingerprint": of.2, "name": name, "kind": "enterprise", "customs_code": FIRM_A}
+        )
+    };
+    let registry = serde_json::Value::from(vec![entry("kept", &kept), entry("lost", &lost)]);
+    write("registry.json", &registry.to_string());
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = free.local_addr().expect("bound").port();
+    drop(free);
+    let list = at("crl.pem").display().to_string();
+    let mut served = Running(serve(directory.path(), port, &["--client-crl", &list]));
+    let config = |(certificate, key, _): &(String, String, String)| Config {
+        address: format!("localhost:{port}"),
+        authority: authority.0.pem().into_bytes(),
+        certificate: certificate.clone().into_bytes(),
+        key: key.clone().into_bytes(),
+        api_key: String::new(),
+    };
+    let (kept, lost) = (config(&kept), config(&lost));
+    let watching = |window: Window| async move {
+        window.declarations().watch(v1::WatchRequest::default()).await.expect("its own")
+    };
+    let stays = watching(serves(&kept).await).await;
+    let mut ends = watching(serves(&lost).await).await;
+
+    write("crl.pem", &authority.revokes(&[1002]));
+    let ended = tokio::time::timeout(PATIENCE, async {
+        while let Ok(Some(_)) = ends.get_mut().message().await {}
+    });
+    ended.await.expect("its stream ends");
+    let lists = async |config: &Config| {
+        let window = Window::connect(config).await.map_err(|error| error.to_string())?;
+        let listed = window.declarations().list(v1::ListRequest::default()).await;
+        listed.map(drop).map_err(|status| format!("{status:?}"))
+    };
+    let refused = lists(&lost).await.expect_err("it is revoked");
+    assert!(refused.contains("CertificateRevoked"), "{refused}");
+    lists(&kept).await.expect("the other is not");
+    let mut stays = stays.into_inner();
+    let heartbeat = tokio::time::timeout(PATIENCE, stays.message()).await.expect("it goes on");
+    assert!(heartbeat.expect("it goes on").is_some(), "nobody ended it");
+
+    // A list that cannot be read revokes nobody anew, and forgets nobody.
+    write("crl.pem", "no list");
+    let log = || std::fs::read_to_string(at("log")).expect("a log");
+    eventually("it is refused", PATIENCE, async || {
+        if log().contains("not taken over") { Ok(()) } else { Err(log()) }
+    })
+    .await;
+    lists(&kept).await.expect("what was good before counts");
+    lists(&lost).await.expect_err("it is still revoked");
+    served.0.kill().expect("it is our child");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,6 +39,7 @@ mod reconcile;
 mod refund;
 mod refused;
 mod replay;
+mod replica;
 mod scaling;
 mod sites;
 mod strangers;

@@ -40,6 +40,7 @@ use kit::service::{
 use sqlx::PgPool;
 use store::Clock;
 use store::commit_queue::{self, CommitQueue};
+use store::replica::ListPools;
 use store::tail::Tail;
 use store::token::TokenKey;
 use tokio_util::sync::CancellationToken;
@@ -78,6 +79,8 @@ const LANES: usize = 1;
 pub(crate) struct Ceb {
     /// For reading.
     pub(crate) reads: PgPool,
+    /// For lists.
+    pub(crate) lists: ListPools,
     pub(crate) tokens: TokenKey,
     pub(crate) tail: Tail,
     pub(crate) batch: CommitQueue<CebWriter>,
@@ -115,7 +118,7 @@ fn mount(
     policy: MessagePolicy,
     routes: impl FnOnce(Routes, Service) -> Routes + Send + 'static,
 ) -> Mount {
-    let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+    let Pools { work, reads, lists, tokens, cipher } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
     let hints = Arc::new(filing_answer::Hints::default());
     let writer = CebWriter {
@@ -129,7 +132,7 @@ fn mount(
     lanes.into_iter().for_each(|lane| loops.add(lane));
     loops.add(tail.run(reads.clone(), parts.closing.clone()));
     let pulls = Pulls::default();
-    let ceb = Arc::new(Ceb { reads, tokens, tail, batch, clock, policy, draining, pulls });
+    let ceb = Arc::new(Ceb { reads, lists, tokens, tail, batch, clock, policy, draining, pulls });
     let filing = relay::filing::FilingPort(Arc::clone(&ceb), window.clone());
     loops.queue("ceb.filing", filing, Arc::clone(&hints.filing));
     let withdrawal = relay::withdrawal::WithdrawalPort(Arc::clone(&ceb), window.clone());

@@ -178,7 +178,7 @@ pub(crate) async fn documents(
 ) -> Result<(Vec<DocumentStatus>, String), ServiceError> {
     // Ids are in the order in which documents came.
     let page = Page::of(&ceb.tokens, caller, ("documents", &filter), asked)?;
-    let (pool, cipher) = (&ceb.reads, ceb.tail.cipher());
+    let (pool, cipher) = (&ceb.lists.get().await, ceb.tail.cipher());
     let named = match &filter.number {
         Some(number) => Some(named(pool, number).await?),
         None => None,

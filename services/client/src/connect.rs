@@ -1,5 +1,6 @@
 //! Connecting by mutual TLS with our own connector, so that what goes wrong is said in words.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,8 @@ use tonic::transport::{Channel, Endpoint, Uri};
 /// Where the window is and who is calling. Certificates and keys are PEM.
 #[derive(Clone)]
 pub struct Config {
-    /// Host and port, for example `localhost:7443`.
+    /// Host and port, for example `localhost:7443`. Where services run by themselves, each that is elsewhere follows
+    /// with its name: `declaration:7443,ceb=ceb:7443,inspection=inspection:7443`.
     pub address: String,
     /// The authority that signed the window's certificate.
     pub authority: Vec<u8>,
@@ -41,8 +43,11 @@ impl std::fmt::Debug for Config {
 /// Why the window cannot be reached.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The address is not host:port.
-    #[error("{0} is not an address; write host:port, for example localhost:7443")]
+    /// The address is not host:port, or names no service.
+    #[error(
+        "{0} is not an address; write host:port, for example localhost:7443, and after it, where services run by \
+         themselves, ceb=host:port and the like"
+    )]
     Address(String),
     /// A certificate or key cannot be used.
     #[error("the {what} cannot be used: {why}", what = .what.english())]
@@ -68,7 +73,9 @@ impl Error {
         match (language, self) {
             (Language::English, _) => self.to_string(),
             (Language::Chinese, Self::Address(address)) => {
-                format!("{address}不是地址，请使用 主机:端口，例如 localhost:7443")
+                format!(
+                    "{address}不是地址，请使用 主机:端口，例如 localhost:7443；服务单独运行时，其后列出 ceb=主机:端口 等"
+                )
             }
             (Language::Chinese, Self::Identity { what, why }) => {
                 format!("{}无法使用：{why}", what.chinese())
@@ -162,8 +169,10 @@ impl Obstacle {
 /// A connection to a window. Cheap to clone; reconnects by itself.
 #[derive(Debug, Clone)]
 pub struct Window {
-    pub(crate) channel: Channel,
-    pub(crate) bearer: Bearer,
+    channel: Channel,
+    /// To services that are elsewhere, by their names.
+    others: Arc<BTreeMap<&'static str, Channel>>,
+    bearer: Bearer,
 }
 
 /// What calls go over: the connection, and the key where one says who calls.
@@ -212,9 +221,12 @@ impl Window {
     ///
     /// [`Error`] with the cause.
     pub async fn connect(config: &Config) -> Result<Self, Error> {
+        let (window, others) = addresses(config)?;
+        let others = others.into_iter().map(|(service, at)| Ok((service, lazy(config, &at)?)));
+        let others = Arc::new(others.collect::<Result<_, Error>>()?);
         let bearer = Bearer::of(config)?;
-        match endpoint(config)?.connect_with_connector(connector(config)?).await {
-            Ok(channel) => Ok(Self { channel, bearer }),
+        match endpoint(&window)?.connect_with_connector(connector(config, window.clone())?).await {
+            Ok(channel) => Ok(Self { channel, others, bearer }),
             Err(error) => {
                 let why = explain(&error);
                 Err(Error::Unreachable { address: config.address.clone(), why })
@@ -222,14 +234,16 @@ impl Window {
         }
     }
 
-    /// Prepares a connection that is made with the first call.
+    /// Prepares connections that are made with the first call.
     ///
     /// # Errors
     ///
     /// [`Error`] when the configuration cannot be used.
     pub fn connect_lazy(config: &Config) -> Result<Self, Error> {
-        let channel = endpoint(config)?.connect_with_connector_lazy(connector(config)?);
-        Ok(Self { channel, bearer: Bearer::of(config)? })
+        let (window, others) = addresses(config)?;
+        let others = others.into_iter().map(|(service, at)| Ok((service, lazy(config, &at)?)));
+        let others = Arc::new(others.collect::<Result<_, Error>>()?);
+        Ok(Self { channel: lazy(config, &window)?, others, bearer: Bearer::of(config)? })
     }
 
     /// The bare channel, for other services. What goes over it carries no key.
@@ -237,18 +251,23 @@ impl Window {
         self.channel.clone()
     }
 
-    fn line(&self) -> Line {
-        InterceptedService::new(self.channel.clone(), self.bearer.clone())
+    fn line(&self, service: &str) -> Line {
+        let channel = self.others.get(service).unwrap_or(&self.channel); // why: it is there with the others
+        InterceptedService::new(channel.clone(), self.bearer.clone())
     }
 }
 
-/// The services of a window, a line each: how it is called here, its client, and how large its answers may be.
+/// The interfaces of a window, a line each: how it is called here, its client, how large its answers may be, and which
+/// service has it.
 macro_rules! services {
-    ($($(#[doc = $doc:literal])+ $name:ident: $module:ident::$client:ident, $bytes:expr;)+) => {
+    ($($(#[doc = $doc:literal])+ $name:ident: $module:ident::$client:ident, $bytes:expr, $service:literal;)+) => {
+        /// Services that may run by themselves.
+        const SERVICES: &[&str] = &[$($service),+];
+
         impl Window {$(
             $(#[doc = $doc])+
             pub fn $name(&self) -> proto::v1::$module::$client<Line> {
-                proto::v1::$module::$client::new(self.line()).max_decoding_message_size($bytes)
+                proto::v1::$module::$client::new(self.line($service)).max_decoding_message_size($bytes)
             }
         )+}
     };
@@ -260,29 +279,29 @@ const PAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 services! {
     /// The declaration service.
-    declarations: declaration_service_client::DeclarationServiceClient, MESSAGE_BYTES_MAX;
+    declarations: declaration_service_client::DeclarationServiceClient, MESSAGE_BYTES_MAX, "declaration";
     /// The exchange.
-    exchange: exchange_service_client::ExchangeServiceClient, PAGE_BYTES_MAX;
+    exchange: exchange_service_client::ExchangeServiceClient, PAGE_BYTES_MAX, "declaration";
     /// The exchange of the payment service.
-    payment_exchange: payment_exchange_service_client::PaymentExchangeServiceClient, PAGE_BYTES_MAX;
+    payment_exchange: payment_exchange_service_client::PaymentExchangeServiceClient, PAGE_BYTES_MAX, "payment";
     /// Receipts from abroad and their settlement.
-    forex: forex_service_client::ForexServiceClient, PAGE_BYTES_MAX;
+    forex: forex_service_client::ForexServiceClient, PAGE_BYTES_MAX, "payment";
     /// The national door.
-    ceb: ceb_service_client::CebServiceClient, PAGE_BYTES_MAX;
+    ceb: ceb_service_client::CebServiceClient, PAGE_BYTES_MAX, "ceb";
     /// The inspection service.
-    inspection: inspection_service_client::InspectionServiceClient, PAGE_BYTES_MAX;
+    inspection: inspection_service_client::InspectionServiceClient, PAGE_BYTES_MAX, "inspection";
     /// The payment service.
-    payment: payment_service_client::PaymentServiceClient, PAGE_BYTES_MAX;
+    payment: payment_service_client::PaymentServiceClient, PAGE_BYTES_MAX, "payment";
     /// The refund service.
-    refund: refund_service_client::RefundServiceClient, PAGE_BYTES_MAX;
+    refund: refund_service_client::RefundServiceClient, PAGE_BYTES_MAX, "refund";
     /// The webhook service.
-    webhooks: webhook_service_client::WebhookServiceClient, PAGE_BYTES_MAX;
+    webhooks: webhook_service_client::WebhookServiceClient, PAGE_BYTES_MAX, "webhooks";
     /// Operation of the window.
-    operation: operation_service_client::OperationServiceClient, PAGE_BYTES_MAX;
+    operation: operation_service_client::OperationServiceClient, PAGE_BYTES_MAX, "window";
     /// What only a sandbox can do.
-    sandbox: sandbox_service_client::SandboxServiceClient, MESSAGE_BYTES_MAX;
+    sandbox: sandbox_service_client::SandboxServiceClient, MESSAGE_BYTES_MAX, "window";
     /// What the window says about itself.
-    status: status_service_client::StatusServiceClient, MESSAGE_BYTES_MAX;
+    status: status_service_client::StatusServiceClient, MESSAGE_BYTES_MAX, "window";
 }
 
 type Tls = TokioIo<tokio_rustls::client::TlsStream<TcpStream>>;
@@ -306,25 +325,42 @@ impl<S> Connect for S where
 }
 
 /// Where the window is.
+#[derive(Debug, Clone)]
 struct Address {
     host: String,
     port: u16,
     name: ServerName<'static>,
 }
 
-fn address(config: &Config) -> Result<Address, Error> {
-    let wrong = || Error::Address(config.address.clone());
-    let (host, port) = config.address.rsplit_once(':').ok_or_else(wrong)?;
+/// Where the window is, and the services that are elsewhere.
+fn addresses(config: &Config) -> Result<(Address, Vec<(&'static str, Address)>), Error> {
+    let mut parts = config.address.split(',');
+    let window = address(parts.next().unwrap_or(&config.address))?; // why: a text has a first part
+    let others = parts.map(|part| {
+        let wrong = || Error::Address(part.to_owned());
+        let (named, at) = part.split_once('=').ok_or_else(wrong)?;
+        let service = SERVICES.iter().find(|service| **service == named).ok_or_else(wrong)?;
+        Ok((*service, address(at)?))
+    });
+    Ok((window, others.collect::<Result<_, Error>>()?))
+}
+
+fn lazy(config: &Config, at: &Address) -> Result<Channel, Error> {
+    Ok(endpoint(at)?.connect_with_connector_lazy(connector(config, at.clone())?))
+}
+
+fn address(text: &str) -> Result<Address, Error> {
+    let wrong = || Error::Address(text.to_owned());
+    let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
     let port: u16 = port.parse().map_err(|_| wrong())?;
     let host = host.trim_start_matches("https://").trim_matches(['[', ']']).to_owned();
     let name = ServerName::try_from(host.clone()).map_err(|_| wrong())?;
     Ok(Address { host, port, name })
 }
 
-fn endpoint(config: &Config) -> Result<Endpoint, Error> {
-    let Address { host, port, .. } = address(config)?;
-    let endpoint = Endpoint::from_shared(format!("https://{}:{port}", bracketed(&host)))
-        .map_err(|_| Error::Address(config.address.clone()))?
+fn endpoint(Address { host, port, .. }: &Address) -> Result<Endpoint, Error> {
+    let endpoint = Endpoint::from_shared(format!("https://{}:{port}", bracketed(host)))
+        .map_err(|_| Error::Address(format!("{host}:{port}")))?
         .connect_timeout(Duration::from_secs(10))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -335,8 +371,10 @@ fn endpoint(config: &Config) -> Result<Endpoint, Error> {
     Ok(endpoint)
 }
 
-fn connector(config: &Config) -> Result<impl Connect + use<>, Error> {
-    let Address { host, port, name } = address(config)?;
+fn connector(
+    config: &Config,
+    Address { host, port, name }: Address,
+) -> Result<impl Connect + use<>, Error> {
     let tls = TlsConnector::from(Arc::new(tls(config)?));
     Ok(tower::service_fn(move |_: Uri| -> ConnectFuture {
         let (tls, name, host) = (tls.clone(), name.clone(), host.clone());
@@ -420,6 +458,34 @@ fn explain(error: &dyn std::error::Error) -> Obstacle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn services_may_be_elsewhere() {
+        let config = |address: &str| Config {
+            address: address.to_owned(),
+            authority: Vec::new(),
+            certificate: Vec::new(),
+            key: Vec::new(),
+            api_key: String::new(),
+        };
+        let told = |address: &str| {
+            let (window, others) =
+                addresses(&config(address)).map_err(|error| error.to_string())?;
+            let others = others.iter().map(|(name, at)| format!(" {name} {}:{}", at.host, at.port));
+            Ok::<_, String>(format!(
+                "{}:{}{}",
+                window.host,
+                window.port,
+                others.collect::<String>()
+            ))
+        };
+        assert_eq!(told("localhost:7443").as_deref(), Ok("localhost:7443"));
+        let apart = told("a:1,ceb=b:2,payment=[::1]:3");
+        assert_eq!(apart.as_deref(), Ok("a:1 ceb b:2 payment ::1:3"));
+        for wrong in ["", "a", "a:1,", "a:1,ceb", "a:1,ceb=b", "a:1,bank=b:2"] {
+            assert!(told(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn obstacles_are_said_in_both_languages() {

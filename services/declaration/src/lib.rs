@@ -38,6 +38,7 @@ use proto::v1;
 use proto::v1::declaration_service_server::DeclarationServiceServer;
 use sqlx::PgPool;
 use store::commit_queue::{self, CommitQueue, Reply, WhenFull};
+use store::replica::ListPools;
 use store::share::Share;
 use store::tail::Tail;
 use store::token::TokenKey;
@@ -71,6 +72,8 @@ pub(crate) type Content = v1::Declaration;
 pub(crate) struct Declarations {
     /// For reading: what many readers do must not keep a transaction from its connection.
     pub(crate) pool: PgPool,
+    /// For lists.
+    pub(crate) lists: ListPools,
     /// For the exchange and for rehearsals.
     work: PgPool,
     pub(crate) tokens: TokenKey,
@@ -93,7 +96,7 @@ pub fn start(profile: Profile, lanes: usize) -> Start {
 }
 
 fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
-    let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+    let Pools { work, reads, lists, tokens, cipher } = parts.pools.clone();
     let tail = Tail::new(cipher);
     let writer = Arc::new(DeclarationWriter {
         tail: tail.clone(),
@@ -107,6 +110,7 @@ fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
     loops.add(tail.run(reads.clone(), parts.closing.clone()));
     let service = Service(Arc::new(Declarations {
         pool: reads,
+        lists,
         work,
         tokens,
         tail,

@@ -162,16 +162,17 @@ pub(crate) async fn list(
     };
     let tokens = &declarations.tokens;
     let page = Page::of(tokens, &principal.name, ("list", &scope, &filter), asked)?;
+    let pool = declarations.lists.get().await;
     if let Some(order_no) = filter.order_no.take() {
         let among = filter.declarants.clone().map_or(Scope::All, Scope::Declarants);
-        let kept = lookup::orders(&declarations.pool, &among, &order_no).await?;
+        let kept = lookup::orders(&pool, &among, &order_no).await?;
         slots = kept.iter().map(|id| id.slot().column()).collect();
         filter.only = Some(kept);
     }
     // Two declarants may share a slot.
     slots.sort_unstable();
     slots.dedup();
-    let rows = select(&declarations.pool, &slots, &filter, page.before()?, page.count()).await?;
+    let rows = select(&pool, &slots, &filter, page.before()?, page.count()).await?;
     Ok(page.cut(rows, |record| *record.id.uuid().as_bytes())?)
 }
 

@@ -437,7 +437,7 @@ impl Inspection {
         let asked = (page_size, page_token.as_str());
         let page = Page::of(&self.tokens, &call.principal.name, filter, asked)?;
         let (firms, next_page_token) =
-            read::credits(&self.reads, (blacklisted, appealed), &page).await?;
+            read::credits(&self.lists.get().await, (blacklisted, appealed), &page).await?;
         let today = self.today();
         let firms = firms
             .into_iter()
@@ -523,7 +523,8 @@ impl Inspection {
         // A table reads every case of its time: one after the other.
         let _turn = self.tables.acquire().await;
         let scope = scope(&call.principal);
-        let rows = read::statistics(&self.reads, &scope, (from, until), &port_code).await?;
+        let pool = self.lists.get().await;
+        let rows = read::statistics(&pool, &scope, (from, until), &port_code).await?;
         Ok(v1::GetStatisticsResponse { rows: rows.into_iter().map(row).collect() })
     }
 }

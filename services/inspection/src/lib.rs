@@ -45,6 +45,7 @@ use proto::v1::inspection_service_server::InspectionServiceServer;
 use sqlx::PgPool;
 use store::Clock;
 use store::commit_queue::{self, CommitQueue};
+use store::replica::ListPools;
 use store::tail::Tail;
 use store::token::TokenKey;
 use tokio::sync::{Notify, Semaphore};
@@ -79,6 +80,8 @@ const LANES: usize = 1;
 pub(crate) struct Inspection {
     /// For reading.
     pub(crate) reads: PgPool,
+    /// For lists and statistics.
+    pub(crate) lists: ListPools,
     /// For answers, which readers must not hold up.
     pub(crate) work: PgPool,
     pub(crate) tokens: TokenKey,
@@ -109,7 +112,7 @@ pub fn start() -> Start {
 }
 
 fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
-    let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+    let Pools { work, reads, lists, tokens, cipher } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
     let answer_hint = Arc::new(Notify::new());
     let (board, said) = PendingAnswers::new();
@@ -127,6 +130,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
     loops.add(tail.run(reads.clone(), parts.closing.clone()));
     let inspection = Arc::new(Inspection {
         reads,
+        lists,
         work,
         tokens,
         tail,

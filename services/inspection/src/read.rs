@@ -50,7 +50,8 @@ pub(crate) async fn orders(
     filter: OrderFilter,
     asked: (i32, &str),
 ) -> Result<(Vec<OrderRow>, String), ServiceError> {
-    let view = View::of(&inspection.reads, principal).await?;
+    let pool = inspection.lists.get().await;
+    let view = View::of(&pool, principal).await?;
     let tokens = &inspection.tokens;
     let page = Page::of(tokens, &principal.name, ("orders", &view, &filter), asked)?;
     let stages: Vec<i16> = filter.stages.iter().map(|stage| stage_column(*stage)).collect();
@@ -90,7 +91,7 @@ pub(crate) async fn orders(
         site.map_or(&[][..], |site| &site.places),
         site.and_then(|site| site.ports.as_deref())
     )
-    .fetch_all(&inspection.reads)
+    .fetch_all(&pool)
     .await
     .map_err(Fault::from)?;
     let found: Vec<OrderRow> = rows.into_iter().map(Row::filed).collect::<Result<_, Fault>>()?;

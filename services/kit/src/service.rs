@@ -13,6 +13,7 @@ use sqlx::PgPool;
 use sqlx::migrate::Migrator;
 use store::Clock;
 use store::cipher::Cipher;
+use store::replica::ListPools;
 use store::token::TokenKey;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -102,6 +103,8 @@ pub struct Pools {
     pub work: PgPool,
     /// For reading: what many readers do must not keep a transaction from its connection.
     pub reads: PgPool,
+    /// For lists and statistics, also in a database that follows the one that leads.
+    pub lists: ListPools,
     /// Of the tokens that its callers keep.
     pub tokens: TokenKey,
     /// What is encrypted in its tables is encrypted with this.
@@ -113,6 +116,7 @@ impl Pools {
     pub async fn close(&self) {
         self.work.close().await;
         self.reads.close().await;
+        self.lists.close().await;
     }
 }
 

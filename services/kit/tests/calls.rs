@@ -25,6 +25,7 @@ use sqlx::PgPool;
 use store::follow::JournalUpdate;
 use store::journal::{Heads, JournalEntry};
 use store::queue::{self, Item};
+use store::replica::ListPools;
 use store::tail::Tail;
 use store::token::TokenKey;
 use store::{Clock, Fault, ServiceError};
@@ -251,14 +252,20 @@ impl Served {
         #[expect(clippy::disallowed_methods, reason = "tests are a process of their own")]
         let clock = Clock::new(OffsetDateTime::now_utc);
         let parts = Parts {
-            pools: Pools { work, reads, tokens, cipher: cipher() },
+            pools: Pools {
+                work,
+                lists: ListPools::new(reads.clone(), None),
+                reads,
+                tokens,
+                cipher: cipher(),
+            },
             clock: clock.clone(),
             draining: draining.clone(),
             closing: CancellationToken::new(),
         };
         let (told, tell) = std::sync::mpsc::channel();
         let start = Start::alone(move |parts| {
-            let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+            let Pools { work, reads, tokens, cipher, .. } = parts.pools.clone();
             let tail = Tail::new(cipher);
             let mut loops = Loops::new(&MANIFEST, &work, &parts);
             loops.add(tail.run(reads.clone(), parts.closing.clone()));

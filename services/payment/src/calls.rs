@@ -39,7 +39,7 @@ impl Payments {
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let now = self.clock.now();
         let (found, next_page_token) =
-            read::accounts(&self.reads, &page, owners.as_deref(), &owner, now).await?;
+            read::accounts(&self.lists.get().await, &page, owners.as_deref(), &owner, now).await?;
         let accounts = found.iter().map(|it| account(&it.account, &it.totals, it.credit_line));
         Ok(v1::ListAccountsResponse { accounts: accounts.collect(), next_page_token })
     }
@@ -75,7 +75,8 @@ impl Payments {
         let about = if about.is_empty() { None } else { Some(declaration(&about)?.uuid()) };
         let filter = ("entries", &owner, about);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
-        let (found, next_page_token) = read::entries(&self.reads, &page, &owner, about).await?;
+        let pool = self.lists.get().await;
+        let (found, next_page_token) = read::entries(&pool, &page, &owner, about).await?;
         let entries = found.iter().map(|listed| entry(listed.place, &listed.record));
         Ok(v1::ListEntriesResponse { entries: entries.collect(), next_page_token })
     }
@@ -91,7 +92,7 @@ impl Payments {
         let filter = ("holds", &owners, &owner, state);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let (found, next_page_token) =
-            read::holds(&self.reads, &page, owners.as_deref(), (&owner, state)).await?;
+            read::holds(&self.lists.get().await, &page, owners.as_deref(), (&owner, state)).await?;
         Ok(v1::ListHoldsResponse { holds: found.iter().map(hold).collect(), next_page_token })
     }
 
@@ -233,7 +234,8 @@ impl Payments {
         let filter = ("duties", &owners, &payer, state);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let (found, next_page_token) =
-            read::duties(&self.reads, &page, owners.as_deref(), (&payer, state)).await?;
+            read::duties(&self.lists.get().await, &page, owners.as_deref(), (&payer, state))
+                .await?;
         Ok(v1::ListDutiesResponse { duties: found.iter().map(duty).collect(), next_page_token })
     }
 
@@ -267,7 +269,8 @@ impl Payments {
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let part = (page.before()?, page.count());
         let found =
-            read::bills(&self.reads, part, owners.as_deref(), (&payer, status, None)).await?;
+            read::bills(&self.lists.get().await, part, owners.as_deref(), (&payer, status, None))
+                .await?;
         let (found, next_page_token) = page.cut(found, |it| *it.row.id.uuid().as_bytes())?;
         let today = today(self.clock.now());
         let bills = found.iter().map(|it| bill(it, today)).collect();
@@ -323,7 +326,8 @@ impl Payments {
         let filter = ("duty orders", &owners, &payer, unpaid);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let (found, next_page_token) =
-            read::duty_orders(&self.reads, &page, owners.as_deref(), (&payer, unpaid)).await?;
+            read::duty_orders(&self.lists.get().await, &page, owners.as_deref(), (&payer, unpaid))
+                .await?;
         let today = today(self.clock.now());
         let orders = found.iter().map(|it| duty_order(it, today)).collect();
         Ok(v1::ListDutyOrdersResponse { orders, next_page_token })

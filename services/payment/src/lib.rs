@@ -52,6 +52,7 @@ use sqlx::PgPool;
 use store::Clock;
 use store::cipher::Cipher;
 use store::commit_queue::{self, CommitQueue};
+use store::replica::ListPools;
 use store::token::TokenKey;
 use tokio::sync::{Notify, Semaphore};
 
@@ -92,6 +93,8 @@ const LANES: usize = 1;
 pub(crate) struct Payments {
     /// For reading.
     pub(crate) reads: PgPool,
+    /// For lists and statistics.
+    pub(crate) lists: ListPools,
     /// For its loops, which readers must not hold up.
     pub(crate) work: PgPool,
     pub(crate) tokens: TokenKey,
@@ -143,7 +146,7 @@ pub fn start(sandbox: bool) -> Start {
 }
 
 fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount {
-    let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+    let Pools { work, reads, lists, tokens, cipher } = parts.pools.clone();
     let clock = parts.clock.clone();
     let [answers, retries, notices, returns, payments] = [(); 5].map(|()| Arc::new(Notify::new()));
     let (pending, said) = PendingAnswers::new();
@@ -176,6 +179,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     loops.add(tail.run(reads.clone(), parts.closing.clone()));
     let payment = Arc::new(Payments {
         reads,
+        lists,
         work,
         tokens,
         cipher,

@@ -140,7 +140,8 @@ impl Refunds {
         let filter = ("export lines", &owners, &firm, standing);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let (rows, next_page_token) =
-            read::exports(&self.reads, &page, owners.as_deref(), (&firm, standing)).await?;
+            read::exports(&self.lists.get().await, &page, owners.as_deref(), (&firm, standing))
+                .await?;
         let judged = self.judged(rows).await?;
         let lines = judged.iter().map(|(row, found)| export(row, found)).collect();
         Ok(v1::ListExportLinesResponse { lines, next_page_token })
@@ -259,7 +260,8 @@ impl Refunds {
         let filter = ("invoices", &owners, &firm, status);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let (rows, next_page_token) =
-            read::invoices(&self.reads, &page, owners.as_deref(), (&firm, status)).await?;
+            read::invoices(&self.lists.get().await, &page, owners.as_deref(), (&firm, status))
+                .await?;
         let invoices = rows.iter().map(shown_invoice).collect();
         Ok(v1::ListInvoicesResponse { invoices, next_page_token })
     }
@@ -424,7 +426,8 @@ impl Refunds {
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let after = ClaimName::parse(page.after()?);
         let after = after.as_ref().map_or(("", 0, 0), |it| (it.firm.as_str(), it.month, it.batch));
-        let mut connection = self.reads.acquire().await.map_err(Fault::from)?;
+        let pool = self.lists.get().await;
+        let mut connection = pool.acquire().await.map_err(Fault::from)?;
         let only = (firm.as_str(), state);
         let found =
             claim_rows::list(&mut connection, owners.as_deref(), only, after, page.count()).await?;
@@ -450,7 +453,8 @@ impl Refunds {
         let after = page.after()?.parse().unwrap_or(0);
         let states = state.map(|state| [state]);
         let states = states.as_ref().map(<[i16; 1]>::as_slice);
-        let mut connection = self.reads.acquire().await.map_err(Fault::from)?;
+        let pool = self.lists.get().await;
+        let mut connection = pool.acquire().await.map_err(Fault::from)?;
         let found = claim_line_rows::list(
             &mut connection,
             &name,

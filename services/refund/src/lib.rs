@@ -48,6 +48,7 @@ use proto::v1::refund_service_server::RefundServiceServer;
 use sqlx::PgPool;
 use store::Clock;
 use store::commit_queue::{self, CommitQueue};
+use store::replica::ListPools;
 use store::tail::Tail;
 use store::token::TokenKey;
 use tokio::sync::Notify;
@@ -82,6 +83,8 @@ const LANES: usize = 1;
 pub(crate) struct Refunds {
     /// For reading.
     pub(crate) reads: PgPool,
+    /// For lists.
+    pub(crate) lists: ListPools,
     /// For its loops, which readers must not hold up.
     pub(crate) work: PgPool,
     pub(crate) tokens: TokenKey,
@@ -138,7 +141,7 @@ fn mount(
     Caller { window, name }: Caller,
     (rates, parities): (RateTable, Parities),
 ) -> Mount {
-    let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+    let Pools { work, reads, lists, tokens, cipher } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
     let [matches, claims, judgements] = [(); 3].map(|()| Arc::new(Notify::new()));
     let writer = Arc::new(RefundWriter {
@@ -155,8 +158,18 @@ fn mount(
     let mut loops = Loops::new(&MANIFEST, &work, parts);
     ears.into_iter().chain(hands).for_each(|lane| loops.add(lane));
     loops.add(tail.run(reads.clone(), parts.closing.clone()));
-    let refunds =
-        Arc::new(Refunds { reads, work, tokens, tail, writer, hearing, asking, clock, draining });
+    let refunds = Arc::new(Refunds {
+        reads,
+        lists,
+        work,
+        tokens,
+        tail,
+        writer,
+        hearing,
+        asking,
+        clock,
+        draining,
+    });
     loops.queue("refund.matches", relay::Matches(Arc::clone(&refunds)), matches);
     loops.queue("refund.claims", relay::ClaimsUnderWay(Arc::clone(&refunds)), claims);
     loops.queue("refund.judgements", relay::Judgements(Arc::clone(&refunds)), judgements);

@@ -72,7 +72,37 @@ pub async fn connect(
     schema: &'static str,
     connections: u32,
 ) -> Result<PgPool, Error> {
-    let options = options
+    let options = of_service(options, schema);
+    let mut first = PgConnection::connect_with(&options).await.map_err(Error::Unreachable)?;
+    ensure_durable(&mut first).await?;
+    ensure_leads(&mut first).await.map_err(Error::Unreachable)?;
+    first.close().await.map_err(Error::Unreachable)?;
+    PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(5))
+        // A dead connection shows in the statement; asking first would cost a round trip each time.
+        .test_before_acquire(false)
+        // One that no longer leads takes nothing and knows less each moment: whoever replaces it is found by connecting
+        // again.
+        .after_connect(|connection, _| Box::pin(ensure_leads(connection)))
+        .connect_with(options)
+        .await
+        .map_err(Error::Unreachable)
+}
+
+/// Refuses a server that follows another one.
+async fn ensure_leads(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let follows = sqlx::query_scalar("select pg_is_in_recovery()").fetch_one(connection).await?;
+    if follows {
+        let what = "this PostgreSQL follows another one, and the window needs the one that leads";
+        return Err(sqlx::Error::Io(std::io::Error::other(what)));
+    }
+    Ok(())
+}
+
+/// How a service's connections are set up.
+pub(crate) fn of_service(options: PgConnectOptions, schema: &'static str) -> PgConnectOptions {
+    options
         .application_name("single-window")
         .statement_cache_capacity(256)
         // A plan made for the empty table is never kept (measured: it fell from 14k/s to 3k/s).
@@ -86,18 +116,7 @@ pub async fn connect(
             ("statement_timeout", "30s"),
             // A stream that nobody reads is not run on, also amid a transaction: it must not keep its locks.
             ("idle_in_transaction_session_timeout", "15s"),
-        ]);
-    let mut first = PgConnection::connect_with(&options).await.map_err(Error::Unreachable)?;
-    ensure_durable(&mut first).await?;
-    first.close().await.map_err(Error::Unreachable)?;
-    PgPoolOptions::new()
-        .max_connections(connections)
-        .acquire_timeout(Duration::from_secs(5))
-        // A dead connection shows in the statement; asking first would cost a round trip each time.
-        .test_before_acquire(false)
-        .connect_with(options)
-        .await
-        .map_err(Error::Unreachable)
+        ])
 }
 
 /// Refuses a database that may lose what it acknowledged.

@@ -18,6 +18,7 @@ pub mod page;
 pub mod permutation;
 pub mod private;
 pub mod queue;
+pub mod replica;
 pub mod request;
 pub mod share;
 pub mod tail;

@@ -89,7 +89,7 @@ pub fn start(settings: WebhookSettings) -> Start {
 }
 
 fn mount(parts: &Parts, Caller { window, .. }: Caller, settings: WebhookSettings) -> Mount {
-    let Pools { work, reads, tokens, cipher } = parts.pools.clone();
+    let Pools { work, reads, tokens, cipher, .. } = parts.pools.clone();
     let WebhookSettings { callers, allow_private, authorities } = settings;
     let mut loops = Loops::new(&MANIFEST, &work, parts);
     let own = Arc::new(Webhooks {

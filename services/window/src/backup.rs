@@ -67,7 +67,9 @@ pub(crate) async fn back_up(
         return all.iter().try_for_each(|base| say(&words(base)));
     }
     let url = settings.database_url.clone();
-    let named = url.map(|url| Ok::<_, anyhow::Error>((url.clone(), address(&url)?))).transpose()?;
+    let named = url
+        .map(|url| Ok::<_, anyhow::Error>((url.clone(), address(&url, "--database-url")?)))
+        .transpose()?;
     let search = (settings.postgres_programs.as_deref(), settings.path.as_deref());
     let backup = Backup::of((named, &settings.data_dir), search, &args.directory).await;
     let backup = backup.context(Code::PostgresFailed)?;

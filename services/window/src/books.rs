@@ -108,7 +108,7 @@ pub(crate) async fn verify(
 impl Books {
     async fn open(settings: &Settings, wait: Duration) -> anyhow::Result<Self> {
         let options = match &settings.database_url {
-            Some(url) => address(url)?,
+            Some(url) => address(url, "--database-url")?,
             None => store::private::running(&settings.data_dir).context(Code::PostgresFailed)?.1,
         };
         let options = options.options([("default_transaction_read_only", "on")]);

@@ -192,6 +192,10 @@ struct ListenArgs {
         value_parser = listen::parse
     )]
     listen: String,
+    /// A PostgreSQL that follows the window's, for lists and statistics. They are read there when it has everything
+    /// that was acknowledged before, and from the window's own otherwise.
+    #[arg(long, env = "SW_READ_DATABASE_URL", value_name = "URL")]
+    read_database_url: Option<String>,
     /// Where to serve metrics for Prometheus.
     #[arg(long, env = "SW_METRICS", value_name = "HOST:PORT", value_parser = listen::parse)]
     metrics: Option<String>,
@@ -230,6 +234,13 @@ struct SandboxArgs {
     /// Leave out the refund service and the tax office: exports are not kept for the tax refund.
     #[arg(long)]
     no_refund: bool,
+    /// Only this service in this process, beside others on the same database; --services says where they are.
+    #[arg(long, value_parser = service_name(), requires = "services")]
+    only: Option<String>,
+    /// Where this process finds the services: the declaration service, and after it the others with their names, for
+    /// example declaration:7443,ceb=ceb:7443,refund=refund:7443.
+    #[arg(long, value_name = "ADDRESSES", requires = "only")]
+    services: Option<String>,
     #[command(flatten)]
     names: NameArgs,
     /// Print nothing but problems.
@@ -241,6 +252,8 @@ impl SandboxArgs {
     fn settle(&self, options: &Options) -> anyhow::Result<(Settings, sandbox::SandboxParts)> {
         let mut settings = settings(options, &self.listen, &self.database)?;
         settings.names = self.names.names();
+        settings.only.clone_from(&self.only);
+        settings.services.clone_from(&self.services);
         let cast = sandbox::SandboxParts {
             agencies: !self.no_agencies,
             inspection: !self.no_inspection,
@@ -562,6 +575,7 @@ const FORCED: u8 = 130;
 fn without_service(options: &Options, database: &DatabaseArgs) -> anyhow::Result<Settings> {
     let listen = ListenArgs {
         listen: "127.0.0.1:0".to_owned(),
+        read_database_url: None,
         metrics: None,
         traces: None,
         writers: 2,
@@ -582,6 +596,7 @@ fn settings(
         traces: listen.traces.clone(),
         data_dir: options.data_dir()?,
         database_url: database.database_url.clone(),
+        read_database_url: listen.read_database_url.clone(),
         data_keys: database.data_keys.clone(),
         postgres_programs: database.pg_bin.clone(),
         path: std::env::var_os("PATH"),
@@ -595,6 +610,7 @@ fn settings(
         names: BTreeMap::new(),
         signing_authorities: Vec::new(),
         only: None,
+        services: None,
         sandbox: false,
         targeting: false,
         refund_rates: None,

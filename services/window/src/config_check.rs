@@ -109,7 +109,11 @@ async fn of_settings(settings: &Settings) -> Vec<KeyFault> {
         note("signing-authority", tls::certificates(file).map(drop));
     }
     if let Some(url) = &settings.database_url {
-        note("database-url", crate::database::address(url).map(drop));
+        note("database-url", crate::database::address(url, "--database-url").map(drop));
+    }
+    if let Some(url) = &settings.read_database_url {
+        let flag = "--read-database-url";
+        note("read-database-url", crate::database::address(url, flag).map(drop));
     }
     let keys = settings.data_keys.clone().unwrap_or_else(|| data_keys::usual(&settings.data_dir)); // the usual place
     note("data-keys", Keys::read(keys).map(drop));

@@ -13,6 +13,7 @@ use sqlx::postgres::PgConnectOptions;
 use store::cipher::Cipher;
 use store::migration::{self, Extent, PendingMigration};
 use store::private::PrivatePostgres;
+use store::replica::{ListPools, ReadReplica};
 use store::token::TokenKey;
 use tokio_util::sync::CancellationToken;
 
@@ -46,7 +47,7 @@ impl Database {
         let (tasks, stop) = (Tasks::default(), CancellationToken::new());
         let mut database = Self { pools: Vec::new(), tasks, stop };
         let options: PgConnectOptions = match &settings.database_url {
-            Some(url) => address(url)?,
+            Some(url) => address(url, "--database-url")?,
             None => {
                 let programs = settings.postgres_programs.as_deref();
                 let (path, stop) = (settings.path.as_deref(), ending.drain.cancelled());
@@ -94,10 +95,10 @@ impl Database {
 /// # Errors
 ///
 /// When it is no address of PostgreSQL.
-pub(crate) fn address(url: &str) -> anyhow::Result<PgConnectOptions> {
+pub(crate) fn address(url: &str, flag: &str) -> anyhow::Result<PgConnectOptions> {
     let parsed = url.parse().context(BilingualText::new(
-        "--database-url is not a PostgreSQL address",
-        "--database-url不是PostgreSQL地址",
+        format!("{flag} is not a PostgreSQL address"),
+        format!("{flag}不是PostgreSQL地址"),
     ));
     parsed.context(Code::PostgresFailed)
 }
@@ -108,28 +109,36 @@ async fn connect_all(options: PgConnectOptions, settings: &Settings) -> anyhow::
     let keys = Keys::read(settings.data_keys.clone().unwrap_or(usual))?; // the usual place
     let lanes = u32::try_from(settings.writers)
         .context(BilingualText::new("--writers is too large", "--writers过大"))?;
-    // What is looked up or listed is always found by index.
-    let by_index = options.clone().options([
-        ("enable_seqscan", "off"),
-        ("enable_hashjoin", "off"),
-        ("enable_mergejoin", "off"),
-    ]);
+    let by_index = by_index(options.clone());
+    let follower = settings.read_database_url.as_deref();
+    let follower = follower.map(|url| address(url, "--read-database-url")).transpose()?;
+    let follower = follower.map(self::by_index);
     let mut all = Vec::new();
     for manifest in manifests() {
         let work = match manifest.plans {
             Plans::Free => options.clone(),
             Plans::ByIndex => by_index.clone(),
         };
-        all.push(pools(manifest, lanes, (work, by_index.clone()), &keys).await?);
+        let addresses = (work, by_index.clone(), follower.clone());
+        all.push(pools(manifest, lanes, addresses, &keys).await?);
     }
     Ok(all)
+}
+
+/// What is looked up or listed is always found by index.
+fn by_index(options: PgConnectOptions) -> PgConnectOptions {
+    options.options([
+        ("enable_seqscan", "off"),
+        ("enable_hashjoin", "off"),
+        ("enable_mergejoin", "off"),
+    ])
 }
 
 /// Connections for work, and others for reading. None is made before it is needed.
 async fn pools(
     manifest: &Manifest,
     lanes: u32,
-    (work, reads): (PgConnectOptions, PgConnectOptions),
+    (work, reads, follower): (PgConnectOptions, PgConnectOptions, Option<PgConnectOptions>),
     keys: &Keys,
 ) -> anyhow::Result<Pools> {
     let schema = manifest.name;
@@ -141,7 +150,10 @@ async fn pools(
     let work = connect(work, schema, connections).await?;
     let tokens = TokenKey::load(&work).await.context(Code::PostgresFailed)?;
     let cipher = cipher(schema, &work, keys).await?;
-    Ok(Pools { work, reads: connect(reads, schema, READERS).await?, tokens, cipher })
+    let reads = connect(reads, schema, READERS).await?;
+    let follower = follower.map(|options| ReadReplica::new(options, schema, READERS));
+    let lists = ListPools::new(reads.clone(), follower);
+    Ok(Pools { work, reads, lists, tokens, cipher })
 }
 
 async fn migrate_schema(

@@ -53,6 +53,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Another PostgreSQL than the private one.
     pub database_url: Option<String>,
+    /// One that follows it, for lists and statistics.
+    pub read_database_url: Option<String>,
     /// The file of data keys, when it is not in the data directory.
     pub data_keys: Option<PathBuf>,
     /// Where PostgreSQL's programs are, when not in the usual places.
@@ -81,6 +83,8 @@ pub struct Settings {
     pub signing_authorities: Vec<PathBuf>,
     /// Only the service of this name in this process.
     pub only: Option<String>,
+    /// Where a service of a sandbox finds the others, when it runs by itself.
+    pub services: Option<String>,
     /// Rules of the sandbox.
     pub sandbox: bool,
     /// Declarations wait until an inspection service in another process has asked the risk rules.

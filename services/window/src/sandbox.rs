@@ -31,10 +31,11 @@ use crate::tasks::{Task, Tasks};
 /// When they cannot be read.
 pub fn settle(settings: &mut Settings) -> anyhow::Result<()> {
     let directory = identities(&settings.data_dir);
-    // The address is the window's own, which is known when it listens.
+    // Without another address it is the window's own, which is known when it listens.
+    let at = settings.services.as_deref().unwrap_or(""); // why: empty is the window's own
     for manifest in manifests() {
         if let Some(identity) = &manifest.identity {
-            let config = config(&settings.data_dir, identity.kind, Some(""))?;
+            let config = config(&settings.data_dir, identity.kind, Some(at))?;
             settings.callers.insert(manifest.name, config);
         }
     }
@@ -96,6 +97,9 @@ impl Sandbox {
         if !cast.refund {
             settings.callers.remove(refund::MANIFEST.name);
         }
+        // Declarations wait for services also where they run in other processes.
+        settings.targeting |= settings.only.is_some() && cast.inspection;
+        settings.duty |= settings.only.is_some() && cast.payment;
         let Some(window) = RunningWindow::start(&settings, ending).await? else { return Ok(None) };
         let address = format!("localhost:{}", window.address.port());
         hand_out_keys(&window.keys, &settings.data_dir).await?;

@@ -113,7 +113,8 @@ impl Args for ServiceArgs {
                     argument(identity, "endpoint")
                         .value_name("HOST:PORT")
                         .requires(cert)
-                        .help("That window, host:port [default: this one, as localhost]"),
+                        .help("That window, host:port; where services run by themselves, the declaration service and after it \
+                             the others, for example declaration:7443,ceb=ceb:7443 [default: this one, as localhost]"),
                 );
         }
         NameArgs::augment_args(command)

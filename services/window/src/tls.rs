@@ -98,9 +98,18 @@ pub(crate) fn is_good(verifier: &dyn ClientCertVerifier, chain: &[CertificateDer
 }
 
 fn lists(file: &Path) -> anyhow::Result<Vec<CertificateRevocationListDer<'static>>> {
-    CertificateRevocationListDer::pem_file_iter(file)
+    let lists: Vec<_> = CertificateRevocationListDer::pem_file_iter(file)
         .and_then(Iterator::collect)
-        .with_context(|| BilingualText::unreadable(file))
+        .with_context(|| BilingualText::unreadable(file))?;
+    // One that revokes nobody is a list too. A file without any is half written, or another one.
+    anyhow::ensure!(!lists.is_empty(), {
+        let file = file.display();
+        BilingualText::new(
+            format!("{file} has no list of revocations (CRL, PEM)"),
+            format!("{file}中没有吊销列表（CRL，PEM）"),
+        )
+    });
+    Ok(lists)
 }
 
 /// The server's side of TLS from PEM files.

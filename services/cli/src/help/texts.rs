@@ -3,6 +3,11 @@
 /// What clap is given, paragraph by paragraph and without the last full stop, and the same in Chinese.
 #[rustfmt::skip]
 pub const TEXTS: &[(&str, &str)] = &[
+    (
+        "A PostgreSQL that follows the window's, for lists and statistics. They are read there when it has everything \
+         that was acknowledged before, and from the window's own otherwise",
+        "跟随单一窗口数据库的PostgreSQL（从库），供列表与统计使用。从库已有此前确认的全部内容时在其上读取，否则在主库读取",
+    ),
     ("A declarant that an agent may file for; may be given several times", "代理可为其申报的企业，可多次给出"),
     (
         "A draw can be made again when its day is over in China and the seed is published; \
@@ -762,6 +767,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Only this service in this process", "本进程只运行该服务"),
     (
+        "Only this service in this process, beside others on the same database; --services says where they are",
+        "本进程只运行该服务，与使用同一数据库的其他进程并行；--services 说明它们在何处",
+    ),
+    (
         "Only this supervision mode: 9610, 9710, 9810, 1210 or 1239",
         "仅列该监管方式：9610、9710、9810、1210或1239",
     ),
@@ -1079,8 +1088,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "列出收汇的国际收支申报内容及所缺信息",
     ),
     (
-        "That window, host:port [default: this one, as localhost]",
-        "该窗口，主机:端口 [默认：本窗口，localhost]",
+        "That window, host:port; where services run by themselves, the declaration service and after it the others, for \
+         example declaration:7443,ceb=ceb:7443 [default: this one, as localhost]",
+        "该窗口，主机:端口；服务单独运行时为申报服务，其后列出其他服务，例如 declaration:7443,ceb=ceb:7443 \
+         [默认：本窗口，localhost]",
     ),
     (
         "The answer",
@@ -1316,6 +1327,11 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Where the sandbox keeps everything, and where the private PostgreSQL lives",
         "沙箱存放全部内容之处，也是自带PostgreSQL所在",
+    ),
+    (
+        "Where this process finds the services: the declaration service, and after it the others with their names, for \
+         example declaration:7443,ceb=ceb:7443,refund=refund:7443",
+        "本进程在何处找到各服务：先是申报服务，其后以名称列出其他服务，例如 declaration:7443,ceb=ceb:7443,refund=refund:7443",
     ),
     (
         "Where to post, for example http://localhost:3000/hooks",

@@ -44,10 +44,11 @@ impl Payments {
         let filter = ("sales", &owners, &owner, only_open);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let part = (page.before()?, page.count());
+        let pool = self.lists.get().await;
         let found =
-            sale_rows::sales_of(&self.reads, part, owners.as_deref(), (&owner, only_open)).await?;
+            sale_rows::sales_of(&pool, part, owners.as_deref(), (&owner, only_open)).await?;
         let (found, next_page_token) = page.cut(found, |it| *it.id.uuid().as_bytes())?;
-        let mut reader = self.reads.acquire().await.map_err(Fault::from)?;
+        let mut reader = pool.acquire().await.map_err(Fault::from)?;
         let announced = announced_rows::sums(&mut reader, &found).await?;
         let of = |sale: &SaleRow| announced.get(&sale.id).map_or(0, |sum| *sum);
         let sales = found.iter().map(|sale| wire::sale(sale, of(sale))).collect();
@@ -65,12 +66,12 @@ impl Payments {
         let filter = ("receipts", &owners, &owner, state);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let part = (page.before()?, page.count());
+        let pool = self.lists.get().await;
         let found =
-            receipt_rows::receipts_of(&self.reads, part, owners.as_deref(), (&owner, state))
-                .await?;
+            receipt_rows::receipts_of(&pool, part, owners.as_deref(), (&owner, state)).await?;
         let (found, next_page_token) = page.cut(found, |it| *it.id.as_bytes())?;
         let keys: Vec<(Slot, Uuid)> = found.iter().map(|row| (row.slot, row.id)).collect();
-        let mut reader = self.reads.acquire().await.map_err(Fault::from)?;
+        let mut reader = pool.acquire().await.map_err(Fault::from)?;
         let mut matches = match_rows::matches(&mut reader, &keys).await?;
         let receipt = |row: &ReceiptRow| {
             let pays = matches.remove(&row.id).unwrap_or_default(); // unmatched
@@ -203,8 +204,13 @@ impl Payments {
         let filter = ("settlements", &owners, &owner);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let part = (page.before()?, page.count());
-        let found =
-            settlement_rows::settlements_of(&self.reads, part, owners.as_deref(), &owner).await?;
+        let found = settlement_rows::settlements_of(
+            &self.lists.get().await,
+            part,
+            owners.as_deref(),
+            &owner,
+        )
+        .await?;
         let (found, next_page_token) = page.cut(found, |it| *it.id.as_bytes())?;
         let settlements = found.iter().map(wire::settlement).collect();
         Ok(v1::ListSettlementsResponse { settlements, next_page_token })
