@@ -149,7 +149,7 @@ async fn what_is_no_document_of_that_digest_is_not_kept() {
     let other = format!("/v1/attachments/{}", digest(b"another one"));
     let large = pdf("large", 20 * 1024 * 1024 + 1);
     for (target, bytes, status, expected) in [
-        (other.clone(), &pdf("cut on its way", 300_000)[..], 400, "SW-2028"),
+        (other.clone(), &pdf("cut on its way", 300_000)[..], 400, "SW-2032"),
         (format!("/v1/attachments/{}", digest(script)), script, 400, "SW-2029"),
         (format!("/v1/attachments/{}", digest(b"")), b"", 400, "SW-2031"),
         ("/v1/attachments/a7b1".to_owned(), b"text", 400, "SW-1001"),

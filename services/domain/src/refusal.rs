@@ -314,7 +314,7 @@ impl Code {
             Self::ScriptOutsideSandbox => ("SW-2025", FixMessage, "order numbers that script the sandbox are refused outside of it", "沙箱专用订单编号不能在正式环境使用"),
             Self::ReasonMissing => ("SW-2026", FixMessage, "a reason is required", "须填写原因"),
             Self::PartyCodeWrong => ("SW-2027", FixMessage, "a firm's code must have 10 or 18 letters and digits", "企业代码须为10位海关编码或18位统一社会信用代码"),
-            Self::AttachmentDifferent => ("SW-2028", FixMessage, "the bytes that came are not those of this digest", "收到的文件与摘要不符"),
+            Self::AttachmentDifferent => ("SW-2032", FixMessage, "the bytes that came are not those of this digest", "收到的文件与摘要不符"),
             Self::AttachmentKindRefused => ("SW-2029", FixMessage, "the bytes are no document or picture of a kind that is taken", "文件不是可接收的单证或图片格式"),
             Self::AttachmentInfected => ("SW-2030", FixMessage, "the virus scanner refuses the attachment", "病毒扫描未通过"),
             Self::AttachmentSizeWrong => ("SW-2031", FixMessage, "an attachment has at least 1 byte and at most 20 MiB", "随附单证文件须为1字节至20MiB"),
