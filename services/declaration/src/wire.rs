@@ -142,7 +142,7 @@ fn facts(entry: &JournalEntry) -> Result<Vec<FactKind>, Fault> {
 pub(crate) fn place(history: &[JournalEntry]) -> Result<Option<String>, Fault> {
     for entry in history.iter().rev() {
         let places = facts(entry)?.into_iter().rev().filter_map(|fact| match fact {
-            FactKind::InspectionMoved(moved) => Some(moved.place),
+            FactKind::InspectionProgress(moved) => Some(moved.place),
             _ => None,
         });
         if let Some(place) = places.into_iter().find(|place| !place.is_empty()) {
