@@ -101,12 +101,12 @@ fn pieces(
             let mut data = match body.frame().await {
                 Some(Ok(frame)) => frame.into_data().unwrap_or_default(), // trailers say nothing
                 Some(Err(error)) => {
-                    source.0 = None;
+                    drop(source.0.take());
                     yield Err(error);
                     return;
                 }
                 None => {
-                    source.0 = None;
+                    drop(source.0.take());
                     return;
                 }
             };
