@@ -556,7 +556,11 @@ fn speaker(fact: &v1::Fact) -> &'static str {
         Some(Kind::InspectionOrdered(it)) => words::agency(Language::English, it.demanded_by()),
         Some(Kind::InspectionJoined(it)) => words::agency(Language::English, it.demanded_by()),
         Some(Kind::InspectionCompleted(_) | Kind::InspectionProgress(_)) => "site",
-        Some(Kind::DutyProgress(_)) => "payment",
+        Some(Kind::DutyProgress(moved)) => match moved.step() {
+            v1::DutyStep::ReturnAllowed => "customs",
+            v1::DutyStep::Returned => "site",
+            _ => "payment",
+        },
         Some(Kind::ReceiptProgress(_)) => "bank",
         Some(Kind::ExportProgress(_)) => "customs",
         Some(

@@ -214,7 +214,7 @@ fn violation(fault: &CountFault) -> Violation {
     let [said, awaited] = [said_e5, missing_e5].map(decimal);
     Violation {
         code: Code::CountWrong,
-        field: format!("lines[{at}].qty_e5"),
+        field: format!("$.lines[{at}].qty_e5"),
         text: format!("{said} of line {gnum} were counted, {awaited} are awaited"),
         text_zh: format!("第{gnum}项理货{said}，待退{awaited}"),
         customs_code: None,

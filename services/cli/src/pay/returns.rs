@@ -11,7 +11,7 @@ use crate::{Exit, Language};
 
 /// List goods of imports that may come back (进口退货): what was applied for (CEB625), what the site counted, until when.
 #[derive(Debug, clap::Args)]
-pub(super) struct Returns {
+pub(super) struct ReturnsArgs {
     /// Of this declaration: declarations/{uuid}, or the UUID [default: all that you see].
     declaration: Option<String>,
     /// Whose tax it is (customs code) [default: all that you see].
@@ -27,7 +27,7 @@ pub(super) struct Returns {
 
 /// Say that goods of an import are back at the site, and were counted: by the site, or the operator.
 #[derive(Debug, clap::Args)]
-pub(super) struct GoodsBack {
+pub(super) struct GoodsBackArgs {
     /// declarations/{uuid}, or the UUID.
     declaration: String,
     /// guid of the application (CEB625), as `pay returns` shows it.
@@ -116,8 +116,8 @@ const RETURNS: Listing<v1::ImportReturn, 8> = Listing {
 };
 
 /// Lists goods that may come back.
-pub(super) async fn returns(teller: PayPrinter<'_>, args: Returns) -> anyhow::Result<Exit> {
-    let Returns { declaration, payer, state, missing } = args;
+pub(super) async fn returns(teller: PayPrinter<'_>, args: ReturnsArgs) -> anyhow::Result<Exit> {
+    let ReturnsArgs { declaration, payer, state, missing } = args;
     // Every state, where none is named.
     let asked = state.unwrap_or(v1::ImportReturnState::Unspecified);
     let mut request = v1::ListImportReturnsRequest {
@@ -142,8 +142,11 @@ pub(super) async fn returns(teller: PayPrinter<'_>, args: Returns) -> anyhow::Re
 }
 
 /// Reports a count.
-pub(super) async fn goods_back(teller: PayPrinter<'_>, args: GoodsBack) -> anyhow::Result<Exit> {
-    let GoodsBack { declaration, application, counted, validate_only } = args;
+pub(super) async fn goods_back(
+    teller: PayPrinter<'_>,
+    args: GoodsBackArgs,
+) -> anyhow::Result<Exit> {
+    let GoodsBackArgs { declaration, application, counted, validate_only } = args;
     let lines = counted.into_iter().map(|(gnum, qty_e5)| v1::CountedLine { gnum, qty_e5 });
     let request = v1::ReportGoodsBackRequest {
         request_id: Uuid::now_v7().to_string(),
