@@ -1,7 +1,6 @@
 //! What users do, from the outside.
 
 mod archive;
-mod attachments;
 mod backup;
 mod bad_input;
 mod bad_texts;

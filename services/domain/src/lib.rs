@@ -5,7 +5,6 @@
 //! declaration is), then [`refusal`] (every business "no", numbered).
 
 pub mod answer;
-pub mod attachment;
 pub mod clearance;
 pub mod codes;
 pub mod declaration;
