@@ -261,6 +261,8 @@ const PAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 services! {
     /// The declaration service.
     declarations: declaration_service_client::DeclarationServiceClient, MESSAGE_BYTES_MAX;
+    /// The bytes of attachments.
+    attachments: attachment_service_client::AttachmentServiceClient, MESSAGE_BYTES_MAX;
     /// The exchange.
     exchange: exchange_service_client::ExchangeServiceClient, PAGE_BYTES_MAX;
     /// The exchange of the payment service.
