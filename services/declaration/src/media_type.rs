@@ -32,6 +32,7 @@ fn is_text(beginning: &[u8], is_whole: bool) -> bool {
         Ok(text) => text,
         Err(error) if error.error_len().is_none() && !is_whole => {
             let valid = beginning.get(..error.valid_up_to());
+            // Nothing whole is no text.
             valid.and_then(|valid| std::str::from_utf8(valid).ok()).unwrap_or_default()
         }
         Err(_) => return false,

@@ -167,6 +167,7 @@ pub(crate) async fn told(calls: Router, call: &HttpCall, parts: Parts) -> HttpAn
     let bytes = messages.map(|message| {
         message.map(|message| {
             let content = message.get_field_by_name(CONTENT);
+            // A message without bytes carries none.
             content.and_then(|content| content.as_bytes().cloned()).unwrap_or_default()
         })
     });
