@@ -35,6 +35,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .build_transport(false)
         .codec_path(CODEC)
+        // Pieces of files are large and many: they are not copied.
+        .bytes(".single_window.declaration.v1.PutAttachmentRequest")
+        .bytes(".single_window.declaration.v1.GetAttachmentResponse")
         .extern_path(".google.protobuf.Timestamp", "::pbjson_types::Timestamp")
         .compile_fds_with_config(schema.clone(), named())?;
     pbjson_build::Builder::new()

@@ -65,7 +65,11 @@ fn grpc(act: Responsibility) -> Grpc {
 fn retry_after(code: Code) -> Option<Duration> {
     match code.act() {
         // Not before the next day or year.
-        Responsibility::SlowDown if code == Code::NumbersUsedUp => None,
+        Responsibility::SlowDown
+            if matches!(code, Code::NumbersUsedUp | Code::AttachmentsUsedUp) =>
+        {
+            None
+        }
         // What is open ends when the caller ends it.
         Responsibility::SlowDown if matches!(code, Code::QuotaUsedUp | Code::MemoryUsedUp) => {
             Some(Duration::from_secs(1))
@@ -220,6 +224,13 @@ pub fn refused_item(refusal: Refusal) -> v1::Refusal {
             .map(|(name, value)| (name.to_owned(), value_of(&value)))
             .collect(),
     }
+}
+
+/// The code of the refusal that a status was made of.
+pub fn code_of(status: &Status) -> Option<Code> {
+    let details = status.get_error_details();
+    let reason = details.error_info().map(|info| info.reason.as_str());
+    Code::ALL.iter().find(|code| Some(code.id()) == reason).copied()
 }
 
 /// Whether repeating the same request with the same id can help.

@@ -104,6 +104,17 @@ impl Http {
         self.answer().await
     }
 
+    /// Begins to send a body of this length, and sends no more of it than this.
+    pub(crate) async fn begins(&mut self, method: &str, target: &str, length: usize, part: &[u8]) {
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{}\r\n",
+            self.headers
+        );
+        let request = [head.as_bytes(), part].concat();
+        self.stream.write_all(&request).await.expect("the window reads");
+        self.stream.flush().await.expect("the window reads");
+    }
+
     /// Whether the window has ended the connection.
     pub(crate) async fn is_over(&mut self) -> bool {
         let read = self.stream.read_u8();

@@ -1,6 +1,7 @@
 //! What users do, from the outside.
 
 mod archive;
+mod attachments;
 mod backup;
 mod bad_input;
 mod bad_texts;

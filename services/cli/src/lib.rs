@@ -18,6 +18,7 @@
 //! line. A reader that closes the pipe ends the command quietly.
 
 pub mod archive;
+pub mod attachments;
 mod card;
 pub mod ceb;
 pub mod change;
@@ -85,6 +86,7 @@ pub enum Command {
     Doctor(status::DoctorArgs),
     Stuck(stuck::StuckArgs),
     Archive(archive::ArchiveArgs),
+    Attachment(attachments::AttachmentArgs),
     Key(keys::KeyArgs),
     Clock(clock::ClockArgs),
     Context(context::ContextArgs),
@@ -114,6 +116,7 @@ impl Command {
                 | Self::Inspect(_)
                 | Self::Stuck(_)
                 | Self::Key(_)
+                | Self::Attachment(_)
                 | Self::Context(_)
                 | Self::Tax(_)
                 | Self::Pay(_)
@@ -157,6 +160,7 @@ impl Command {
             Self::Status(_) => status::status(&options.session_as("admin").await?).await,
             Self::Doctor(_) => status::doctor(options).await,
             Self::Stuck(args) => stuck::run(&options.session_as("admin").await?, args).await,
+            Self::Attachment(args) => attachments::run(&options.session().await?, args).await,
             Self::Archive(args) => archive::run(&options.session_as("admin").await?, args).await,
             Self::Key(args) => keys::run(&options.session_as("admin").await?, args).await,
             Self::Pay(args) => match args.reconcile() {

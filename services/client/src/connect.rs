@@ -280,6 +280,8 @@ const PAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 services! {
     /// The declaration service.
     declarations: declaration_service_client::DeclarationServiceClient, MESSAGE_BYTES_MAX, "declaration";
+    /// The bytes of attachments.
+    attachments: attachment_service_client::AttachmentServiceClient, MESSAGE_BYTES_MAX, "declaration";
     /// The exchange.
     exchange: exchange_service_client::ExchangeServiceClient, PAGE_BYTES_MAX, "declaration";
     /// The exchange of the payment service.
@@ -332,8 +334,11 @@ struct Address {
     name: ServerName<'static>,
 }
 
+/// A service that is elsewhere, by its name.
+type ServiceAddress = (&'static str, Address);
+
 /// Where the window is, and the services that are elsewhere.
-fn addresses(config: &Config) -> Result<(Address, Vec<(&'static str, Address)>), Error> {
+fn addresses(config: &Config) -> Result<(Address, Vec<ServiceAddress>), Error> {
     let mut parts = config.address.split(',');
     let window = address(parts.next().unwrap_or(&config.address))?; // why: a text has a first part
     let others = parts.map(|part| {

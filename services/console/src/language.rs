@@ -14,18 +14,18 @@ use crate::visit::Visit;
 const COOKIE_NAME: &str = "language";
 const YEAR: u32 = 365 * 24 * 3600;
 
-/// The language of a request.
-pub(crate) fn of(headers: &HeaderMap) -> Language {
+/// The language of a request: what its reader chose at the console, or else what it says to prefer.
+pub fn of(headers: &HeaderMap) -> Language {
     let preferred = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     let wanted = cookie(headers, COOKIE_NAME).or(preferred);
     let chinese = wanted.is_some_and(|it| it.trim_start().to_ascii_lowercase().starts_with("zh"));
     if chinese { Language::Chinese } else { Language::English }
 }
 
-/// `GET /console/language?to=zh&back=…`: keeps a choice and goes back to the page it was made on.
+/// `GET /console/language?to=zh&back=…`: keeps a choice, also for the pages of codes, and goes back to the page it was made on.
 pub(crate) async fn choose(Extension(visit): Extension<Arc<Visit>>) -> Response {
     let to = if visit.query("to") == "zh" { "zh" } else { "en" };
-    let cookie = format!("{COOKIE_NAME}={to}; Path=/console; Secure; SameSite=Lax; Max-Age={YEAR}");
+    let cookie = format!("{COOKIE_NAME}={to}; Path=/; Secure; SameSite=Lax; Max-Age={YEAR}");
     let back = own_path(visit.query("back"));
     let mut response = Redirect::to(back).into_response();
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {

@@ -41,6 +41,7 @@ use store::Clock;
 use tonic::body::Body;
 use tower::util::BoxCloneSyncService;
 
+pub use language::of as language;
 pub use login::LoginLink;
 pub use session::{BrowserSession, Cookies, LoginProof};
 

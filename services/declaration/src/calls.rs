@@ -12,11 +12,16 @@ use proto::v1::{self, submit_stream_response::Result as Item};
 use store::commit_queue::WhenFull;
 use store::journal::JournalEntry;
 use store::share::Share;
+use tonic::{Status, Streaming};
 
 use crate::commit::DeclarationCommand;
+use crate::get_attachment::AttachmentContent;
+use crate::put_attachment::UploadHead;
 use crate::submit::Submission;
-use crate::wire::{filter, record, told, unreadable, warnings, whole};
-use crate::{Declarations, Error, amend, archive, read, submit, withdraw};
+use crate::wire::{attachment, filter, record, told, unreadable, upload, warnings, whole};
+use crate::{
+    Declarations, Error, amend, archive, get_attachment, put_attachment, read, submit, withdraw,
+};
 
 impl Declarations {
     /// Files one.
@@ -222,4 +227,58 @@ impl Declarations {
         self.run(whose, command, WhenFull::Refuse, validate_only).await?;
         Ok(v1::WithdrawResponse { name: id.name(), state: v1::State::Withdrawn.into() })
     }
+
+    /// Keeps the bytes of an attachment.
+    pub(crate) async fn put_attachment(
+        &self,
+        call: &Call,
+        mut items: Streaming<v1::PutAttachmentRequest>,
+    ) -> Result<v1::PutAttachmentResponse, Error> {
+        // A stream without items names nothing, and is refused for it.
+        let first = items.message().await.map_err(|status| cut(&status))?.unwrap_or_default();
+        proto::text::check(&first)?;
+        let v1::PutAttachmentRequest { sha256, declarant, declaration, content } = first;
+        let rest = items.map(|item| match item {
+            Ok(item) => Ok(item.content),
+            Err(status) => Err(cut(&status)),
+        });
+        let pieces = futures::stream::iter([Ok(content)]).chain(rest).boxed();
+        let head = UploadHead { sha256, declarant, declaration };
+        put_attachment::put(self, &call.principal, head, pieces).await.map(upload)
+    }
+
+    /// Gives the bytes of an attachment.
+    pub(crate) async fn get_attachment(
+        self: Arc<Self>,
+        call: &Call,
+        request: v1::GetAttachmentRequest,
+    ) -> Result<impl Stream<Item = Result<v1::GetAttachmentResponse, Error>> + Send + use<>, Error>
+    {
+        let v1::GetAttachmentRequest { sha256, declaration, declarant } = request;
+        let asked = (declaration, declarant);
+        let found = get_attachment::get(self, &call.principal, &sha256, asked).await?;
+        let AttachmentContent { named, stored, parts } = found;
+        let described = attachment(named, Some(&stored));
+        let first = v1::GetAttachmentResponse { attachment: Some(described), ..Default::default() };
+        let rest = parts
+            .map(|content| Ok(v1::GetAttachmentResponse { attachment: None, content: content? }));
+        Ok(futures::stream::iter([Ok(first)]).chain(rest))
+    }
+
+    /// Lists what a declaration names by its digest.
+    pub(crate) async fn list_attachments(
+        &self,
+        call: &Call,
+        request: v1::ListAttachmentsRequest,
+    ) -> Result<v1::ListAttachmentsResponse, Error> {
+        let named = get_attachment::list(self, &call.principal, &request.declaration).await?;
+        let attachments = named.into_iter().map(|(named, here)| attachment(named, here.as_ref()));
+        Ok(v1::ListAttachmentsResponse { attachments: attachments.collect() })
+    }
+}
+
+/// Why no more of a stream can be read: what refused it has a code; a cut has none, and no hearer.
+fn cut(status: &Status) -> Refusal {
+    let code = status::code_of(status).unwrap_or(Code::RequestIncomplete); // why: nobody of ours said it
+    Refusal::of(code).with("reason", status.message())
 }

@@ -8,14 +8,18 @@
 mod amend;
 mod answers;
 mod archive;
+mod attachment_rows;
 mod calls;
 mod clear;
 mod commit;
 mod declared_order;
 mod filing;
+mod get_attachment;
 mod lookup;
+mod media_type;
 mod open_declarations;
 mod outside_number;
+mod put_attachment;
 mod read;
 mod rehearsal;
 mod relay;
@@ -24,6 +28,7 @@ mod rpc;
 mod submit;
 mod transaction;
 mod unreleased;
+mod virus_scan;
 mod waits;
 mod wire;
 mod withdraw;
@@ -35,6 +40,7 @@ use domain::refusal::Refusal;
 use domain::{Slot, limits};
 use kit::service::{Connections, Loops, Manifest, Mount, Parts, Plans, Pools, Start};
 use proto::v1;
+use proto::v1::attachment_service_server::AttachmentServiceServer;
 use proto::v1::declaration_service_server::DeclarationServiceServer;
 use sqlx::PgPool;
 use store::commit_queue::{self, CommitQueue, Reply, WhenFull};
@@ -49,6 +55,7 @@ pub use waits::{Wait, waits};
 
 use commit::{DeclarationCommand, DeclarationWriter};
 use open_declarations::OpenDeclarations;
+use put_attachment::AttachmentStore;
 use rehearsal::Rehearsals;
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/declaration");
@@ -58,7 +65,7 @@ pub static MANIFEST: Manifest = Manifest {
     name: "declaration",
     purpose: "Declarations, and the exchange with agencies",
     migrator: &MIGRATOR,
-    apis: &[rpc::API, rpc::EXCHANGE],
+    apis: &[rpc::API, rpc::ATTACHMENTS, rpc::EXCHANGE],
     connections: Connections::BesideLanes(8),
     plans: Plans::Free,
     identity: None,
@@ -84,6 +91,16 @@ pub(crate) struct Declarations {
     pub(crate) profile: Profile,
     pub(crate) draining: CancellationToken,
     rehearsals: Rehearsals,
+    pub(crate) attachments: AttachmentStore,
+}
+
+/// How attachments are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AttachmentSettings {
+    /// The program that scans them for viruses, and its arguments; empty when nobody does.
+    pub virus_scanner: Vec<String>,
+    /// Bytes that are kept for a declarant in a day.
+    pub bytes_per_day: u64,
 }
 
 /// The service as it is mounted.
@@ -91,12 +108,13 @@ pub(crate) struct Declarations {
 pub struct Service(Arc<Declarations>);
 
 /// The service over its tables, with so many lanes. `profile` is what it is strict about.
-pub fn start(profile: Profile, lanes: usize) -> Start {
-    Start::alone(move |parts| mount(&parts, profile, lanes))
+pub fn start(profile: Profile, lanes: usize, attachments: AttachmentSettings) -> Start {
+    Start::alone(move |parts| mount(&parts, profile, lanes, attachments))
 }
 
-fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
+fn mount(parts: &Parts, profile: Profile, lanes: usize, attachments: AttachmentSettings) -> Mount {
     let Pools { work, reads, lists, tokens, cipher } = parts.pools.clone();
+    let attachments = AttachmentStore::new(parts.clock.clone(), cipher.clone(), attachments);
     let tail = Tail::new(cipher);
     let writer = Arc::new(DeclarationWriter {
         tail: tail.clone(),
@@ -108,6 +126,7 @@ fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
     let mut loops = Loops::new(&MANIFEST, &work, parts);
     lanes.into_iter().for_each(|lane| loops.add(lane));
     loops.add(tail.run(reads.clone(), parts.closing.clone()));
+    loops.add(put_attachment::sweep(work.clone(), parts.clock.clone(), parts.draining.clone()));
     let service = Service(Arc::new(Declarations {
         pool: reads,
         lists,
@@ -119,13 +138,16 @@ fn mount(parts: &Parts, profile: Profile, lanes: usize) -> Mount {
         profile,
         draining: parts.draining.clone(),
         rehearsals: Rehearsals::default(),
+        attachments,
     }));
     let batch = service.0.batch.clone();
     let mount = loops.mount(exchange::QUEUES, |routes| {
         let exchange = service.exchange().into_server();
+        let attachments = AttachmentServiceServer::new(service.clone());
+        let attachments = attachments.max_decoding_message_size(limits::MESSAGE_BYTES_MAX);
         let service = DeclarationServiceServer::new(service);
         let service = service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX);
-        routes.add_service(service).add_service(exchange)
+        routes.add_service(service).add_service(attachments).add_service(exchange)
     });
     mount.within(move || batch.most_of_each())
 }

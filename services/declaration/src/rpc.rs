@@ -7,6 +7,7 @@ use kit::rpc::{self, Answer, Answers};
 use kit::service::Api;
 use proto::raw::exchange_service_server;
 use proto::v1;
+use proto::v1::attachment_service_server::{self, AttachmentService};
 use proto::v1::declaration_service_server::{self, DeclarationService};
 use tonic::{Request, Streaming};
 
@@ -35,6 +36,29 @@ pub(crate) const API: Api = Api {
         ("ListArchivable", ADMINISTRATORS),
         ("Archive", ADMINISTRATORS),
         ("Watch", FOLLOWERS),
+    ],
+};
+
+/// Who keeps attachments: firms, and whoever adds evidence.
+const ATTACHERS: &[Kind] =
+    &[Kind::Enterprise, Kind::Agent, Kind::Customs, Kind::Quarantine, Kind::Site];
+/// Whom they may concern.
+const ATTACHMENT_READERS: &[Kind] = &[
+    Kind::Enterprise,
+    Kind::Agent,
+    Kind::Customs,
+    Kind::Quarantine,
+    Kind::Site,
+    Kind::Administrator,
+];
+
+/// Who may do what with attachments.
+pub(crate) const ATTACHMENTS: Api = Api {
+    name: attachment_service_server::SERVICE_NAME,
+    methods: &[
+        ("PutAttachment", ATTACHERS),
+        ("GetAttachment", ATTACHMENT_READERS),
+        ("ListAttachments", ATTACHMENT_READERS),
     ],
 };
 
@@ -106,5 +130,33 @@ impl DeclarationService for Service {
 
     async fn watch(&self, request: Request<v1::WatchRequest>) -> Answer<Self::WatchStream> {
         rpc::stream(request, async |call, message| self.0.watch(&call, message).await).await
+    }
+}
+
+#[tonic::async_trait]
+impl AttachmentService for Service {
+    type GetAttachmentStream = Answers<v1::GetAttachmentResponse>;
+
+    async fn put_attachment(
+        &self,
+        request: Request<Streaming<v1::PutAttachmentRequest>>,
+    ) -> Answer<v1::PutAttachmentResponse> {
+        rpc::unary(request, async |call, items| self.0.put_attachment(&call, items).await).await
+    }
+
+    async fn get_attachment(
+        &self,
+        request: Request<v1::GetAttachmentRequest>,
+    ) -> Answer<Self::GetAttachmentStream> {
+        let own = Arc::clone(&self.0);
+        rpc::stream(request, async |call, message| own.get_attachment(&call, message).await).await
+    }
+
+    async fn list_attachments(
+        &self,
+        request: Request<v1::ListAttachmentsRequest>,
+    ) -> Answer<v1::ListAttachmentsResponse> {
+        rpc::unary(request, async |call, message| self.0.list_attachments(&call, message).await)
+            .await
     }
 }

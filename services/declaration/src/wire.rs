@@ -1,14 +1,18 @@
 //! Messages become questions, and answers become messages.
 
 use domain::DeclarationId;
+use domain::attachment::AttachmentDigest;
 use domain::clearance::{Agency, Phase, awaited};
 use domain::refusal::{Code, Refusal, Violation};
 use prost::Message as _;
-use proto::v1;
+use proto::v1::{self, fact::Kind as FactKind};
 use store::follow::JournalUpdate;
 use store::journal::JournalEntry;
 use store::{Fault, column};
 
+use crate::attachment_rows::StoredAttachment;
+use crate::get_attachment::NamedAttachment;
+use crate::put_attachment::UploadReceipt;
 use crate::{Content, Error, read, row};
 
 /// Rules that were broken without stopping it.
@@ -125,5 +129,85 @@ pub(crate) fn unreadable(entry: &JournalEntry, token: Option<String>) -> v1::Wat
         declarant: entry.owner.clone(),
         event_id: entry.event_id.to_string(),
         ..Default::default()
+    }
+}
+
+fn facts(entry: &JournalEntry) -> Result<Vec<FactKind>, Fault> {
+    let facts = proto::facts::decode(&entry.facts);
+    let facts = facts.map_err(|error| Fault::Broken(format!("facts cannot be read: {error}")))?;
+    Ok(facts.facts.into_iter().filter_map(|fact| fact.kind).collect())
+}
+
+/// Where the inspection of a declaration is appointed; `None` before.
+pub(crate) fn place(history: &[JournalEntry]) -> Result<Option<String>, Fault> {
+    for entry in history.iter().rev() {
+        let places = facts(entry)?.into_iter().rev().filter_map(|fact| match fact {
+            FactKind::InspectionProgress(progress) => Some(progress.place),
+            _ => None,
+        });
+        if let Some(place) = places.into_iter().find(|place| !place.is_empty()) {
+            return Ok(Some(place));
+        }
+    }
+    Ok(None)
+}
+
+/// Everything that a declaration names by its digest, each digest once, in the order in which they were named.
+pub(crate) fn named(history: &[JournalEntry]) -> Result<Vec<NamedAttachment>, Fault> {
+    let mut all: Vec<NamedAttachment> = Vec::new();
+    // What has not 32 bytes names nothing; the rules let none in.
+    let mut add = |sha256: Vec<u8>, kind: String, name: String, (version, declared_bytes)| {
+        if let Ok(sha256) = sha256.try_into().map(AttachmentDigest)
+            && all.iter().all(|known| known.sha256 != sha256)
+        {
+            all.push(NamedAttachment { sha256, kind, name, version, declared_bytes });
+        }
+    };
+    for entry in history {
+        let version = column::number(entry.version)?;
+        if let Some(body) = entry.body.clone()?.filter(|_| entry.shows_content) {
+            let content = Content::decode(body)
+                .map_err(|error| Fault::Broken(format!("a content cannot be read: {error}")))?;
+            for v1::Attachment { kind, name, sha256, size_bytes } in content.attachments {
+                add(sha256, kind, name, (version, size_bytes));
+            }
+        }
+        let findings = facts(entry)?.into_iter().flat_map(|fact| match fact {
+            FactKind::InspectionCompleted(completed) => completed.findings,
+            FactKind::InspectionAnswered(answered) => answered.findings,
+            _ => Vec::new(),
+        });
+        for sha256 in findings.flat_map(|finding| finding.evidence) {
+            add(sha256, "evidence".to_owned(), String::new(), (version, 0));
+        }
+    }
+    Ok(all)
+}
+
+pub(crate) fn attachment(
+    named: NamedAttachment,
+    here: Option<&StoredAttachment>,
+) -> v1::AttachmentRecord {
+    let NamedAttachment { sha256, kind, name, version, declared_bytes } = named;
+    v1::AttachmentRecord {
+        sha256: sha256.to_string(),
+        kind,
+        name,
+        version,
+        size_bytes: here.map_or(declared_bytes, |here| here.size_bytes.into()),
+        media_type: proto::text(here.map(|here| here.media_type.clone())),
+        stored_time: here.map(|here| proto::timestamp(here.stored_time)),
+    }
+}
+
+pub(crate) fn upload(receipt: UploadReceipt) -> v1::PutAttachmentResponse {
+    let UploadReceipt { attachment, repeated } = receipt;
+    let StoredAttachment { sha256, upload_id: _, size_bytes, media_type, stored_time } = attachment;
+    v1::PutAttachmentResponse {
+        sha256: sha256.to_string(),
+        size_bytes: size_bytes.into(),
+        media_type,
+        stored_time: Some(proto::timestamp(stored_time)),
+        repeated,
     }
 }

@@ -5,6 +5,7 @@
 //! declaration is), then [`refusal`] (every business "no", numbered).
 
 pub mod answer;
+pub mod attachment;
 pub mod clearance;
 pub mod codes;
 pub mod declaration;

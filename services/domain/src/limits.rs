@@ -17,6 +17,16 @@ pub const CEB_DEPTH_MAX: usize = 32;
 pub const CEB_ATTRIBUTES_MAX: usize = 32;
 /// Attachments named by one declaration.
 pub const ATTACHMENTS_MAX: usize = 50;
+/// Bytes of an attachment: a scan of some hundred pages.
+pub const ATTACHMENT_BYTES_MAX: u64 = 20 * 1024 * 1024;
+/// Bytes of an attachment in one row, and at most in one message to a caller.
+pub const ATTACHMENT_PART_BYTES: usize = 256 * 1024;
+/// Bytes of attachments that are kept for a declarant in a day, when nothing else is set: 100 of the largest.
+pub const ATTACHMENT_BYTES_PER_DAY: u64 = 100 * ATTACHMENT_BYTES_MAX;
+/// Scans for viruses at once: each takes a process.
+pub const VIRUS_SCANS_MAX: usize = 4;
+/// Seconds that a scan may take; below [`UNARY_SECONDS_MAX`], in which the upload has to come too.
+pub const VIRUS_SCAN_SECONDS_MAX: u64 = 20;
 /// Items of one batch over HTTP, a line each.
 pub const BATCH_LINES_MAX: u64 = 10_000;
 /// Seconds that a long poll over HTTP waits at most; the server gives up a call soon after.

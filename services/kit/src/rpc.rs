@@ -57,7 +57,8 @@ impl Call {
 
 /// What is asked, by the name of its message: `Submit` of `SubmitRequest`.
 fn use_case<Q>() -> &'static str {
-    let name = std::any::type_name::<Q>();
+    // Of a stream it is the name of its items.
+    let name = std::any::type_name::<Q>().trim_end_matches('>');
     let name = name.rsplit("::").next().unwrap_or(name); // why: one without a path is whole
     name.strip_suffix("Request").unwrap_or(name) // why: some messages are no requests
 }

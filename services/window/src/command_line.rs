@@ -181,6 +181,11 @@ struct DataKeysArgs {
     data_keys: Option<PathBuf>,
 }
 
+/// Bytes.
+const MEGABYTE: u64 = 1024 * 1024;
+/// Of attachments, unless something else is said.
+const ATTACHMENTS_PER_DAY: u64 = domain::limits::ATTACHMENT_BYTES_PER_DAY / MEGABYTE;
+
 #[derive(Debug, Clone, Args)]
 struct ListenArgs {
     /// Where to serve gRPC, and national messages over HTTP.
@@ -203,6 +208,19 @@ struct ListenArgs {
     /// http://127.0.0.1:4317.
     #[arg(long, env = "SW_TRACES", value_name = "URL")]
     traces: Option<String>,
+    /// The program that scans attachments for viruses, with its arguments: it gets the bytes on its standard input, and
+    /// ends with 0 when they are clean and 1 when they are infected. For example `clamdscan --no-summary -`.
+    #[arg(
+        long,
+        env = "SW_VIRUS_SCANNER",
+        value_name = "COMMAND",
+        default_value = "",
+        hide_default_value = true
+    )]
+    virus_scanner: String,
+    /// Megabytes of attachments that are kept for a declarant in a day.
+    #[arg(long, default_value_t = ATTACHMENTS_PER_DAY, env = "SW_ATTACHMENTS_PER_DAY", value_name = "MB")]
+    attachments_per_day: u64,
     /// Lanes of the group commit.
     #[arg(long, default_value_t = 2, env = "SW_WRITERS")]
     writers: usize,
@@ -581,6 +599,8 @@ fn without_service(options: &Options, database: &DatabaseArgs) -> anyhow::Result
         writers: 2,
         drain_seconds: 1,
         free_space_least: 0,
+        virus_scanner: String::new(),
+        attachments_per_day: ATTACHMENTS_PER_DAY,
     };
     settings(options, &listen, database)
 }
@@ -618,6 +638,10 @@ fn settings(
         webhook_allow_private: false,
         webhook_authorities: Vec::new(),
         duty: false,
+        attachments: declaration::AttachmentSettings {
+            virus_scanner: listen.virus_scanner.split_whitespace().map(str::to_owned).collect(),
+            bytes_per_day: listen.attachments_per_day.saturating_mul(MEGABYTE),
+        },
         writers: listen.writers,
         drain: Duration::from_secs(listen.drain_seconds),
         free_space_least: listen.free_space_least.saturating_mul(1024 * 1024),

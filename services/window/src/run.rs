@@ -99,6 +99,8 @@ pub struct Settings {
     pub webhook_allow_private: bool,
     /// Authorities of the endpoints of webhooks, besides those that browsers trust.
     pub webhook_authorities: Vec<PathBuf>,
+    /// How attachments are kept.
+    pub attachments: declaration::AttachmentSettings,
     /// Lanes of the group commit.
     pub writers: usize,
     /// How long requests may take to finish when the window drains.

@@ -20,7 +20,9 @@ type Service = (&'static Manifest, fn(&Settings, &CurrentRegistry) -> anyhow::Re
 
 /// Every service, in the order in which they start.
 pub(crate) static SERVICES: &[Service] = &[
-    (&declaration::MANIFEST, |it, _| Ok(declaration::start(profile(it), it.writers.max(1)))),
+    (&declaration::MANIFEST, |it, _| {
+        Ok(declaration::start(profile(it), it.writers.max(1), it.attachments.clone()))
+    }),
     (&ceb::MANIFEST, |it, registry| Ok(ceb::start(policy(it, registry)?, http::national_door))),
     (&inspection::MANIFEST, |_, _| Ok(inspection::start())),
     (&payment::MANIFEST, |it, _| Ok(payment::start(it.sandbox))),
@@ -222,6 +224,7 @@ mod tests {
             webhook_allow_private: false,
             webhook_authorities: Vec::new(),
             duty: false,
+            attachments: declaration::AttachmentSettings::default(),
             writers: 1,
             drain: Duration::ZERO,
             free_space_least: 0,

@@ -261,6 +261,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Customs code", "海关编码"),
     ("Customs code of an enterprise or agent", "企业或代理的海关编码"),
+    (
+        "Customs code of the declarant that they are kept for; agents say it",
+        "文件所属申报企业的海关编码，代理须给出",
+    ),
     ("Customs code of the firm", "企业海关编码"),
     (
         "Day on which it left, YYYY-MM-DD",
@@ -300,6 +304,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "对收汇作国际收支申报，或更正已申报内容",
     ),
     ("Do not simulate agencies: connect your own", "不模拟机关，由您自行接入"),
+    (
+        "Download what a declaration names. The bytes are compared with their digest",
+        "下载清单列明的文件，并与摘要核对",
+    ),
     (
         "End a caller: its connections are closed at once, with those that its keys opened",
         "吊销调用方：立即关闭其连接，包括用其接口密钥建立的连接",
@@ -373,6 +381,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Filed before; a day counts as a whole [default: now]",
         "申报时间早于；日期按整日计 [默认：现在]",
     ),
+    ("Files of at most 20 MiB", "文件，每个不超过20 MiB"),
     ("Files; `-` is standard input", "文件；- 为标准输入"),
     ("First day, in China [default: a week ago]", "起始日（中国） [默认：一周前]"),
     ("First day, in China [default: today]", "起始日（中国） [默认：今天]"),
@@ -578,6 +587,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "List webhooks, newest first",
         "列出推送，新的在前",
     ),
+    (
+        "List what a declaration names by its digest, and whether its bytes are here",
+        "列出清单以摘要列明的文件，以及是否已上传",
+    ),
     ("List what is held on guarantees, and for what", "列出担保账户上的冻结及其事由"),
     (
         "List what moved on a firm's accounts or was held there, oldest first, with the reason of each",
@@ -623,6 +636,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Measure this machine: cleared declarations a second, beside the machine's own limits",
         "测量本机性能：每秒放行清单数，并与机器自身极限对照",
+    ),
+    (
+        "Megabytes of attachments that are kept for a declarant in a day",
+        "每个申报企业每日可上传随附单证的总量（MB）",
     ),
     (
         "Messages or envelopes, plain or .gz; `-` is standard input",
@@ -755,6 +772,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Only the operator of the site is there (径行开验); after three times that nobody came",
         "仅场地经营人在场（径行开验）；三次无人到场之后",
     ),
+    (
+        "Only these (SHA-256, 64 hexadecimal digits) [default: all whose bytes are here]",
+        "仅这些文件（SHA-256，64位十六进制） [默认：全部已上传的文件]",
+    ),
     ("Only this declarant (10 or 18 characters)", "仅列该申报企业（10位或18位）"),
     (
         "Only this declaration, its whole history first: name, UUID, or any of its numbers",
@@ -882,6 +903,7 @@ pub const TEXTS: &[(&str, &str)] = &[
          force",
         "布控规则：输出样例、检查文件、使其生效、列出历次版本",
     ),
+    ("Resource name of the declaration, or one of its numbers", "清单的资源名，或其任一编号"),
     (
         "Risk rules and joint inspection orders; needs --inspection-service-endpoint",
         "风险布控与联合查验单；须给出--inspection-service-endpoint",
@@ -1107,6 +1129,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "The books of this firm only (customs code) [default: all]",
         "仅该企业的账簿（海关编码）[默认：全部]",
     ),
+    (
+        "The bytes of documents that declarations name by their digest (随附单证)",
+        "清单以摘要列明的随附单证文件",
+    ),
     ("The certificate was taken back", "认证已撤销"),
     ("The certificate; only its digest is told", "证书；只报送其摘要"),
     ("The configuration file of a window: the flags of `serve`, in TOML", "单一窗口的配置文件：serve 的各项参数，TOML格式"),
@@ -1121,6 +1147,14 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "The day whose rules count [default: the day on which each was filed, in China]",
         "以哪一日的规则为准 [默认：各清单申报当日（中国）]",
+    ),
+    (
+        "The declaration whose declarant they are kept for; sites and agencies say it",
+        "文件所属申报企业的清单，查验场地和机关须给出",
+    ),
+    (
+        "The directory that they are written to, each under its digest",
+        "写入的目录，以摘要为文件名",
     ),
     (
         "The document of this type, for example 311 or CEB311",
@@ -1198,6 +1232,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("The order to settle", "结汇指令编号"),
     ("The other day", "第二个日期"),
     ("The place, one of `inspect places`", "场地，见 inspect places"),
+    (
+        "The program that scans attachments for viruses, with its arguments: it gets the bytes on its standard input, and ends with 0 when they are clean and 1 when they are infected. For example `clamdscan --no-summary -`",
+        "扫描随附单证病毒的程序及其参数：文件内容由标准输入给出，退出码0为未发现，1为发现病毒，例如 `clamdscan --no-summary -`",
+    ),
     ("The quote", "报价编号"),
     ("The receipt", "收汇编号"),
     ("The rule set (JSON); `-` is standard input", "规则集（JSON）；- 为标准输入"),
@@ -1231,6 +1269,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "已终结清单从申报到放行的时间（查验与未查验）及占比，按口岸、监管方式和信用等级",
     ),
     ("Transaction code [default: that of mode and channel]", "交易编码[默认：按监管方式和渠道]"),
+    (
+        "Upload files: invoices, contracts, licences, photographs. What is there already is not kept twice, so the command may be repeated",
+        "上传文件：发票、合同、许可证件、照片。已有的文件不重复保存，命令可重复执行",
+    ),
     ("Use this one from now on; without a name none", "从现在起使用该环境；不给名称则不使用任何环境"),
     (
         "Verify the signatures of messages (CEB). The exit code is 0 when all are good",

@@ -3,9 +3,10 @@
 //! Nothing is described twice: paths come from the annotations of the schema ([`rules`]), messages from
 //! the schema itself ([`message`]). A call that came past the gate over HTTP becomes the call of gRPC
 //! that it is, within this process, so whatever stands around calls stands around it too. Streams are
-//! said as events ([`events`]) or as lines ([`lines`]). [`openapi`] describes all of it to tools.
+//! said as events ([`events`]), as lines ([`lines`]) or as files ([`file`]). [`openapi`] describes all of it to tools.
 
 pub(crate) mod events;
+pub(crate) mod file;
 pub(crate) mod lines;
 pub(crate) mod message;
 pub(crate) mod openapi;
@@ -61,6 +62,8 @@ pub(crate) async fn answered(calls: Router, mut request: Request) -> Response {
     let descriptor = &call.rule.call;
     let work = async {
         let said = match (descriptor.is_client_streaming(), descriptor.is_server_streaming()) {
+            (true, _) if call.rule.is_file => file::received(calls, &call, parts, body).await,
+            (false, true) if call.rule.is_file => file::told(calls, &call, parts).await,
             (true, _) => lines::exchanged(calls, &call, parts, body).await,
             (false, true) => events::told(calls, &call, parts).await,
             (false, false) => asked(calls, &call, parts, body).await,
@@ -86,7 +89,11 @@ fn other_methods(methods: &[Method]) -> Response {
 /// A message and its answer.
 async fn asked(calls: Router, call: &HttpCall, parts: Parts, body: Body) -> HttpAnswer {
     let message = received(call, &parts, body).await?;
-    let request = request(&call.rule.path, parts, Body::from(framed(&message)));
+    answered_by(calls, call, request(&call.rule.path, parts, Body::from(framed(&message)))).await
+}
+
+/// The one message that answers a call, as JSON.
+pub(crate) async fn answered_by(calls: Router, call: &HttpCall, request: Request) -> HttpAnswer {
     let (answered, whole) = status::with_whole(async {
         // Nothing keeps a route from taking a call.
         let response = calls.oneshot(request).await.unwrap_or_else(|never| match never {});

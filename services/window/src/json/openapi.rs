@@ -117,16 +117,20 @@ impl Comments {
             "responses": { "default": { "$ref": "#/components/responses/Problem" } },
         });
         let input = self.reference(&item(call), schemas);
-        if rule.has_body {
+        if rule.has_body && rule.is_file {
+            operation["requestBody"] = json!({ "required": true, "content": { FILE: file() } });
+        } else if rule.has_body {
             let form = if call.is_client_streaming() { LINES } else { JSON };
             // Of lines, the schema is that of each.
             operation["requestBody"] =
                 json!({ "required": true, "content": { form: { "schema": input } } });
         }
         let output = self.reference(&call.output(), schemas);
-        let content = if call.is_client_streaming() {
+        let content = if rule.is_file && !rule.has_body {
+            json!({ "*/*": file() })
+        } else if call.is_client_streaming() && !rule.is_file {
             json!({ LINES: { "schema": output } })
-        } else if call.is_server_streaming() {
+        } else if call.is_server_streaming() && !rule.is_file {
             json!({
                 "text/event-stream": {
                     "schema": { "type": "string", "description": "Events; `data` of each is a message." }
@@ -164,7 +168,7 @@ impl Comments {
                     "name": field.name(), "in": "path", "required": true, "description": about,
                     "schema": { "type": "string", "minLength": 1 },
                 }));
-            } else if !rule.has_body {
+            } else if !rule.has_body || rule.is_file && field.kind() != Kind::Bytes {
                 let mut schema = kind(&field.kind(), &mut |_| json!({}));
                 if field.cardinality() == Cardinality::Repeated {
                     schema = json!({ "type": "array", "items": schema });
@@ -174,7 +178,7 @@ impl Comments {
                 }));
             }
         }
-        if rule.call.is_server_streaming() && !rule.call.is_client_streaming() {
+        if rule.call.is_server_streaming() && !rule.call.is_client_streaming() && !rule.is_file {
             let most = domain::limits::POLL_SECONDS_MAX;
             all.push(json!({
                 "name": "wait", "in": "query",
@@ -260,6 +264,12 @@ impl Comments {
 
 const JSON: &str = "application/json";
 const LINES: &str = "application/x-ndjson";
+const FILE: &str = "application/octet-stream";
+
+/// The bytes of a file.
+fn file() -> Value {
+    json!({ "schema": { "type": "string", "format": "binary" } })
+}
 
 /// The message of a line, or of the body.
 fn item(call: &MethodDescriptor) -> MessageDescriptor {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use http::Method;
 use percent_encoding::percent_decode_str;
-use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor, Value};
+use prost_reflect::{DescriptorPool, DynamicMessage, Kind, MethodDescriptor, Value};
 
 /// All of them, those that ask for more first.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +26,8 @@ pub(crate) struct HttpRule {
     pub(crate) call: MethodDescriptor,
     /// Whether the message is the body; the query otherwise.
     pub(crate) has_body: bool,
+    /// The body, or that of the answer, is a field of bytes by itself: a file, in pieces as it comes.
+    pub(crate) is_file: bool,
     /// `None` is any.
     segments: Vec<Option<String>>,
     /// After the last colon; empty without one.
@@ -78,8 +80,8 @@ impl HttpRules {
                 Some(annotation) if options.has_extension(&http) => bindings(annotation),
                 _ => vec![usual(&call)],
             };
-            for (method, template, has_body) in annotations {
-                let rule = HttpRule::new(&call, method, template, has_body)?;
+            for annotation in annotations {
+                let rule = HttpRule::new(&call, annotation)?;
                 let twice = rules.iter().find(|other| other.is_same(&rule));
                 anyhow::ensure!(twice.is_none(), "{} is the path of two calls", rule.template);
                 rules.push(Arc::new(rule));
@@ -113,8 +115,16 @@ impl HttpRules {
     }
 }
 
-/// Method, path and whether there is a body, of an annotation and those within it.
-fn bindings(annotation: &DynamicMessage) -> Vec<(Method, String, bool)> {
+/// An annotation as it is read.
+struct HttpBinding {
+    method: Method,
+    template: String,
+    body: String,
+    response_body: String,
+}
+
+/// An annotation, and those within it.
+fn bindings(annotation: &DynamicMessage) -> Vec<HttpBinding> {
     let text = |name: &str| {
         let value = annotation.get_field_by_name(name);
         value.and_then(|value| value.as_str().map(str::to_owned)).filter(|text| !text.is_empty())
@@ -126,10 +136,11 @@ fn bindings(annotation: &DynamicMessage) -> Vec<(Method, String, bool)> {
         ("patch", Method::PATCH),
         ("delete", Method::DELETE),
     ];
-    let has_body = text("body").is_some();
-    let own =
-        methods.into_iter().filter_map(|(name, method)| Some((method, text(name)?, has_body)));
-    let mut all: Vec<_> = own.collect();
+    let binding = |(name, method): (&str, Method)| {
+        let (body, response_body) = (proto::text(text("body")), proto::text(text("response_body")));
+        Some(HttpBinding { method, template: text(name)?, body, response_body })
+    };
+    let mut all: Vec<_> = methods.into_iter().filter_map(binding).collect();
     if let Some(more) = annotation.get_field_by_name("additional_bindings")
         && let Value::List(more) = &*more
     {
@@ -139,20 +150,22 @@ fn bindings(annotation: &DynamicMessage) -> Vec<(Method, String, bool)> {
 }
 
 /// Of a call without an annotation.
-fn usual(call: &MethodDescriptor) -> (Method, String, bool) {
+fn usual(call: &MethodDescriptor) -> HttpBinding {
     let service = call.parent_service();
     // single_window.{area}.v1
     let area = service.package_name().split('.').nth(1).unwrap_or("window").to_owned();
-    (Method::POST, format!("/v1/{area}:{}", call.name()), true)
+    let template = format!("/v1/{area}:{}", call.name());
+    HttpBinding {
+        method: Method::POST,
+        template,
+        body: "*".to_owned(),
+        response_body: String::new(),
+    }
 }
 
 impl HttpRule {
-    fn new(
-        call: &MethodDescriptor,
-        method: Method,
-        template: String,
-        has_body: bool,
-    ) -> anyhow::Result<Self> {
+    fn new(call: &MethodDescriptor, binding: HttpBinding) -> anyhow::Result<Self> {
+        let HttpBinding { method, template, body, response_body } = binding;
         let wrong = || format!("{} has no path that can be read: {template}", call.full_name());
         let path = template.strip_prefix('/').with_context(wrong)?;
         let end = path.rfind(['/', '}']).map_or(0, |at| at + 1);
@@ -179,11 +192,23 @@ impl HttpRule {
             rest = more.strip_prefix('/').unwrap_or(more);
         }
         let service = call.parent_service();
+        let is_file = !response_body.is_empty() || !matches!(body.as_str(), "" | "*");
+        if is_file {
+            // A file comes in pieces, and nothing else of HTTP is read like this.
+            let (shape, field, streams) = match body.as_str() {
+                "" => (call.output(), &response_body, call.is_server_streaming()),
+                _ => (call.input(), &body, call.is_client_streaming()),
+            };
+            let field = shape.get_field_by_name(field);
+            let is_bytes = field.is_some_and(|field| field.kind() == Kind::Bytes);
+            anyhow::ensure!(is_bytes && streams, "{template}: its body is no stream of bytes");
+        }
         Ok(Self {
             method,
             path: format!("/{}/{}", service.full_name(), call.name()),
             call: call.clone(),
-            has_body,
+            has_body: !body.is_empty(),
+            is_file,
             segments,
             verb: verb.to_owned(),
             variables,
@@ -265,6 +290,12 @@ mod tests {
                 Method::GET,
                 "/v1/declarations/7/inspection",
                 "GetOrder name=declarations/7/inspection",
+            ),
+            (Method::PUT, "/v1/attachments/a7", "PutAttachment sha256=a7"),
+            (
+                Method::GET,
+                "/v1/declarations/7/attachments/a7",
+                "GetAttachment declaration=declarations/7 sha256=a7",
             ),
             (Method::PUT, "/v1/declarations/7:amend", "[POST]"),
             (Method::GET, "/v1/declarations/", ""),
