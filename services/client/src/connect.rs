@@ -215,6 +215,12 @@ const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 const HEADERS_MAX: u32 = 256 * 1024;
 
 impl Window {
+    /// A window at the end of a channel, with every service.
+    #[cfg(test)]
+    pub(crate) fn over(channel: Channel) -> Self {
+        Self { channel, others: Arc::default(), bearer: Bearer::default() }
+    }
+
     /// Connects, and says in words when that fails.
     ///
     /// # Errors

@@ -700,7 +700,7 @@ mod tests {
 
         // Nobody listens there.
         let channel = tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
-        let window = Window { channel, bearer: crate::Bearer::default() };
+        let window = Window::over(channel);
         let consumer = Consumer::new(window, v1::Subscriber::Customs, "c");
         let ((_say, said), mut asked) = (mpsc::channel(1), 0);
         let served = consumer.serve(ConnectCount(&mut asked), said, CancellationToken::new()).await;
