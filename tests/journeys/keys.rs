@@ -161,7 +161,7 @@ fn over_http() -> BTreeMap<String, (String, String)> {
             let text = rule.get_field_by_name(name).expect("a field");
             text.as_str().expect("a text").to_owned()
         };
-        let methods = ["get", "post", "delete"];
+        let methods = ["get", "put", "post", "delete"];
         let method = methods.into_iter().find(|name| !text(name).is_empty()).expect("a method");
         let target: String = text(method)
             .split_inclusive('}')

@@ -126,9 +126,9 @@ async fn a_verdict_by_hand_waits_for_no_other_consumer() {
     let (pre_no, id) = (record["pre_no"].as_str().expect("text"), name.rsplit('/').next());
     let reject = ["--reject", "1300", "--reason", "wrong goods"];
     let verdicts: [(&str, &[&str]); 4] = [
-        (order_no, &["--hold"]),
         (pre_no, &["--accept"]),
         (id.expect("an id"), &["--review"]),
+        (order_no, &["--hold"]),
         (order_no, &reject),
     ];
     for (number, verdict) in verdicts {
