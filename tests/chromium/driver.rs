@@ -110,12 +110,30 @@ impl Browser {
         }
     }
 
-    /// Presses the tabulator.
-    pub(crate) fn tabs(&self) {
+    /// Presses the tabulator, and says what then has the focus: its class. A page that is not painted yet gets no keys,
+    /// and a key is acted on after it was taken.
+    pub(crate) fn tabs(&self) -> String {
+        self.holds("document.readyState === 'complete' && document.hasFocus()");
+        self.finds(
+            "window.painted = false; requestAnimationFrame(() => { window.painted = true; })",
+        );
+        self.holds("window.painted");
         let key = |kind: &str| json!({ "type": kind, "value": "\u{e004}" });
         let keys =
             json!({ "type": "key", "id": "keys", "actions": [key("keyDown"), key("keyUp")] });
         self.ask("POST", "/actions", &json!({ "actions": [keys] }));
+        self.holds("document.activeElement !== document.body");
+        let focused = self.finds("return document.activeElement.className");
+        focused.as_str().expect("a text").to_owned()
+    }
+
+    /// Waits until this is true of the page.
+    fn holds(&self, condition: &str) {
+        let start = Instant::now();
+        while self.finds(&format!("return {condition}")) != true {
+            assert!(start.elapsed() < PATIENCE, "it does not come true: {condition}");
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// Waits until the page says this, without asking it to load anew.
