@@ -127,6 +127,17 @@ impl Browser {
         focused.as_str().expect("a text").to_owned()
     }
 
+    /// Waits until the page has its place on the screen.
+    fn paints(&self) {
+        self.holds(
+            "document.readyState === 'complete' && document.documentElement.scrollWidth > 0",
+        );
+        self.finds(
+            "window.painted = false; requestAnimationFrame(() => { window.painted = true; })",
+        );
+        self.holds("window.painted");
+    }
+
     /// Waits until this is true of the page.
     fn holds(&self, condition: &str) {
         let start = Instant::now();
@@ -161,6 +172,7 @@ impl Browser {
     /// The whole page as a picture.
     pub(crate) fn picture(&self) -> Vec<u8> {
         use base64::Engine as _;
+        self.paints();
         let size = &self.devtools("Page.getLayoutMetrics", &json!({}))["cssContentSize"];
         let clip = json!({
             "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1
