@@ -225,18 +225,21 @@ async fn spend(
     Ok(counted.execute(tx).await?.rows_affected() == 1)
 }
 
-/// Gives an upload up, with the parts that came.
+/// Gives an upload up, with the parts that came; not one that is an attachment, as it is when the answer to its last
+/// step was lost.
 pub(crate) async fn give_up(pool: &PgPool, slot: Slot, upload: Uuid) -> Result<(), Fault> {
     let mut tx = pool.begin().await?;
+    // First, since it waits for the last step that is under way, and keeps out one that begins.
     sqlx::query!(
-        "delete from attachment_part where slot = $1 and upload_id = $2",
+        "delete from attachment_upload where slot = $1 and id = $2",
         slot.column(),
         upload
     )
     .execute(&mut *tx)
     .await?;
     sqlx::query!(
-        "delete from attachment_upload where slot = $1 and id = $2",
+        "delete from attachment_part where slot = $1 and upload_id = $2
+           and not exists (select from attachment where slot = $1 and upload_id = $2)",
         slot.column(),
         upload
     )
