@@ -212,6 +212,12 @@ async fn an_upload_that_a_kill_cut_is_nobodys_and_is_removed() {
     let whole = puts(&mut firm, &invoice).await;
     assert_eq!((whole.status, &whole.json()["repeated"]), (200, &false.into()), "{whole}");
 
+    // Whoever lost the answer to the last step gives up an upload that is an attachment: it stays one.
+    let again = "insert into attachment_upload (slot, id, started_time)
+                 select slot, upload_id, stored_time from attachment";
+    let mut database = sandbox.database().await;
+    sqlx::query(again).execute(&mut database).await.expect("it is none any more");
+
     // An hour later nobody sends it any more.
     let moved = sandbox.command(&["clock", "advance", "1h"]);
     assert!(moved.status.success(), "{moved:?}");
