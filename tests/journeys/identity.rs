@@ -132,6 +132,19 @@ fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 
+/// A port that nobody has at the moment.
+fn free_port() -> u16 {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    free.local_addr().expect("bound").port()
+}
+
+/// Ends a window, which drains and says that all went well.
+fn drains(served: &mut Child) {
+    let pid = rustix::process::Pid::from_child(served);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is our child");
+    assert!(served.wait().expect("it is our child").success());
+}
+
 fn serve(directory: &Path, port: u16, more: &[&str]) -> Child {
     serve_all(directory, port, &[&["--only", "declaration"], more].concat())
 }
@@ -172,9 +185,7 @@ async fn a_served_window_trusts_its_own_authority_and_registry_only() {
         {"fingerprint": expired.2, "name": "old", "kind": "enterprise", "customs_code": FIRM_A},
     ]);
     write("registry.json", &registry.to_string());
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = free.local_addr().expect("bound").port();
-    drop(free);
+    let port = free_port();
     // A key that everybody can read is no secret.
     let key = directory.path().join("server.key");
     let set = |mode| {
@@ -230,10 +241,7 @@ async fn a_served_window_trusts_its_own_authority_and_registry_only() {
         assert!(told.contains(alert) || unknown, "{what}: {told}");
     }
 
-    let pid = i32::try_from(served.id()).ok().and_then(rustix::process::Pid::from_raw);
-    rustix::process::kill_process(pid.expect("a process"), rustix::process::Signal::TERM)
-        .expect("it is our child");
-    assert!(served.wait().expect("it is our child").success());
+    drains(&mut served);
 }
 
 /// Whose signature counts is what the registry says when a message comes, not what it said at the start.
@@ -273,9 +281,7 @@ async fn whoever_signs_is_registered_and_removed_while_the_window_serves() {
         std::fs::rename(at("registry.new"), at("registry.json")).expect("it is ours");
     };
     register(&[]);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = free.local_addr().expect("bound").port();
-    drop(free);
+    let port = free_port();
     let [cert, key, ca] =
         ["gateway.pem", "gateway.key", "ca.pem"].map(|name| at(name).display().to_string());
     let door = ["--gateway-cert", &cert, "--gateway-key", &key, "--gateway-ca", &ca];
@@ -311,10 +317,7 @@ async fn whoever_signs_is_registered_and_removed_while_the_window_serves() {
         })
         .await;
     }
-    let pid = i32::try_from(served.0.id()).ok().and_then(rustix::process::Pid::from_raw);
-    rustix::process::kill_process(pid.expect("a process"), rustix::process::Signal::TERM)
-        .expect("it is our child");
-    assert!(served.0.wait().expect("it is our child").success());
+    drains(&mut served.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -342,9 +345,7 @@ async fn a_list_of_revocations_is_taken_over_while_the_window_serves() {
     };
     let registry = serde_json::Value::from(vec![entry("kept", &kept), entry("lost", &lost)]);
     write("registry.json", &registry.to_string());
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = free.local_addr().expect("bound").port();
-    drop(free);
+    let port = free_port();
     let list = at("crl.pem").display().to_string();
     let mut served = Running(serve(directory.path(), port, &["--client-crl", &list]));
     let config = |(certificate, key, _): &(String, String, String)| Config {
@@ -418,9 +419,7 @@ async fn no_simulator_answers_where_declarations_are_real() {
     write("server.pem", &server);
     write("server.key", &server_key);
     write("registry.json", &serde_json::Value::from(registry).to_string());
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let port = free.local_addr().expect("bound").port();
-    drop(free);
+    let port = free_port();
     let mut served = serve(directory.path(), port, &[]);
     let read = |name: &str| std::fs::read(at(name)).expect("written");
     let config = Config {
@@ -468,10 +467,7 @@ async fn no_simulator_answers_where_declarations_are_real() {
     assert_eq!((record.state(), record.version), (v1::State::UnderReview, 1));
     assert_eq!(record.history.len(), 1, "{record:?}");
 
-    let pid = i32::try_from(served.id()).ok().and_then(rustix::process::Pid::from_raw);
-    rustix::process::kill_process(pid.expect("a process"), rustix::process::Signal::TERM)
-        .expect("it is our child");
-    assert!(served.wait().expect("it is our child").success());
+    drains(&mut served);
     let log = std::fs::read_to_string(at("log")).expect("a log");
     assert!(!log.contains("an agency connected"), "{log}");
 }

@@ -352,9 +352,9 @@ impl Payments {
         let filter = ("import returns", &owners, &places, &payer, about, (state, missing));
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let whose = (owners.as_deref(), places.as_deref());
-        let (found, next_page_token) =
-            read::import_returns(&self.reads, &page, whose, (&payer, about, state, missing))
-                .await?;
+        let pool = self.lists.get().await;
+        let filter = (&*payer, about, state, missing);
+        let (found, next_page_token) = read::import_returns(&pool, &page, whose, filter).await?;
         let returns = found.iter().map(import_return).collect();
         Ok(v1::ListImportReturnsResponse { returns, next_page_token })
     }
