@@ -48,6 +48,7 @@ select create_distributed_table('declaration.inbox', 'slot', colocate_with => 'd
 select create_distributed_table('declaration.request', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('declaration.data_key', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('declaration.api_key', 'slot', colocate_with => 'declaration.journal_head');
+select create_distributed_table('declaration.document_request', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('declaration.attachment', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('declaration.attachment_upload', 'slot', colocate_with => 'declaration.journal_head');
 select create_distributed_table('declaration.attachment_part', 'slot', colocate_with => 'declaration.journal_head');

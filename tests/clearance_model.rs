@@ -91,6 +91,12 @@ fn place(check: Participant) -> Option<usize> {
 }
 
 const AGENCIES: [Agency; 2] = [Agency::Customs, Agency::Quarantine];
+
+/// Among them.
+fn at(agency: Agency) -> usize {
+    usize::from(agency == Agency::Quarantine)
+}
+
 /// Among the senders, after the agencies.
 const SITE: usize = 2;
 
@@ -104,6 +110,7 @@ enum Promise {
     Answered,
     ChecksAnswered,
     NothingOpen,
+    Asked,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -121,6 +128,8 @@ struct World {
     /// The version that the enterprise saw last.
     seen: u32,
     reopened: u8,
+    /// Agencies whose request for documents is open, by what was told of them.
+    asked: [bool; 2],
     // What an observer remembers who trusts only requests that were really applied.
     cleared: [Option<(u32, u32)>; 2],
     broken: Option<Promise>,
@@ -131,6 +140,7 @@ enum Step {
     Read,
     Amend,
     Withdraw,
+    Provide(Agency),
     Tell(usize),
     ConnectAgain(usize),
     Decide { agency: usize, outcome: Outcome, answered: bool },
@@ -148,6 +158,7 @@ fn demanded(event: Event, by: Agency) -> bool {
         Event::Verdict { demands, .. } => demands.of(by),
         Event::Amend { .. }
         | Event::Withdraw { .. }
+        | Event::Provide { .. }
         | Event::Findings { .. }
         | Event::Reopen { .. } => false,
     }
@@ -173,6 +184,7 @@ impl World {
             senders: [sender(review), sender(review), sender(order)],
             seen: 1,
             reopened: 0,
+            asked: [false; 2],
             cleared: [None; 2],
             broken: None,
         }
@@ -248,33 +260,46 @@ impl World {
                 ClearanceFact::InspectionCompleted | ClearanceFact::InspectionCancelled => {
                     self.open_orders -= 1
                 }
+                ClearanceFact::DocumentsRequested(by) => self.asked[at(*by)] = true,
+                ClearanceFact::DocumentsProvided(of) | ClearanceFact::DocumentsWaived(of) => {
+                    let was_asked = std::mem::take(&mut self.asked[at(*of)]);
+                    self.demand(Promise::Asked, was_asked);
+                }
                 ClearanceFact::Amended(_)
                 | ClearanceFact::Withdrawn
-                | ClearanceFact::StandChanged(..)
-                | ClearanceFact::InspectionJoined(_)
-                | ClearanceFact::InspectionAnswered(_)
                 | ClearanceFact::Rejected(_)
-                | ClearanceFact::Returned(_) => {}
+                | ClearanceFact::Returned(_) => self.asked = [false; 2],
+                ClearanceFact::StandChanged(..)
+                | ClearanceFact::InspectionJoined(_)
+                | ClearanceFact::InspectionAnswered(_) => {}
             }
+        }
+        if let Event::Provide { seen, .. } = event {
+            // Whoever answers has read what was asked about this version.
+            self.demand(Promise::Asked, seen == now.version && then.version == now.version);
         }
         self.demand(Promise::EndIsEnd, !ended(now.phase) || (now == then && facts.is_empty()));
         let forward = (now.version, now.round) <= (then.version, then.round);
         self.demand(Promise::Forward, forward);
         for agency in AGENCIES {
             let (was, is) = (now.stand(agency), then.stand(agency));
-            let holds = matches!(was, Stand::Held | Stand::Detained);
+            let holds = matches!(was, Stand::Held | Stand::AwaitsDocuments | Stand::Detained);
+            // Documents end the wait for them, and leave the hold.
+            let provided = (was, is) == (Stand::AwaitsDocuments, Stand::Held)
+                && matches!(event, Event::Provide { to, .. } if to == agency);
             let own = match event {
                 Event::Verdict { by, .. } if by == agency.into() => true,
                 // Its rules stand for an agency, but free no goods.
                 Event::Verdict { .. } => demanded(event, agency) && was == Stand::Held,
                 Event::Amend { .. }
                 | Event::Withdraw { .. }
+                | Event::Provide { .. }
                 | Event::Findings { .. }
                 | Event::Reopen { .. } => false,
             };
             // Both look at a new version anew, so a mere hold ends with it; a detention does not.
-            let anew = matches!(event, Event::Amend { .. }) && was == Stand::Held;
-            self.demand(Promise::OwnHold, !holds || was == is || own || anew);
+            let anew = matches!(event, Event::Amend { .. }) && was != Stand::Detained;
+            self.demand(Promise::OwnHold, !holds || was == is || own || anew || provided);
         }
         if let Event::Findings { version, round, for_customs, for_quarantine } = event {
             let customs = for_customs || now.stand(Agency::Customs) != Stand::WantsInspection;
@@ -304,6 +329,7 @@ impl World {
             Outcome::Accepted | Outcome::ManualReview | Outcome::Concluded => {}
             Outcome::WantsInspection
             | Outcome::Held
+            | Outcome::AwaitsDocuments
             | Outcome::Detained
             | Outcome::Rejected
             | Outcome::Returned => *cleared = None,
@@ -354,6 +380,9 @@ impl Model for Window {
             steps.push(Step::Amend);
         }
         steps.push(Step::Withdraw);
+        if self.outcomes.contains(&Outcome::AwaitsDocuments) {
+            steps.extend(AGENCIES.map(Step::Provide));
+        }
         for (at, sender) in world.senders.iter().enumerate() {
             steps.extend(sender.copy.map(|_| Step::Copy(at)));
             if sender.unanswered.is_some() {
@@ -403,6 +432,9 @@ impl Model for Window {
                 world.commit(self.next, Event::Amend { seen, required });
             }
             Step::Withdraw => drop(world.commit(self.next, Event::Withdraw { seen: world.seen })),
+            Step::Provide(to) => {
+                world.commit(self.next, Event::Provide { to, seen: world.seen });
+            }
             Step::Tell(at) => world.senders[at].told = world.news(at),
             Step::ConnectAgain(at) => {
                 world.senders[at].told = News::Review { version: 1, round: 1 };
@@ -486,7 +518,21 @@ impl Model for Window {
             Property::always("nothing is released while an order is open", |_, w: &World| {
                 w.broken != Some(Promise::NothingOpen)
             }),
+            Property::always("documents are provided when they are asked for", |_, w: &World| {
+                w.broken != Some(Promise::Asked)
+            }),
+            Property::always("a request is open while its agency waits", |_, w: &World| {
+                let goes_on = matches!(w.record.phase, Phase::UnderReview | Phase::Inspecting);
+                AGENCIES.into_iter().all(|agency| {
+                    let waits = w.record.stand(agency) == Stand::AwaitsDocuments;
+                    w.asked[at(agency)] == (waits && goes_on)
+                })
+            }),
             // The model is not empty talk: what should happen does.
+            Property::sometimes("documents are awaited during an inspection", |_, w: &World| {
+                w.record.phase == Phase::Inspecting && w.asked == [false, true]
+            }),
+            Property::sometimes("both wait for documents", |_, w: &World| w.asked == [true, true]),
             Property::sometimes("released after an amendment and an inspection", |_, w: &World| {
                 w.releases == 1 && w.record.version == 2 && w.record.round == 2
             }),
@@ -524,7 +570,7 @@ const ALL: &[Outcome] = &[
     Outcome::Returned,
 ];
 
-/// Everything once, with an amendment.
+/// Everything once, with an amendment. Documents have a window of their own.
 const WIDE: Window = Window {
     next,
     remembers: true,
@@ -582,11 +628,17 @@ const RULES_AGAIN: Window = Window {
     ..AGAIN
 };
 
+/// Documents are asked for, and provided or not.
+const DOCUMENTS: Window = Window {
+    outcomes: &[Outcome::AwaitsDocuments, Outcome::WantsInspection, Outcome::Cleared],
+    ..DEEP
+};
+
 #[test]
 fn clearance_keeps_its_promises_in_every_order_of_events() {
     let mut states = 0;
     let mut never: Vec<_> = WIDE.properties().into_iter().map(|property| property.name).collect();
-    for window in [WIDE, DEEP, LATE, STALE, RULES, DUTY, ALL_FOUR, AGAIN, RULES_AGAIN] {
+    for window in [WIDE, DEEP, LATE, STALE, RULES, DUTY, ALL_FOUR, AGAIN, RULES_AGAIN, DOCUMENTS] {
         let begun = std::time::Instant::now();
         let checker = window.checker().threads(2).spawn_bfs().join();
         for property in checker.model().properties() {
@@ -610,7 +662,7 @@ fn clearance_keeps_its_promises_in_every_order_of_events() {
 /// has ended. A search backwards, because the model has cycles.
 #[test]
 fn whatever_has_not_ended_can_still_be_released() {
-    for window in [WIDE, Window { copies: 0, ..DUTY }, RULES_AGAIN] {
+    for window in [WIDE, Window { copies: 0, ..DUTY }, RULES_AGAIN, DOCUMENTS] {
         leads_on(&window);
     }
 }
@@ -689,6 +741,7 @@ fn the_model_finds_a_verdict_on_an_old_version_or_round() {
         }
         Event::Amend { .. }
         | Event::Withdraw { .. }
+        | Event::Provide { .. }
         | Event::Findings { .. }
         | Event::Reopen { .. } => next(now, event),
     };
@@ -698,6 +751,7 @@ fn the_model_finds_a_verdict_on_an_old_version_or_round() {
         }
         Event::Amend { .. }
         | Event::Withdraw { .. }
+        | Event::Provide { .. }
         | Event::Findings { .. }
         | Event::Reopen { .. } => next(now, event),
     };
@@ -715,6 +769,7 @@ fn the_model_finds_findings_of_an_old_round() {
         }
         Event::Amend { .. }
         | Event::Withdraw { .. }
+        | Event::Provide { .. }
         | Event::Verdict { .. }
         | Event::Reopen { .. } => next(now, event),
     };
@@ -740,6 +795,32 @@ fn the_model_finds_a_hold_lifted_by_the_other() {
         Ok((Clearance { stands: lifted.unwrap_or(then.stands), ..then }, facts))
     };
     assert_eq!(broken_by(next, WIDE), ["a hold is lifted by its holder"]);
+}
+
+/// The enterprise answers what it read of a version that is over.
+#[test]
+fn the_model_finds_documents_for_an_older_version() {
+    let next: Next = |now, event| match event {
+        Event::Provide { to, .. } => next(now, Event::Provide { to, seen: now.version }),
+        Event::Amend { .. }
+        | Event::Withdraw { .. }
+        | Event::Verdict { .. }
+        | Event::Findings { .. }
+        | Event::Reopen { .. } => next(now, event),
+    };
+    let broken = broken_by(next, DOCUMENTS);
+    assert_eq!(broken, ["documents are provided when they are asked for"]);
+}
+
+/// A request that nobody ends waits for ever.
+#[test]
+fn the_model_finds_a_request_that_is_left_open() {
+    let next: Next = |now, event| {
+        let (then, mut facts) = next(now, event)?;
+        facts.retain(|fact| !matches!(fact, ClearanceFact::DocumentsWaived(_)));
+        Ok((then, facts))
+    };
+    assert_eq!(broken_by(next, DOCUMENTS), ["a request is open while its agency waits"]);
 }
 
 /// As if a check had been answered.

@@ -243,6 +243,9 @@ impl World {
                 ClearanceFact::Rejected(agency) => What::Rejected(agency),
                 ClearanceFact::Returned(agency) => What::Returned(agency),
                 ClearanceFact::StandChanged(..)
+                | ClearanceFact::DocumentsRequested(_)
+                | ClearanceFact::DocumentsProvided(_)
+                | ClearanceFact::DocumentsWaived(_)
                 | ClearanceFact::Withdrawn
                 | ClearanceFact::InspectionCompleted
                 | ClearanceFact::Numbered => continue,

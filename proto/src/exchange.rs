@@ -2,6 +2,7 @@
 
 use domain::answer::{AnswerEffect, Demand, ExchangeAnswer, Payload};
 use domain::clearance::{Agency, Outcome};
+use domain::document_request::DocumentRequest;
 use domain::history::{Reason, topic};
 use domain::participant::Participant;
 use domain::refusal::{Code, Refusal};
@@ -55,11 +56,14 @@ pub fn check(facts: &[u8], declaration: Option<&[u8]>) -> Result<(), prost::Deco
 pub fn wire_answer(answer: &ExchangeAnswer) -> v1::Answer {
     let ExchangeAnswer { request, declaration, version, round, by: _, what } = answer;
     let what = match what {
-        Payload::Verdict { outcome, reasons, demands } => v1::answer::What::Verdict(v1::Verdict {
-            outcome: v1::Outcome::from(*outcome).into(),
-            reasons: reasons.iter().cloned().map(Into::into).collect(),
-            demands: demands.iter().cloned().map(Into::into).collect(),
-        }),
+        Payload::Verdict { outcome, reasons, demands, documents } => {
+            v1::answer::What::Verdict(v1::Verdict {
+                outcome: v1::Outcome::from(*outcome).into(),
+                reasons: reasons.iter().cloned().map(Into::into).collect(),
+                demands: demands.iter().cloned().map(Into::into).collect(),
+                documents: documents.clone().map(Into::into),
+            })
+        }
         Payload::Findings { order_id, findings } => {
             v1::answer::What::Findings(v1::FindingsReport {
                 order_id: order_id.0.to_string(),
@@ -99,7 +103,7 @@ impl From<Demand> for v1::Demand {
 }
 
 fn verdict(verdict: raw::Verdict) -> Result<Payload, Refusal> {
-    let raw::Verdict { outcome, reasons, demands } = verdict;
+    let raw::Verdict { outcome, reasons, demands, documents } = verdict;
     let outcome = v1::Outcome::try_from(outcome)
         .ok()
         .and_then(v1::Outcome::outcome)
@@ -116,7 +120,27 @@ fn verdict(verdict: raw::Verdict) -> Result<Payload, Refusal> {
     }
     let reasons = self::reasons(reasons, "reasons")?;
     let demands = demands.into_iter().map(demand).collect::<Result<_, _>>()?;
-    Ok(Payload::Verdict { outcome, reasons, demands })
+    // What is asked for is checked where it is decided, by the time of then.
+    let documents = documents.map(document_request).transpose()?;
+    let outcome = match (outcome, &documents) {
+        (outcome, None) => outcome,
+        (Outcome::Held, Some(_)) => Outcome::AwaitsDocuments,
+        (_, Some(_)) => {
+            let reason = "documents are asked for with OUTCOME_HELD";
+            return Err(Refusal::of(Code::DocumentRequestWrong).with("reason", reason));
+        }
+    };
+    Ok(Payload::Verdict { outcome, reasons, demands, documents })
+}
+
+/// More items than there are kinds are never right, and are not listed one by one.
+fn document_request(asked: v1::DocumentRequest) -> Result<DocumentRequest, Refusal> {
+    if asked.items.len() > limits::REASONS_MAX {
+        return Err(Refusal::of(Code::TooLong).with("field", "documents.items"));
+    }
+    asked
+        .try_into()
+        .map_err(|()| Refusal::of(Code::DateWrong).with("field", "documents.until_time"))
 }
 
 fn demand(demand: raw::Demand) -> Result<Demand, Refusal> {
@@ -330,6 +354,7 @@ fn bit(topic: v1::Topic) -> Option<i32> {
         v1::Topic::Bank => topic::BANK,
         v1::Topic::Receipt => topic::RECEIPT,
         v1::Topic::Export => topic::EXPORT,
+        v1::Topic::Documents => topic::DOCUMENTS,
         v1::Topic::Unspecified => return None,
     })
 }

@@ -2,6 +2,7 @@
 
 use domain::OrderId;
 use domain::clearance::{Agency, Outcome, Phase, ReleaseCondition, Stand};
+use domain::document_request::{DocumentRequest, ProvidedDocument, RequestedDocument};
 use domain::history::{
     AnnouncedMoney, BackQuantity, DutyProgress, DutyStep, ExportProgress, ExportStep, Finding,
     HistoryFact, InspectionProgress, InspectionStep, Reason, ReceiptProgress, ReceiptStep,
@@ -128,6 +129,7 @@ impl From<ReleaseCondition> for v1::Awaited {
             ReleaseCondition::Clearance(Participant::RiskCheck) => Self::RiskCheck,
             ReleaseCondition::Clearance(Participant::Duty) => Self::Duty,
             ReleaseCondition::Findings => Self::Findings,
+            ReleaseCondition::Documents => Self::Documents,
         }
     }
 }
@@ -166,7 +168,8 @@ impl From<Stand> for v1::Stand {
             Stand::ManualReview => Self::ManualReview,
             Stand::Concluded => Self::Concluded,
             Stand::WantsInspection => Self::WantsInspection,
-            Stand::Held => Self::Held,
+            // What is awaited is told by what was asked for.
+            Stand::Held | Stand::AwaitsDocuments => Self::Held,
             Stand::Detained => Self::Detained,
             Stand::Cleared => Self::Cleared,
         }
@@ -198,7 +201,7 @@ impl From<Outcome> for v1::Outcome {
             Outcome::ManualReview => Self::ManualReview,
             Outcome::Concluded => Self::Concluded,
             Outcome::WantsInspection => Self::WantsInspection,
-            Outcome::Held => Self::Held,
+            Outcome::Held | Outcome::AwaitsDocuments => Self::Held,
             Outcome::Rejected => Self::Rejected,
             Outcome::Cleared => Self::Cleared,
             Outcome::Detained => Self::Detained,
@@ -243,6 +246,58 @@ impl TryFrom<v1::Finding> for Finding {
             return Err("evidence must be SHA-256 digests of 32 bytes");
         }
         Ok(Self { instructed_by, gnum, result, text, evidence })
+    }
+}
+
+impl From<DocumentRequest> for v1::DocumentRequest {
+    fn from(DocumentRequest { items, until }: DocumentRequest) -> Self {
+        let item = |RequestedDocument { kind, text, mandatory }| v1::RequestedDocument {
+            kind,
+            text,
+            mandatory,
+        };
+        let items = items.into_iter().map(item).collect();
+        Self { items, until_time: until.map(crate::timestamp) }
+    }
+}
+
+/// The only thing that cannot be read is a time that there is not.
+impl TryFrom<v1::DocumentRequest> for DocumentRequest {
+    type Error = ();
+
+    fn try_from(asked: v1::DocumentRequest) -> Result<Self, ()> {
+        let v1::DocumentRequest { items, until_time } = asked;
+        let item = |v1::RequestedDocument { kind, text, mandatory }| RequestedDocument {
+            kind,
+            text,
+            mandatory,
+        };
+        let until = until_time.map(|wire| crate::time(wire).ok_or(())).transpose()?;
+        Ok(Self { items: items.into_iter().map(item).collect(), until })
+    }
+}
+
+/// Encodes what an agency asked for, as it is kept.
+pub fn encode_document_request(asked: DocumentRequest) -> Vec<u8> {
+    v1::DocumentRequest::from(asked).encode_to_vec()
+}
+
+/// Reads what an agency asked for; `None` when it cannot be read, which only a damaged database can cause.
+pub fn decode_document_request(bytes: &[u8]) -> Option<DocumentRequest> {
+    v1::DocumentRequest::decode(bytes).ok()?.try_into().ok()
+}
+
+impl From<ProvidedDocument> for v1::ProvidedDocument {
+    fn from(document: ProvidedDocument) -> Self {
+        let ProvidedDocument { kind, number, sha256, name, reason } = document;
+        Self { kind, number, sha256, name, reason }
+    }
+}
+
+impl From<v1::ProvidedDocument> for ProvidedDocument {
+    fn from(document: v1::ProvidedDocument) -> Self {
+        let v1::ProvidedDocument { kind, number, sha256, name, reason } = document;
+        Self { kind, number, sha256, name, reason }
     }
 }
 
@@ -623,6 +678,27 @@ impl From<HistoryFact> for v1::Fact {
             HistoryFact::DutyProgress(moved) => Kind::DutyProgress(moved.into()),
             HistoryFact::ReceiptProgress(moved) => Kind::ReceiptProgress(moved.into()),
             HistoryFact::ExportProgress(moved) => Kind::ExportProgress(moved.into()),
+            HistoryFact::DocumentsRequested { request, agency: who, asked } => {
+                Kind::DocumentsRequested(v1::DocumentsRequested {
+                    document_request_id: request.0.to_string(),
+                    agency: agency(who),
+                    asked: Some(asked.into()),
+                })
+            }
+            HistoryFact::DocumentsProvided { request, agency: who, documents } => {
+                Kind::DocumentsProvided(v1::DocumentsProvided {
+                    document_request_id: request.0.to_string(),
+                    agency: agency(who),
+                    documents: documents.into_iter().map(Into::into).collect(),
+                })
+            }
+            HistoryFact::DocumentsWaived { request, agency: who } => {
+                let document_request_id = request.0.to_string();
+                Kind::DocumentsWaived(v1::DocumentsWaived {
+                    document_request_id,
+                    agency: agency(who),
+                })
+            }
             HistoryFact::Numbered { invt_no } => Kind::Numbered(v1::Numbered { invt_no }),
             HistoryFact::Released { release_id } => {
                 Kind::Released(v1::Released { release_id: release_id.0.to_string() })

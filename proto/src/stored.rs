@@ -15,6 +15,8 @@ pub enum FilingKind {
     Amend,
     /// That one is taken back.
     Withdraw,
+    /// That documents are provided.
+    Provide,
 }
 
 /// What came of it.
@@ -35,6 +37,7 @@ impl FilingRecord {
             FilingKind::Submit => kept::FilingKind::Submit,
             FilingKind::Amend => kept::FilingKind::Amend,
             FilingKind::Withdraw => kept::FilingKind::Withdraw,
+            FilingKind::Provide => kept::FilingKind::Provide,
         };
         let declaration_id = self.declaration.uuid().as_bytes().to_vec();
         kept::Filing { kind: kind.into(), declaration_id, version: self.version }.encode_to_vec()
@@ -47,6 +50,7 @@ impl FilingRecord {
             kept::FilingKind::Submit => FilingKind::Submit,
             kept::FilingKind::Amend => FilingKind::Amend,
             kept::FilingKind::Withdraw => FilingKind::Withdraw,
+            kept::FilingKind::Provide => FilingKind::Provide,
             kept::FilingKind::Unspecified => return None,
         };
         let declaration = Uuid::from_slice(&filing.declaration_id).ok()?;

@@ -13,7 +13,7 @@ const UNREADABLE: &str = "declaration.unreadable";
 
 /// Every type that a webhook can be for, those that weigh most first: a message has the type of the weightiest that
 /// happened together.
-pub const TYPES: [&str; 20] = [
+pub const TYPES: [&str; 23] = [
     "declaration.released",
     "declaration.rejected",
     "declaration.returned",
@@ -25,6 +25,9 @@ pub const TYPES: [&str; 20] = [
     "declaration.inspection_completed",
     "declaration.inspection_cancelled",
     "declaration.inspection_progress",
+    "declaration.documents_requested",
+    "declaration.documents_waived",
+    "declaration.documents_provided",
     "declaration.filed",
     "declaration.amended",
     "declaration.duty_progress",
@@ -68,6 +71,9 @@ fn type_of(fact: &Fact) -> Option<&'static str> {
         Fact::DutyProgress(_) => "declaration.duty_progress",
         Fact::ReceiptProgress(_) => "declaration.receipt_progress",
         Fact::ExportProgress(_) => "declaration.export_progress",
+        Fact::DocumentsRequested(_) => "declaration.documents_requested",
+        Fact::DocumentsProvided(_) => "declaration.documents_provided",
+        Fact::DocumentsWaived(_) => "declaration.documents_waived",
         // It concerns the bank.
         Fact::BankNotice(_) => return None,
     })

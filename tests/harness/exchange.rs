@@ -136,6 +136,6 @@ pub(crate) fn explained(
     outcome: v1::Outcome,
     reasons: Vec<v1::Reason>,
 ) -> v1::Answer {
-    let verdict = v1::Verdict { outcome: outcome.into(), reasons, demands: Vec::new() };
+    let verdict = v1::Verdict { outcome: outcome.into(), reasons, ..Default::default() };
     answer(event, v1::answer::What::Verdict(verdict))
 }

@@ -375,7 +375,7 @@ impl InspectionService {
         };
         let outcome = v1::Outcome::Cleared.into();
         let demands = demands.iter().map(demand).collect();
-        let verdict = v1::Verdict { outcome, reasons: Vec::new(), demands };
+        let verdict = v1::Verdict { outcome, demands, ..Default::default() };
         answer(&self.event, What::Verdict(verdict))
     }
 

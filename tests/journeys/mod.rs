@@ -12,6 +12,7 @@ mod clock;
 mod command_line;
 mod configuration;
 mod console;
+mod documents;
 mod exchange;
 mod finding_out;
 pub(crate) mod forex;

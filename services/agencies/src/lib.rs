@@ -239,6 +239,9 @@ fn say(agency: v1::Agency, event: &v1::Event, fact: &Kind) -> Vec<ConsumerAnswer
         (v1::Agency::Customs | v1::Agency::Quarantine, Kind::InspectionCompleted(done)) => {
             conclude(agency, event, &done.findings)
         }
+        (_, Kind::DocumentsProvided(provided)) if provided.agency == i32::from(agency) => {
+            after_documents(agency, event, provided).into_iter().collect()
+        }
         (_, Kind::InspectionAnswered(answered)) if answered.demanded_by == i32::from(agency) => {
             conclude(agency, event, &answered.findings)
         }
@@ -272,10 +275,11 @@ fn verdict(
     (outcome, after): (v1::Outcome, Duration),
     reasons: Vec<v1::Reason>,
 ) -> ConsumerAnswer {
-    let name = format!("{agency:?}/{declaration_id}/{version}/{round}/{outcome:?}");
-    let verdict = v1::Verdict { outcome: outcome.into(), reasons, demands: Vec::new() };
+    let round_of_verdict = Round { declaration_id, version: *version, round: *round };
+    let verdict =
+        v1::Verdict { outcome: outcome.into(), reasons, demands: Vec::new(), documents: None };
     let answer = v1::Answer {
-        request_id: Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string(),
+        request_id: request_id(agency, &round_of_verdict, outcome),
         declaration_id: (*declaration_id).to_owned(),
         version: *version,
         round: *round,
@@ -283,6 +287,48 @@ fn verdict(
         trace_id: String::new(),
     };
     ConsumerAnswer { after, answer }
+}
+
+fn request_id(agency: v1::Agency, round: &Round<'_>, outcome: v1::Outcome) -> String {
+    let Round { declaration_id, version, round } = round;
+    let name = format!("{agency:?}/{declaration_id}/{version}/{round}/{outcome:?}");
+    Uuid::new_v5(&NAMESPACE, name.as_bytes()).to_string()
+}
+
+/// For so long the simulated customs waits for documents.
+const DOCUMENTS_WAIT: time::Duration = time::Duration::days(7);
+
+/// Held until an invoice comes, and a contract if there is one.
+fn asks_for_documents(event: &v1::Event, held: ConsumerAnswer) -> ConsumerAnswer {
+    let item = |kind: &str, text: &str, mandatory| v1::RequestedDocument {
+        kind: kind.to_owned(),
+        text: text.to_owned(),
+        mandatory,
+    };
+    let items = vec![item("invoice", "加盖印章", true), item("contract", "", false)];
+    let asked_at = event.time.and_then(proto::time);
+    let until_time = asked_at.map(|at| proto::timestamp(at + DOCUMENTS_WAIT));
+    let asked = v1::DocumentRequest { items, until_time };
+    let ConsumerAnswer { after, mut answer } = held;
+    if let Some(v1::answer::What::Verdict(verdict)) = &mut answer.what {
+        verdict.documents = Some(asked);
+    }
+    ConsumerAnswer { after, answer }
+}
+
+/// The documents that it asked for have come: it looks at nothing and has no objection. A request that somebody else
+/// made for the agency is for somebody else to go on with.
+fn after_documents(
+    agency: v1::Agency,
+    event: &v1::Event,
+    provided: &v1::DocumentsProvided,
+) -> Option<ConsumerAnswer> {
+    let now = Round::of(event);
+    let mut rounds = (1..=now.round).map(|round| Round { round, ..Round::of(event) });
+    let own = |round: Round<'_>| request_id(agency, &round, v1::Outcome::Held);
+    rounds
+        .any(|round| own(round) == provided.document_request_id)
+        .then(|| verdict(agency, &now, (v1::Outcome::Cleared, Duration::ZERO), Vec::new()))
 }
 
 fn reason(code: &str, text: &str) -> Vec<v1::Reason> {
@@ -311,6 +357,10 @@ fn review(agency: v1::Agency, event: &v1::Event, script: &Script) -> Vec<Consume
             vec![give(v1::Outcome::WantsInspection, what)]
         }
         script::Wish::Hold => vec![give(v1::Outcome::Held, reason("DOC", "请补充发票"))],
+        script::Wish::Documents => {
+            let held = give(v1::Outcome::Held, reason("DOC", "请补交发票、合同"));
+            vec![asks_for_documents(event, held)]
+        }
         script::Wish::Detain => vec![give(v1::Outcome::Detained, reason("501", "扣留移送通关"))],
         script::Wish::Return => vec![give(v1::Outcome::Returned, reason("700", "退运"))],
     };

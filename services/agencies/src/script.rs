@@ -28,6 +28,8 @@ pub enum Wish {
     Inspect,
     /// Holds the first version for documents; clears a later one.
     Hold,
+    /// Holds the first version and asks for documents; clears when they are provided, or a later version.
+    Documents,
     /// Detains the goods and leaves it at that.
     Detain,
     /// Sends the goods back abroad.
@@ -192,6 +194,7 @@ impl Script {
             "CUSTOMSINSPECT" => self.customs = Wish::Inspect,
             "CIQINSPECT" => self.quarantine = Wish::Inspect,
             "HOLD" => self.customs = Wish::Hold,
+            "DOCS" => self.customs = Wish::Documents,
             "DETAIN" => self.customs = Wish::Detain,
             "RETURN" => self.customs = Wish::Return,
             "SILENT" => self.customs = Wish::Silence,
@@ -268,7 +271,7 @@ impl Script {
         let wish = if agency == Agency::Customs { &self.customs } else { &self.quarantine };
         match wish {
             // The documents came with the new version.
-            Wish::Hold if version > 1 => Wish::Clear,
+            Wish::Hold | Wish::Documents if version > 1 => Wish::Clear,
             other => other.clone(),
         }
     }
@@ -292,6 +295,8 @@ mod tests {
         assert_eq!(Script::of("QD-INSPECT-1"), Script::default());
         assert_eq!(Script::of("SBX-TAXPAID-HOLD-1"), Script::of("SBX-HOLD-1"));
         assert_eq!(Script::of("SBX-HOLD-1").wish(Agency::Customs, 2), Wish::Clear);
+        assert_eq!(Script::of("SBX-DOCS-1").wish(Agency::Customs, 1), Wish::Documents);
+        assert_eq!(Script::of("SBX-DOCS-1").wish(Agency::Customs, 2), Wish::Clear);
     }
 
     #[test]

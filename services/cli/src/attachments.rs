@@ -94,21 +94,31 @@ async fn upload(session: &Session, args: UploadArgs) -> anyhow::Result<Exit> {
     };
     let mut kept = Vec::new();
     for file in files {
-        let sha256 = sha256(&file).with_context(|| BilingualText::unreadable(&file))?;
-        let first = v1::PutAttachmentRequest {
-            sha256: sha256.to_string(),
-            declarant: declarant.clone(),
-            declaration: declaration.clone(),
-            ..Default::default()
-        };
-        // The same bytes have the same effect however often they are sent.
-        let once = async || {
-            let pieces = pieces(first.clone(), &file);
-            session.window.attachments().put_attachment(session.request(pieces)).await
-        };
-        kept.push(client::repeat(once).await?.into_inner());
+        let space = (declarant.as_str(), declaration.as_str());
+        kept.push(put(session, &file, space).await?);
     }
     session.print(&kept)
+}
+
+/// Uploads a file for a declarant, or for that of a declaration; both may be empty.
+pub(super) async fn put(
+    session: &Session,
+    file: &Path,
+    (declarant, declaration): (&str, &str),
+) -> anyhow::Result<v1::PutAttachmentResponse> {
+    let sha256 = sha256(file).with_context(|| BilingualText::unreadable(file))?;
+    let first = v1::PutAttachmentRequest {
+        sha256: sha256.to_string(),
+        declarant: declarant.to_owned(),
+        declaration: declaration.to_owned(),
+        ..Default::default()
+    };
+    // The same bytes have the same effect however often they are sent.
+    let once = async || {
+        let pieces = pieces(first.clone(), file);
+        session.window.attachments().put_attachment(session.request(pieces)).await
+    };
+    Ok(client::repeat(once).await?.into_inner())
 }
 
 fn sha256(file: &Path) -> io::Result<AttachmentDigest> {

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use domain::codes::Mode;
 use proto::status::Language;
 use proto::v1;
+use proto::v1::fact::Kind;
 
 use super::session::TableRow;
 use super::table;
@@ -25,6 +26,13 @@ pub(super) fn whole(record: &v1::DeclarationRecord, language: Language) -> Strin
     text.push_str(&table::fields(&fields, columns));
     if let Some(declaration) = content.filter(|it| !it.lines.is_empty()) {
         let _infallible = write!(text, "\n{}", goods(&declaration.lines, language));
+    }
+    for asked in &record.document_requests {
+        let fact = v1::Fact { kind: Some(Kind::DocumentsRequested(asked.clone())) };
+        let told = describe_all(&[fact], language);
+        let how =
+            pick(language, "answer with: single-window provide", "答复命令：single-window provide");
+        let _infallible = write!(text, "\n{told} ({how})");
     }
     for entry in &record.history {
         let time = when(entry.time.and_then(proto::time));

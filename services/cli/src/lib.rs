@@ -34,6 +34,7 @@ pub mod keys;
 pub mod options;
 pub mod pay;
 mod problem;
+pub mod provide;
 pub mod read;
 mod reconcile;
 pub mod refund;
@@ -79,6 +80,7 @@ pub enum Command {
     Watch(watch::WatchArgs),
     Amend(change::AmendArgs),
     Withdraw(change::WithdrawArgs),
+    Provide(provide::ProvideArgs),
     Verdict(verdict::VerdictArgs),
     Ceb(ceb::CebArgs),
     Inspect(inspect::InspectArgs),
@@ -146,6 +148,7 @@ impl Command {
                 change::amend(&options.session().await?, args).await
             }
             Self::Withdraw(args) => change::withdraw(&options.session().await?, args).await,
+            Self::Provide(args) => provide::run(&options.session().await?, args).await,
             Self::Verdict(args) => {
                 let named =
                     options.caller.is_some() || options.cert.is_some() || options.api_key.is_some();

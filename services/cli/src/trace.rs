@@ -319,10 +319,23 @@ impl ParcelStory {
                 self.event(entry.time.and_then(proto::time), ("declaration", speaker(fact)), what);
             }
         }
-        for awaited in record.waits_for() {
+        // Which documents the firm is waited for is said by each request.
+        for awaited in record.waits_for().filter(|it| *it != v1::Awaited::Documents) {
             let one = |language| words::awaited(language, std::iter::once(awaited));
             let what = TraceText::new(one(Language::English), one(Language::Chinese));
             self.open("agency", "", what);
+        }
+        self.document_requests(&record.document_requests);
+    }
+
+    /// What agencies wait for the firm to provide.
+    fn document_requests(&mut self, requests: &[v1::DocumentsRequested]) {
+        for requested in requests {
+            let until = requested.asked.as_ref().and_then(|asked| asked.until_time);
+            let fact = v1::Fact { kind: Some(Kind::DocumentsRequested(requested.clone())) };
+            let said = |language| describe(&fact, language);
+            let what = TraceText::new(said(Language::English), said(Language::Chinese));
+            self.open("firm", &words::minute(until.and_then(proto::time)), what);
         }
     }
 
@@ -548,7 +561,11 @@ fn moved(entry: &v1::LedgerEntry, language: Language) -> String {
 /// Who says a fact.
 fn speaker(fact: &v1::Fact) -> &'static str {
     match &fact.kind {
-        Some(Kind::Filed(_) | Kind::Amended(_) | Kind::Withdrawn(_)) => "firm",
+        Some(
+            Kind::Filed(_) | Kind::Amended(_) | Kind::Withdrawn(_) | Kind::DocumentsProvided(_),
+        ) => "firm",
+        Some(Kind::DocumentsRequested(it)) => words::agency(Language::English, it.agency()),
+        Some(Kind::DocumentsWaived(it)) => words::agency(Language::English, it.agency()),
         Some(Kind::StandChanged(changed)) => words::participant(Language::English, changed.who()),
         Some(Kind::Numbered(_)) => "customs",
         Some(Kind::Rejected(it)) => words::agency(Language::English, it.agency()),

@@ -12,6 +12,7 @@ use domain::{DeclarationId, Slot};
 use proto::v1::connect_request::Frame as Out;
 use proto::v1::connect_response::Frame as In;
 use proto::v1::{self, Outcome, ResultCode, fact::Kind};
+use time::OffsetDateTime;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
@@ -45,6 +46,16 @@ pub struct VerdictArgs {
     /// Why, for the enterprise; what to look at, with --inspect.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    /// A document that the firm is asked for, with --hold, and what it has to show: invoice, contract, packing_list,
+    /// licence, certificate, photo or other. May be given several times.
+    #[arg(long, value_name = "KIND[=TEXT]", requires_all = ["hold", "until"])]
+    ask: Vec<String>,
+    /// The same, for one that the firm may leave out.
+    #[arg(long, value_name = "KIND[=TEXT]", requires_all = ["hold", "until"])]
+    ask_optional: Vec<String>,
+    /// Until when the firm may answer: YYYY-MM-DD (a day in China) or RFC 3339.
+    #[arg(long, value_name = "TIME", requires = "hold", value_parser = words::parse_until)]
+    until: Option<OffsetDateTime>,
     /// The version that it is about, when the window does not tell us its events [default: the newest].
     #[arg(long, value_name = "NUMBER", requires = "round")]
     version: Option<u32>,
@@ -106,6 +117,19 @@ impl OutcomeArgs {
 }
 
 impl VerdictArgs {
+    /// What the firm is asked for; nothing is asked by a term alone.
+    fn documents(&self) -> Option<v1::DocumentRequest> {
+        let item = |asked: &String, mandatory| {
+            let (kind, text) = asked.split_once('=').unwrap_or((asked, "")); // a text is optional
+            v1::RequestedDocument { kind: kind.to_owned(), text: text.to_owned(), mandatory }
+        };
+        let mandatory = self.ask.iter().map(|asked| item(asked, true));
+        let optional = self.ask_optional.iter().map(|asked| item(asked, false));
+        let items: Vec<_> = mandatory.chain(optional).collect();
+        let until_time = self.until.map(proto::timestamp);
+        (!items.is_empty()).then_some(v1::DocumentRequest { items, until_time })
+    }
+
     fn reasons(&self) -> Vec<v1::Reason> {
         let (_, default) = self.said.outcome();
         let text = self.reason.clone().unwrap_or_default(); // a reason is optional
@@ -142,8 +166,11 @@ pub async fn run(session: &Session, args: VerdictArgs) -> anyhow::Result<Exit> {
     let agency = line.agency;
     let (outcome, _) = args.said.outcome();
     let (name, reasons) = (known.id.name(), args.reasons());
-    let content = format!("{agency:?}/{}/{outcome:?}/{reasons:?}", known.round);
-    let verdict = v1::Verdict { outcome: outcome.into(), reasons, demands: Vec::new() };
+    let documents = args.documents();
+    // Without documents it is the id that it always was.
+    let asked = documents.as_ref().map(|asked| format!("/{asked:?}")).unwrap_or_default();
+    let content = format!("{agency:?}/{}/{outcome:?}/{reasons:?}{asked}", known.round);
+    let verdict = v1::Verdict { outcome: outcome.into(), reasons, demands: Vec::new(), documents };
     let answer = v1::Answer {
         request_id: input::change_id("verdict", &name, known.version, content.as_bytes()),
         declaration_id: known.id.to_string(),

@@ -243,6 +243,18 @@ pub fn describe(fact: &v1::Fact, language: Language) -> String {
         Kind::ExportProgress(moved) => {
             say(format!("export: {}", moved.text), format!("出口：{}", moved.text_zh))
         }
+        Kind::DocumentsRequested(requested) => {
+            let (by, what) = (who(requested.agency()), asked_for(requested, language));
+            say(format!("{by} asks for documents{what}"), format!("{by}要求补交单证{what}"))
+        }
+        Kind::DocumentsProvided(provided) => {
+            let (to, what) = (who(provided.agency()), provided_for(provided, language));
+            say(format!("documents provided to {to}{what}"), format!("已向{to}补交单证{what}"))
+        }
+        Kind::DocumentsWaived(waived) => {
+            let by = who(waived.agency());
+            say(format!("{by} goes on without the documents"), format!("{by}不再要求补交单证"))
+        }
         Kind::BankNotice(_) => pick(language, "a bank was told", "已通知银行").to_owned(),
         Kind::Numbered(v1::Numbered { invt_no }) => {
             say(format!("customs number {invt_no}"), format!("海关清单编号{invt_no}"))
@@ -287,6 +299,38 @@ fn moved_on(moved: &v1::InspectionProgress, language: Language) -> String {
         (false, Language::Chinese) => format!("，{start}至{end}"),
     };
     format!("{step}{place}{window}{}", listed(said, language))
+}
+
+/// What an agency asks for: `: invoice (with the seller's stamp), contract if there is one, until …`.
+fn asked_for(requested: &v1::DocumentsRequested, language: Language) -> String {
+    // A request that says nothing is told as one.
+    let v1::DocumentRequest { items, until_time } = requested.asked.clone().unwrap_or_default();
+    let item = |item: &v1::RequestedDocument| {
+        let kind = words::document_kind(language, &item.kind);
+        let text = if item.text.is_empty() { String::new() } else { format!(" ({})", item.text) };
+        let optional = pick(language, " if there is one", "（非必需）");
+        format!("{kind}{text}{}", if item.mandatory { "" } else { optional })
+    };
+    let until = words::minute(until_time.and_then(proto::time));
+    let until = (!until.is_empty()).then(|| match language {
+        Language::English => format!("until {until}"),
+        Language::Chinese => format!("期限{until}"),
+    });
+    listed(items.iter().map(item).chain(until).collect(), language)
+}
+
+/// What a firm provides: `: invoice INV-1, no contract: the order stands for it`.
+fn provided_for(provided: &v1::DocumentsProvided, language: Language) -> String {
+    let document = |document: &v1::ProvidedDocument| {
+        let v1::ProvidedDocument { kind, number, reason, .. } = document;
+        let kind = words::document_kind(language, kind);
+        match (reason.is_empty(), language) {
+            (true, _) => format!("{kind} {number}").trim_end().to_owned(),
+            (false, Language::English) => format!("no {kind}: {reason}"),
+            (false, Language::Chinese) => format!("无{kind}：{reason}"),
+        }
+    };
+    listed(provided.documents.iter().map(document).collect(), language)
 }
 
 /// What agencies say: `: 1313 weights differ, …`; nothing when they say nothing.

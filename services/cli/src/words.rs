@@ -1,5 +1,6 @@
 //! Values as people read them: states, stands, times in China, decimals, and masked personal data.
 
+use domain::attachment::DOCUMENT_KINDS;
 use domain::clearance::Agency;
 use proto::status::Language;
 use proto::v1;
@@ -121,8 +122,15 @@ pub fn awaited(language: Language, waits_for: impl Iterator<Item = v1::Awaited>)
         v1::Awaited::Findings => pick(language, "findings of the joint inspection", "联合查验结果"),
         v1::Awaited::RiskCheck => pick(language, "risk check", "风险布控"),
         v1::Awaited::Duty => pick(language, "duty secured", "税款担保"),
+        v1::Awaited::Documents => pick(language, "documents of the firm", "企业补交单证"),
     };
     waits_for.map(word).collect::<Vec<_>>().join(pick(language, ", ", "、"))
+}
+
+/// A kind of document; one that this program does not know, as it is.
+pub fn document_kind(language: Language, kind: &str) -> String {
+    let known = DOCUMENT_KINDS.iter().find(|(code, ..)| *code == kind);
+    known.map_or_else(|| kind.to_owned(), |(_, en, zh)| pick(language, en, zh).to_owned())
 }
 
 /// A step of an inspection, as what happened.

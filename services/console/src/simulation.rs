@@ -16,12 +16,13 @@ use crate::problem::{PageAnswer, bare, settle};
 use crate::visit::{Visit, page};
 
 /// What the agencies can be told to do, in the words of an order number.
-const SCRIPTS: [(&str, &str); 9] = [
+const SCRIPTS: [(&str, &str); 10] = [
     ("ACCEPT", "Approve"),
     ("INSPECT", "Inspect"),
     ("INSPECT-FAIL", "Inspect, and find less than declared"),
     ("INSPECT-LAB", "Inspect, with a laboratory"),
     ("HOLD", "Hold for documents"),
+    ("DOCS", "Ask for documents by a list"),
     ("REJECT", "Reject"),
     ("RETURN", "Send back abroad"),
     ("DELAY30", "Answer after half a minute"),
@@ -41,7 +42,7 @@ struct Role {
 #[template(path = "sandbox.html")]
 struct SandboxPage<'a> {
     visit: &'a Visit,
-    scripts: [(&'static str, &'static str); 9],
+    scripts: [(&'static str, &'static str); 10],
     examples: [(&'static str, &'static str); 5],
     time: String,
     moves: Option<[(u64, &'static str); 3]>,

@@ -365,7 +365,8 @@ fn said(visit: &Visit, fact: &v1::Fact) -> TimelineFact {
             | Kind::InspectionReopened(_)
             | Kind::InspectionProgress(_)
             | Kind::InspectionCompleted(_)
-            | Kind::InspectionAnswered(_),
+            | Kind::InspectionAnswered(_)
+            | Kind::DocumentsRequested(_),
         ) => "attention",
         _ => "open",
     };

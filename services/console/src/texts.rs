@@ -31,6 +31,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("As JSON", "显示为JSON"),
     ("As a form", "显示为表单"),
     ("Ask for a rate", "询价"),
+    ("Ask for documents by a list", "列明并要求补交单证"),
     ("Assign to its receipt", "归入收汇"),
     ("Back to the beginning", "返回首页"),
     ("Back to the declaration", "返回清单"),

@@ -125,6 +125,13 @@ async fn step(
     sqlx::query!("delete from content where slot = $1 and subject = any($2)", slot.column(), &gone)
         .execute(&mut *tx)
         .await?;
+    sqlx::query!(
+        "delete from document_request where slot = $1 and declaration_id = any($2)",
+        slot.column(),
+        &gone
+    )
+    .execute(&mut *tx)
+    .await?;
     // Of what ended no process remembers a row, so that the head need not move.
     sqlx::query!(
         "update declaration set positions = '{}', archived_time = $3

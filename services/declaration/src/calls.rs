@@ -20,7 +20,8 @@ use crate::put_attachment::UploadHead;
 use crate::submit::Submission;
 use crate::wire::{attachment, filter, record, told, unreadable, upload, warnings, whole};
 use crate::{
-    Declarations, Error, amend, archive, get_attachment, put_attachment, read, submit, withdraw,
+    Declarations, Error, amend, archive, get_attachment, provide, put_attachment, read, submit,
+    withdraw,
 };
 
 impl Declarations {
@@ -226,6 +227,32 @@ impl Declarations {
         let command = |reply| DeclarationCommand::Withdraw(withdrawal, reply);
         self.run(whose, command, WhenFull::Refuse, validate_only).await?;
         Ok(v1::WithdrawResponse { name: id.name(), state: v1::State::Withdrawn.into() })
+    }
+
+    /// Answers a request for documents.
+    pub(crate) async fn provide_documents(
+        &self,
+        call: Call,
+        request: v1::ProvideDocumentsRequest,
+    ) -> Result<v1::ProvideDocumentsResponse, Error> {
+        let v1::ProvideDocumentsRequest {
+            request_id,
+            name,
+            version,
+            document_request_id,
+            documents,
+            validate_only,
+        } = request;
+        let Call { principal, trace, .. } = call;
+        let asked = (request_id.as_str(), name.as_str(), version);
+        let documents = documents.into_iter().map(Into::into).collect();
+        let answer = (document_request_id.as_str(), documents);
+        let provision = provide::parse(self, &principal, asked, answer, trace).await?;
+        let id: DeclarationId = provision.id;
+        let whose = (&Share::of(&principal), id.slot());
+        let command = |reply| DeclarationCommand::Provide(Box::new(provision), reply);
+        self.run(whose, command, WhenFull::Refuse, validate_only).await?;
+        Ok(v1::ProvideDocumentsResponse { name: id.name(), version, document_request_id })
     }
 
     /// Keeps the bytes of an attachment.

@@ -26,6 +26,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::answers::{AnswerDigest, EarlierAnswer};
+use crate::document_requests::DocumentRequestRow;
 use crate::row::{DeclarationRow, JointOrderRow};
 use crate::transaction::DeclarationTransaction;
 
@@ -77,6 +78,12 @@ async fn decide(
     decision: &ExchangeAnswer,
     numbers: &mut CustomsNumbers,
 ) -> Result<Result<AnswerEffect, Refusal>, Fault> {
+    if let Payload::Verdict { documents: Some(asked), .. } = &decision.what {
+        let violations = asked.check(step.now);
+        if !violations.is_empty() {
+            return Ok(Err(Refusal::invalid(violations)));
+        }
+    }
     let order = case.order.as_ref().map(|order| order.id);
     let event = match decision.event(&case.clearance, order) {
         Ok(Some(event)) => event,
@@ -130,7 +137,7 @@ async fn decide(
                 step.clearing.numbered.push((case.id, invt_no.clone()));
                 HistoryFact::Numbered { invt_no }
             }
-            other => record(step, case, &decision.what, other).await?,
+            other => record(step, case, decision, other).await?,
         };
         step.record(case.id, [record]);
     }
@@ -142,16 +149,34 @@ async fn decide(
 async fn record(
     step: &mut DeclarationTransaction<'_>,
     case: &mut DeclarationRow,
-    what: &Payload,
+    decision: &ExchangeAnswer,
     fact: ClearanceFact,
 ) -> Result<HistoryFact, Fault> {
+    let what = &decision.what;
     let reasons = |agency: Agency| what.reasons(agency.into());
     Ok(match fact {
-        ClearanceFact::Amended(_) | ClearanceFact::Withdrawn | ClearanceFact::Numbered => {
+        ClearanceFact::Amended(_)
+        | ClearanceFact::Withdrawn
+        | ClearanceFact::DocumentsProvided(_)
+        | ClearanceFact::Numbered => {
             return Err(otherwise("a decision had the effect of a filing"));
         }
         ClearanceFact::StandChanged(who, stand) => {
             HistoryFact::StandChanged { who, stand, reasons: what.reasons(who) }
+        }
+        ClearanceFact::DocumentsRequested(agency) => {
+            let Payload::Verdict { documents: Some(asked), .. } = what else {
+                return Err(otherwise("documents were requested by no list"));
+            };
+            let (request, asked) = (decision.request, asked.clone());
+            let row = DocumentRequestRow { request, asked: asked.clone() };
+            step.documents.ask(case.id, agency, row);
+            HistoryFact::DocumentsRequested { request, agency, asked }
+        }
+        ClearanceFact::DocumentsWaived(agency) => {
+            let asked = step.document_request(case.id, agency).await?;
+            let asked = asked.ok_or_else(|| otherwise("documents were awaited without a list"))?;
+            HistoryFact::DocumentsWaived { request: asked.request, agency }
         }
         ClearanceFact::InspectionOrdered(agency) => {
             // The order is one for the declaration: opened again, it is the same one.

@@ -23,6 +23,7 @@ use store::{Clock, Fault};
 
 use crate::amend::{self, Amendment};
 use crate::open_declarations::{OpenDeclarations, Rows};
+use crate::provide::{self, Provision};
 use crate::row::{self, phase_column};
 use crate::submit::{self, Receipt, Submission};
 use crate::transaction::{DeclarationCommit, DeclarationTransaction};
@@ -38,6 +39,8 @@ pub(crate) enum DeclarationCommand {
     Amend(Box<Amendment>, Reply<Result<u32, Refusal>>),
     /// Take a declaration back.
     Withdraw(Withdrawal, Reply<Result<(), Refusal>>),
+    /// Provide documents that an agency asked for.
+    Provide(Box<Provision>, Reply<Result<(), Refusal>>),
     /// An agency decided; what became of it.
     Decide(ExchangeAnswer, String, Reply<Result<AnswerEffect, Refusal>>),
 }
@@ -47,7 +50,7 @@ impl DeclarationCommand {
     fn slots(&self) -> impl Iterator<Item = Slot> {
         let guarantor = match self {
             Self::Decide(decision, ..) => decision.guarantor().map(Slot::of),
-            Self::Submit(..) | Self::Amend(..) | Self::Withdraw(..) => None,
+            Self::Submit(..) | Self::Amend(..) | Self::Withdraw(..) | Self::Provide(..) => None,
         };
         std::iter::once(self.slot()).chain(guarantor)
     }
@@ -58,6 +61,7 @@ impl DeclarationCommand {
             Self::Submit(submission, _) => submission.slot,
             Self::Amend(amendment, _) => amendment.id.slot(),
             Self::Withdraw(withdrawal, _) => withdrawal.id.slot(),
+            Self::Provide(provision, _) => provision.id.slot(),
             Self::Decide(decision, ..) => decision.declaration.slot(),
         }
     }
@@ -72,6 +76,7 @@ impl DeclarationCommand {
             Self::Submit(submission, _) => Some(submission.key()),
             Self::Amend(amendment, _) => of(amendment.id, amendment.request_id),
             Self::Withdraw(withdrawal, _) => of(withdrawal.id, withdrawal.request_id),
+            Self::Provide(provision, _) => of(provision.id, provision.request_id),
             // Its row keeps it.
             Self::Decide(..) => None,
         }
@@ -83,6 +88,7 @@ impl DeclarationCommand {
             Self::Submit(..) => None,
             Self::Amend(amendment, _) => Some(amendment.id),
             Self::Withdraw(withdrawal, _) => Some(withdrawal.id),
+            Self::Provide(provision, _) => Some(provision.id),
             Self::Decide(decision, ..) => Some(decision.declaration),
         }
     }
@@ -136,7 +142,7 @@ impl Transaction for DeclarationWriter {
                 DeclarationCommand::Submit(submission, _) => submissions.push(&**submission),
                 DeclarationCommand::Decide(decision, ..) => decisions.push(decision),
                 DeclarationCommand::Amend(amendment, _) => amended.push(amendment.id),
-                DeclarationCommand::Withdraw(..) => {}
+                DeclarationCommand::Withdraw(..) | DeclarationCommand::Provide(..) => {}
             }
         }
         let mut lookup = submit::look_up(&mut step, &self.numbers, &submissions, &amended).await?;
@@ -151,6 +157,9 @@ impl Transaction for DeclarationWriter {
                 }
                 DeclarationCommand::Withdraw(withdrawal, reply) => {
                     reply.give(withdraw::withdraw(&mut step, withdrawal).await?);
+                }
+                DeclarationCommand::Provide(provision, reply) => {
+                    reply.give(provide::provide(&mut step, provision).await?);
                 }
                 DeclarationCommand::Decide(decision, trace, reply) => {
                     let decided = clear::clear(&mut step, decision, &mut numbers).await?;

@@ -327,13 +327,14 @@ pub(crate) fn phase(found: i16) -> Result<Phase, Fault> {
     column::value("phase", PHASES, phase_column, found)
 }
 
-const STANDS: [Stand; 8] = [
+const STANDS: [Stand; 9] = [
     Stand::Pending,
     Stand::Accepted,
     Stand::ManualReview,
     Stand::Concluded,
     Stand::WantsInspection,
     Stand::Held,
+    Stand::AwaitsDocuments,
     Stand::Detained,
     Stand::Cleared,
 ];
@@ -348,6 +349,7 @@ pub(crate) fn stand_column(stand: Stand) -> char {
         Stand::Held => '6',
         Stand::Detained => '7',
         Stand::Cleared => '8',
+        Stand::AwaitsDocuments => '9',
     }
 }
 

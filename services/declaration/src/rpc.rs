@@ -14,6 +14,8 @@ use tonic::{Request, Streaming};
 use crate::Service;
 
 const FILERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Gateway];
+/// Who answers agencies: the firm, or its agent.
+const PROVIDERS: &[Kind] = &[Kind::Enterprise, Kind::Agent];
 const READERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator];
 /// Who follows: readers, and the service that follows for them.
 const FOLLOWERS: &[Kind] =
@@ -33,6 +35,7 @@ pub(crate) const API: Api = Api {
         ("List", READERS),
         ("Amend", FILERS),
         ("Withdraw", FILERS),
+        ("ProvideDocuments", PROVIDERS),
         ("ListArchivable", ADMINISTRATORS),
         ("Archive", ADMINISTRATORS),
         ("Watch", FOLLOWERS),
@@ -115,6 +118,14 @@ impl DeclarationService for Service {
         request: Request<v1::WithdrawRequest>,
     ) -> Answer<v1::WithdrawResponse> {
         rpc::unary(request, async |call, message| self.0.withdraw(call, message).await).await
+    }
+
+    async fn provide_documents(
+        &self,
+        request: Request<v1::ProvideDocumentsRequest>,
+    ) -> Answer<v1::ProvideDocumentsResponse> {
+        rpc::unary(request, async |call, message| self.0.provide_documents(call, message).await)
+            .await
     }
 
     async fn list_archivable(

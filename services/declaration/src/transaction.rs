@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use domain::clearance::{Joint, awaited};
+use domain::clearance::{Agency, Joint, awaited};
 use domain::declaration::Direction;
 use domain::history::{DutyProgress, HistoryFact, topic};
 use domain::{DeclarationId, Slot};
@@ -21,6 +21,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::declared_order::DeclaredOrders;
+use crate::document_requests::{DocumentRequestRow, DocumentRequests};
 use crate::open_declarations::Rows;
 use crate::outside_number::OutsideNumbers;
 use crate::row::{self, DeclarationRow, phase_column};
@@ -43,6 +44,7 @@ pub(crate) struct DeclarationTransaction<'t> {
     pub(crate) orders: DeclaredOrders,
     pub(crate) outside: OutsideNumbers,
     pub(crate) clearing: clear::Writes,
+    pub(crate) documents: DocumentRequests,
 }
 
 /// What is told after the commit.
@@ -85,6 +87,7 @@ impl<'t> DeclarationTransaction<'t> {
             orders: DeclaredOrders::default(),
             outside: OutsideNumbers::default(),
             clearing: clear::Writes::default(),
+            documents: DocumentRequests::default(),
         }
     }
 
@@ -220,6 +223,15 @@ impl<'t> DeclarationTransaction<'t> {
         }
     }
 
+    /// The newest request for documents of an agency; `None` when it never asked.
+    pub(crate) async fn document_request(
+        &mut self,
+        id: DeclarationId,
+        agency: Agency,
+    ) -> Result<Option<DocumentRequestRow>, Fault> {
+        self.documents.newest(self.tx, id, agency).await
+    }
+
     /// Writes everything.
     pub(crate) async fn write(mut self) -> Result<DeclarationCommit, Fault> {
         let waiting: Vec<_> = self.pending.keys().copied().collect();
@@ -239,6 +251,7 @@ impl<'t> DeclarationTransaction<'t> {
         self.outside.write(self.tx).await?;
         self.requests.write(self.tx, self.now).await?;
         self.clearing.write(self.tx, self.now).await?;
+        self.documents.write(self.tx, self.now).await?;
         content::write(self.tx, self.cipher, &self.contents).await?;
         self.heads.append(self.tx, self.cipher, &self.entries).await?;
         let Self { entries, heads, cases, .. } = self;

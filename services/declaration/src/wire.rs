@@ -71,6 +71,7 @@ pub(crate) fn record(record: read::DeclarationOverview) -> v1::DeclarationRecord
         trade_mode: record.trade_mode,
         waits_for: proto::facts::awaited(&awaited(&record.clearance)),
         archived_time: record.archived_time.map(proto::timestamp),
+        document_requests: Vec::new(),
     }
 }
 
@@ -89,7 +90,29 @@ pub(crate) fn whole(whole: read::DeclarationDetails) -> Result<v1::DeclarationRe
             facts: proto::facts::decode(&entry.facts).map_err(damaged)?.facts,
         });
     }
+    if shown.waits_for.contains(&v1::Awaited::Documents.into()) {
+        shown.document_requests = open_requests(&shown.history);
+    }
     Ok(shown)
+}
+
+/// The requests for documents of the current version that were neither answered nor waived nor made anew.
+fn open_requests(history: &[v1::HistoryEntry]) -> Vec<v1::DocumentsRequested> {
+    let mut open: Vec<v1::DocumentsRequested> = Vec::new();
+    let facts = history.iter().flat_map(|entry| &entry.facts);
+    for kind in facts.filter_map(|fact| fact.kind.as_ref()) {
+        match kind {
+            FactKind::DocumentsRequested(asked) => {
+                open.retain(|it| it.agency != asked.agency);
+                open.push(asked.clone());
+            }
+            FactKind::DocumentsProvided(done) => open.retain(|it| it.agency != done.agency),
+            FactKind::DocumentsWaived(done) => open.retain(|it| it.agency != done.agency),
+            FactKind::Amended(_) => open.clear(),
+            _ => {}
+        }
+    }
+    open
 }
 
 pub(crate) fn told(news: JournalUpdate) -> Result<v1::WatchResponse, Error> {
@@ -177,6 +200,15 @@ pub(crate) fn named(history: &[JournalEntry]) -> Result<Vec<NamedAttachment>, Fa
             FactKind::InspectionAnswered(answered) => answered.findings,
             _ => Vec::new(),
         });
+        for document in facts(entry)?.into_iter().flat_map(|fact| match fact {
+            FactKind::DocumentsProvided(provided) => provided.documents,
+            _ => Vec::new(),
+        }) {
+            let v1::ProvidedDocument { kind, name, sha256, .. } = document;
+            if let Some(AttachmentDigest(sha256)) = AttachmentDigest::parse(&sha256) {
+                add(sha256.to_vec(), kind, name, (version, 0));
+            }
+        }
         for sha256 in findings.flat_map(|finding| finding.evidence) {
             add(sha256, "evidence".to_owned(), String::new(), (version, 0));
         }

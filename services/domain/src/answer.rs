@@ -3,6 +3,7 @@
 //! A new kind of answer is a variant of [`Payload`], its arms below, and its arms in `proto::exchange`.
 
 use crate::clearance::{Agency, Clearance, Demands, Event, Joint, Outcome};
+use crate::document_request::DocumentRequest;
 use crate::history::{
     DutyProgress, DutyStep, ExportProgress, Finding, InspectionProgress, Reason, ReceiptProgress,
 };
@@ -39,6 +40,8 @@ pub enum Payload {
         reasons: Vec<Reason>,
         /// What the risk rules demand; nothing when no rule applies.
         demands: Vec<Demand>,
+        /// The documents that it waits for, with [`Outcome::AwaitsDocuments`].
+        documents: Option<DocumentRequest>,
     },
     /// What the site found.
     Findings {

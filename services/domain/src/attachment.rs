@@ -2,6 +2,18 @@
 
 use std::fmt;
 
+/// Kinds of documents: code, and what it is in English and Chinese. Agencies ask for these; what a declaration
+/// calls its own attachments is free.
+pub const DOCUMENT_KINDS: [(&str, &str, &str); 7] = [
+    ("invoice", "invoice", "发票"),
+    ("contract", "contract", "合同"),
+    ("packing_list", "packing list", "装箱单"),
+    ("licence", "licence", "许可证件"),
+    ("certificate", "certificate", "证书"),
+    ("photo", "photograph", "照片"),
+    ("other", "another document", "其他单证"),
+];
+
 /// SHA-256 of the bytes of an attachment: its name everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttachmentDigest(pub [u8; 32]);

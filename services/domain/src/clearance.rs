@@ -15,6 +15,16 @@
 //!   UNDER REVIEW ── the enterprise withdraws ─────────► WITHDRAWN
 //! ```
 //!
+//! An agency that waits for documents may list them. Its request is open exactly while it stands there, and what
+//! the enterprise provides gives back an ordinary hold, which the agency lifts:
+//!
+//! ```text
+//!   any stand ── it asks ──► AWAITS DOCUMENTS ── the enterprise answers ──► HELD ── it decides ──► …
+//!                                │  ▲ │
+//!                                │  └─┘ it asks anew: the newest request counts
+//!                                └ it decides without them, or the case ends, or there is a new version
+//! ```
+//!
 //! Three promises, each a named function below, each repeated as a key in the schema:
 //! release is given once and only when every participant that is required cleared the current version,
 //! an agency in the current round ([`may_release`], [`REQUIRED`](crate::participant::REQUIRED)); at most
@@ -55,6 +65,8 @@ pub enum Outcome {
     WantsInspection,
     /// Waits for documents.
     Held,
+    /// Waits for documents that it lists (补充单证).
+    AwaitsDocuments,
     /// Goods detained (501 to 599).
     Detained,
     /// No objection.
@@ -109,6 +121,13 @@ pub enum Event {
     },
     /// The enterprise takes it back.
     Withdraw {
+        /// The version that it saw.
+        seen: u32,
+    },
+    /// The enterprise answers a request for documents.
+    Provide {
+        /// Whose request.
+        to: Agency,
         /// The version that it saw.
         seen: u32,
     },
@@ -175,6 +194,12 @@ pub enum ClearanceFact {
     Withdrawn,
     /// A participant moved on.
     StandChanged(Participant, Stand),
+    /// An agency listed documents that it waits for.
+    DocumentsRequested(Agency),
+    /// The enterprise answered that.
+    DocumentsProvided(Agency),
+    /// The agency does not wait for them any more.
+    DocumentsWaived(Agency),
     /// The order was opened.
     InspectionOrdered(Agency),
     /// The other agency joined it.
@@ -238,12 +263,14 @@ pub enum ReleaseCondition {
     Clearance(Participant),
     /// The findings of the open inspection.
     Findings,
+    /// Documents that an agency asked the enterprise for.
+    Documents,
 }
 
 impl ReleaseCondition {
     /// Everything that can be missing.
     pub fn all() -> impl Iterator<Item = Self> {
-        Participant::ALL.into_iter().map(Self::Clearance).chain([Self::Findings])
+        Participant::ALL.into_iter().map(Self::Clearance).chain([Self::Findings, Self::Documents])
     }
 }
 
@@ -259,7 +286,9 @@ pub fn awaited(c: &Clearance) -> Vec<ReleaseCondition> {
     let open = c.joint == Joint::Open;
     let anew = if open { anew_round(c.stands) } else { c.stands };
     let missing = anew.missing().map(ReleaseCondition::Clearance);
-    missing.chain(open.then_some(ReleaseCondition::Findings)).collect()
+    let asks = |agency: &Agency| c.stand(*agency) == Stand::AwaitsDocuments;
+    let documents = Agency::ALL.iter().any(asks).then_some(ReleaseCondition::Documents);
+    missing.chain(open.then_some(ReleaseCondition::Findings)).chain(documents).collect()
 }
 
 /// The only way in which a declaration changes.
@@ -274,10 +303,12 @@ pub fn next(now: Clearance, event: Event) -> Result<(Clearance, Vec<ClearanceFac
     match event {
         Event::Amend { seen, required } => amend(now, seen, required),
         Event::Withdraw { seen } => withdraw(now, seen),
+        Event::Provide { to, seen } => provide(now, to, seen),
         Event::Verdict { by, version, round, outcome, demands } => {
             let (then, mut facts) = if let Some(agency) = by.agency() {
                 current(&now, version, round)?;
                 let (then, mut facts) = verdict(now, agency, outcome)?;
+                waive(&now, &then, agency, &mut facts);
                 (number(then, agency, &mut facts), facts)
             } else {
                 current(&now, version, now.round)?;
@@ -345,12 +376,37 @@ fn changeable(now: &Clearance, seen: u32) -> Result<(), Refusal> {
     if now.detained() && now.phase == Phase::UnderReview {
         return Err(Refusal::of(Code::GoodsDetained));
     }
-    if seen != now.version {
-        return Err(Refusal::of(Code::VersionMismatch)
-            .with("current_version", now.version)
-            .with("your_version", seen));
+    newest(now, seen)
+}
+
+/// The enterprise saw the version that there is.
+fn newest(now: &Clearance, seen: u32) -> Result<(), Refusal> {
+    if seen == now.version {
+        return Ok(());
     }
-    Ok(())
+    Err(Refusal::of(Code::VersionMismatch)
+        .with("current_version", now.version)
+        .with("your_version", seen))
+}
+
+/// The enterprise answers a request for documents: the agency holds as before, with the answer before it.
+fn provide(
+    now: Clearance,
+    to: Agency,
+    seen: u32,
+) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
+    match now.phase {
+        Phase::Released => return Err(Refusal::of(Code::AlreadyReleased)),
+        Phase::Rejected | Phase::Withdrawn | Phase::Returned => {
+            return Err(Refusal::of(Code::AlreadyEnded));
+        }
+        Phase::UnderReview | Phase::Inspecting => {}
+    }
+    newest(&now, seen)?;
+    if now.stand(to) != Stand::AwaitsDocuments {
+        return Err(Refusal::of(Code::NoDocumentRequest));
+    }
+    Ok((now.with_stand(to, Stand::Held), vec![ClearanceFact::DocumentsProvided(to)]))
 }
 
 fn current(now: &Clearance, version: u32, round: u32) -> Result<(), Refusal> {
@@ -380,6 +436,7 @@ fn verdict(
                 | Outcome::Cleared => Ok((now, Vec::new())),
                 Outcome::WantsInspection
                 | Outcome::Held
+                | Outcome::AwaitsDocuments
                 | Outcome::Detained
                 | Outcome::Rejected
                 | Outcome::Returned => Err(Refusal::of(Code::AlreadyReleased)),
@@ -402,8 +459,29 @@ fn verdict(
         Outcome::ManualReview => Ok(progress(now, agency, Stand::ManualReview)),
         Outcome::Concluded => Ok(progress(now, agency, Stand::Concluded)),
         Outcome::Held => settle(now, agency, Stand::Held),
+        Outcome::AwaitsDocuments => ask(now, agency),
         Outcome::Detained => settle(now, agency, Stand::Detained),
         Outcome::Cleared => settle(now, agency, Stand::Cleared),
+    }
+}
+
+/// An agency lists documents that it waits for. Asked anew, the newest list counts.
+fn ask(now: Clearance, agency: Agency) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
+    let (then, mut facts) = settle(now, agency, Stand::AwaitsDocuments)?;
+    facts.push(ClearanceFact::DocumentsRequested(agency));
+    Ok((then, facts))
+}
+
+/// An agency that decides without the documents that it asked for waits for them no more. The end of the case ends
+/// every request, and is told by itself.
+fn waive(now: &Clearance, then: &Clearance, agency: Agency, facts: &mut Vec<ClearanceFact>) {
+    let goes_on = match then.phase {
+        Phase::UnderReview | Phase::Inspecting => true,
+        Phase::Released | Phase::Rejected | Phase::Withdrawn | Phase::Returned => false,
+    };
+    let awaited = |c: &Clearance| c.stand(agency) == Stand::AwaitsDocuments;
+    if goes_on && awaited(now) && !awaited(then) {
+        facts.push(ClearanceFact::DocumentsWaived(agency));
     }
 }
 
@@ -430,6 +508,7 @@ fn demand(now: Clearance, agency: Agency) -> Result<(Clearance, Vec<ClearanceFac
         | Stand::ManualReview
         | Stand::Concluded
         | Stand::Held
+        | Stand::AwaitsDocuments
         | Stand::Cleared => {}
     }
     let (then, fact) = order(now, agency);
@@ -517,14 +596,14 @@ fn over_limit(now: Clearance) -> Result<(Clearance, Vec<ClearanceFact>), Refusal
     }
 }
 
-/// Rules free no goods and take back no demand: an agency that detained them, or asked already,
-/// stands where it stood, and the site hears what the rules want besides.
+/// Rules free no goods and take back no demand: an agency that detained them, or asked already, to see the goods or
+/// for documents, stands where it stood, and the site hears what the rules want besides.
 fn demand_by_rules(
     now: Clearance,
     agency: Agency,
 ) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
     match now.stand(agency) {
-        Stand::WantsInspection | Stand::Detained => {
+        Stand::WantsInspection | Stand::AwaitsDocuments | Stand::Detained => {
             let (then, fact) = order(now, agency);
             Ok((then, vec![fact]))
         }
@@ -563,7 +642,7 @@ fn progress(now: Clearance, agency: Agency, to: Stand) -> (Clearance, Vec<Cleara
         Stand::Pending => true,
         Stand::Accepted => to != Stand::Accepted,
         Stand::ManualReview => to == Stand::Concluded,
-        Stand::Held => to != Stand::Accepted,
+        Stand::Held | Stand::AwaitsDocuments => to != Stand::Accepted,
         Stand::Concluded | Stand::WantsInspection | Stand::Detained | Stand::Cleared => false,
     };
     if forward {
@@ -593,6 +672,7 @@ fn settle(
         | Stand::ManualReview
         | Stand::Concluded
         | Stand::Held
+        | Stand::AwaitsDocuments
         | Stand::Cleared => {
             Ok((now.with_stand(agency, to), vec![ClearanceFact::StandChanged(agency.into(), to)]))
         }
@@ -650,6 +730,7 @@ fn anew_round(stands: Stands) -> Stands {
         None => stand,
         Some(_) => stand.map(|stand| match stand {
             Stand::Held => Stand::Held,
+            Stand::AwaitsDocuments => Stand::AwaitsDocuments,
             Stand::Detained => Stand::Detained,
             Stand::Pending
             | Stand::Accepted

@@ -3,8 +3,9 @@
 use time::OffsetDateTime;
 
 use crate::clearance::{Agency, Stand};
+use crate::document_request::{DocumentRequest, ProvidedDocument};
 use crate::participant::Participant;
-use crate::{OrderId, ReleaseId};
+use crate::{OrderId, ReleaseId, RequestId};
 
 /// A reason or an instruction of an agency.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -237,6 +238,9 @@ pub enum HistoryFact {
     Amended { previous_version: u32 },
     Withdrawn { reason: String },
     StandChanged { who: Participant, stand: Stand, reasons: Vec<Reason> },
+    DocumentsRequested { request: RequestId, agency: Agency, asked: DocumentRequest },
+    DocumentsProvided { request: RequestId, agency: Agency, documents: Vec<ProvidedDocument> },
+    DocumentsWaived { request: RequestId, agency: Agency },
     InspectionOrdered { order_id: OrderId, demanded_by: Agency, instructions: Vec<Reason> },
     InspectionJoined { order_id: OrderId, demanded_by: Agency, instructions: Vec<Reason> },
     InspectionCompleted { order_id: OrderId, findings: Vec<Finding> },
@@ -282,6 +286,8 @@ pub mod topic {
     pub const RECEIPT: i32 = 1024;
     /// An export left, is in a form, or comes back.
     pub const EXPORT: i32 = 2048;
+    /// An agency asked for documents, was answered, or waits for them no more.
+    pub const DOCUMENTS: i32 = 16384;
     /// Anything about an import.
     pub const INBOUND: i32 = 4096;
     /// Anything about an export.
@@ -303,6 +309,9 @@ impl HistoryFact {
             Self::ReceiptProgress(_) => topic::RECEIPT,
             Self::ExportProgress(_) => topic::EXPORT,
             Self::StandChanged { .. } | Self::Numbered { .. } => topic::PROGRESS,
+            Self::DocumentsRequested { .. }
+            | Self::DocumentsProvided { .. }
+            | Self::DocumentsWaived { .. } => topic::DOCUMENTS,
             Self::InspectionOrdered { .. }
             | Self::InspectionJoined { .. }
             | Self::InspectionCompleted { .. }

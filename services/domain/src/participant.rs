@@ -59,6 +59,8 @@ pub enum Stand {
     WantsInspection,
     /// Waits for documents. Only the same agency lifts it.
     Held,
+    /// The same, and the firm is to answer a request that lists them (补充单证).
+    AwaitsDocuments,
     /// The goods are detained (501 to 599). Only the same agency ends it.
     Detained,
     /// No objection.

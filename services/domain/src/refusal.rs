@@ -62,6 +62,7 @@ pub enum Code {
     StaleRound,
     StaleEpoch,
     AttachmentNotHere,
+    NoDocumentRequest,
     IdentityMissing,
     CertificateUnknown,
     NotAllowed,
@@ -149,6 +150,8 @@ pub enum Code {
     AttachmentKindRefused,
     AttachmentInfected,
     AttachmentSizeWrong,
+    DocumentRequestWrong,
+    DocumentAnswerWrong,
     XmlMalformed,
     XmlEncoding,
     XmlTooLarge,
@@ -177,14 +180,14 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 136] = {
+    pub const ALL: [Self; 139] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
             FrameUnexpected, MessageMalformed, TooManyEntries, RequestIncomplete, RequestIdReused, BusinessKeyTaken, IdentityChanged, OrderDeclared, NotFound,
             VersionMismatch, AlreadyReleased, AlreadyEnded, InspectionOpen, GoodsDetained,
             NoOpenInspection, InstructionUnanswered, NeverSent, StaleVersion, StaleRound,
-            StaleEpoch, AttachmentNotHere, IdentityMissing, CertificateUnknown, NotAllowed, NotYourAgency,
+            StaleEpoch, AttachmentNotHere, NoDocumentRequest, IdentityMissing, CertificateUnknown, NotAllowed, NotYourAgency,
             DeclarantForeign, ExchangeNumberForeign, KeyRefused, Overloaded, NumbersUsedUp, QuotaUsedUp, MemoryUsedUp, AttachmentsUsedUp, Unavailable,
             StorageFull, SpaceShort, InspectionOutOfStep, AlreadyReported, OrderTaken, OfficerNotAssigned,
             OfficerConflict, InstructionUnknown, SampleUnknown, DisposalUnfounded, DisposalGiven,
@@ -195,7 +198,7 @@ impl Code {
             OrderSumWrong, QuantityMismatch, LineNumbersBroken, TooManyLines, WeightWrong,
             CurrencyWrong, PackagesWrong, GuarantorWrong, BondedDataMissing, VoyageDataMissing,
             SingleLimitExceeded, DateWrong, BuyerIdWrong, TransportUnusual, DigestWrong,
-            ScriptOutsideSandbox, ReasonMissing, PartyCodeWrong, CountWrong, AttachmentDifferent, AttachmentKindRefused, AttachmentInfected, AttachmentSizeWrong, XmlMalformed, XmlEncoding,
+            ScriptOutsideSandbox, ReasonMissing, PartyCodeWrong, CountWrong, AttachmentDifferent, AttachmentKindRefused, AttachmentInfected, AttachmentSizeWrong, DocumentRequestWrong, DocumentAnswerWrong, XmlMalformed, XmlEncoding,
             XmlTooLarge, XmlForbidden, XmlTooDeep, XmlElementUnexpected, XmlTransferBlock,
             XmlTypeUnsupported, XmlTooManyDocuments, XmlValueUnreadable, JsonMalformed, BankSumWrong,
             WebhookUnfit, DataDirectoryInUse, PortInUse,
@@ -235,6 +238,7 @@ impl Code {
             Self::StaleRound => ("SW-1211", ReadAgain, "the verdict is for an older round of review and void", "回执针对旧轮次，无效"),
             Self::StaleEpoch => ("SW-1212", ReadAgain, "another consumer serves these slots now; connect again", "该数据槽已由其他消费者接管，请重新连接"),
             Self::AttachmentNotHere => ("SW-1213", NotFound, "the declaration names this attachment; its bytes have not come yet", "清单已列明该随附单证，但尚未上传文件"),
+            Self::NoDocumentRequest => ("SW-1214", StateForbids, "no request for these documents is open", "没有待答复的补交单证要求"),
             Self::IdentityMissing => ("SW-1301", Unknown, "a client certificate or a key is required", "需要客户端证书或接口密钥"),
             Self::CertificateUnknown => ("SW-1302", Unknown, "the certificate is not in the registry", "证书未登记"),
             Self::NotAllowed => ("SW-1303", Forbidden, "this kind of caller may not do this", "该类用户无权执行此操作"),
@@ -322,6 +326,8 @@ impl Code {
             Self::AttachmentKindRefused => ("SW-2030", FixMessage, "the bytes are no document or picture of a kind that is taken", "文件不是可接收的单证或图片格式"),
             Self::AttachmentInfected => ("SW-2031", FixMessage, "the virus scanner refuses the attachment", "病毒扫描未通过"),
             Self::AttachmentSizeWrong => ("SW-2032", FixMessage, "an attachment has at least 1 byte and at most 20 MiB", "随附单证文件须为1字节至20MiB"),
+            Self::DocumentRequestWrong => ("SW-2033", FixMessage, "documents cannot be asked for like that", "补交单证要求不符合规定"),
+            Self::DocumentAnswerWrong => ("SW-2034", FixMessage, "this does not answer what was asked for", "补交的单证与要求不符"),
             Self::XmlMalformed => ("SW-3001", FixMessage, "the message is not well-formed XML", "报文不是格式良好的XML"),
             Self::XmlEncoding => ("SW-3002", FixMessage, "the message must be UTF-8", "报文须为UTF-8编码"),
             Self::XmlTooLarge => ("SW-3003", FixMessage, "the message is too large", "报文过大"),

@@ -2,8 +2,8 @@
 
 use crate::Kind;
 use crate::history::topic::{
-    BANK, CONTENT, DETAINED, END, EXPORT, IMPORT_NUMBER, INSPECTED, INSPECTION, NATIONAL, OUTBOUND,
-    PROGRESS, RECEIPT,
+    BANK, CONTENT, DETAINED, DOCUMENTS, END, EXPORT, IMPORT_NUMBER, INSPECTED, INSPECTION,
+    NATIONAL, OUTBOUND, PROGRESS, RECEIPT,
 };
 use crate::participant::Participant;
 
@@ -100,7 +100,7 @@ impl Subscriber {
                 name: "customs",
                 participant: Some(Participant::Customs),
                 inspects: false,
-                topics: Topics::of(CONTENT | INSPECTION | END | IMPORT_NUMBER),
+                topics: Topics::of(CONTENT | INSPECTION | END | IMPORT_NUMBER | DOCUMENTS),
             },
             Self::Quarantine => SubscriberRow {
                 kind: Kind::Quarantine,
@@ -108,17 +108,17 @@ impl Subscriber {
                 name: "quarantine",
                 participant: Some(Participant::Quarantine),
                 inspects: false,
-                topics: Topics::of(CONTENT | INSPECTION | END),
+                topics: Topics::of(CONTENT | INSPECTION | END | DOCUMENTS),
             },
-            // It asks the risk rules about every content, and drops or stops what it planned when a
-            // declaration ends or the goods are detained.
+            // It asks the risk rules about every content, drops or stops what it planned when a
+            // declaration ends or the goods are detained, and stops the clock while documents are awaited.
             Self::InspectionService => SubscriberRow {
                 kind: Kind::InspectionService,
                 column: 3,
                 name: "inspection-service",
                 participant: Some(Participant::RiskCheck),
                 inspects: true,
-                topics: Topics::of(CONTENT | INSPECTION | END | DETAINED | INSPECTED),
+                topics: Topics::of(CONTENT | INSPECTION | END | DETAINED | INSPECTED | DOCUMENTS),
             },
             // What came by gRPC costs it nothing: the entry says by itself that it is none of its own.
             Self::NationalDoor => SubscriberRow {

@@ -98,7 +98,7 @@ fn rows() -> Vec<Row> {
     use Joint::{Cancelled, Done, None as Never, Open};
     use Outcome as O;
     use Phase::{Rejected, Released, Returned, UnderReview, Withdrawn};
-    use Stand::{Accepted, Cleared, Concluded, Detained, Held, ManualReview, Pending, WantsInspection as Wants};
+    use Stand::{Accepted, AwaitsDocuments as Awaits, Cleared, Concluded, Detained, Held, ManualReview, Pending, WantsInspection as Wants};
 
     let fresh = review(Pending, Pending, Never);
     let first = Clearance { version: 1, round: 1, ..fresh };
@@ -114,6 +114,7 @@ fn rows() -> Vec<Row> {
     let amend = Event::Amend { seen: 2, required: plain };
     let amend_ruled = Event::Amend { seen: 2, required: ruled };
     let withdraw = Event::Withdraw { seen: 2 };
+    let provide = |to| Event::Provide { to, seen: 2 };
     let new = filed(&[]);
     let to_new = |outcome| verdict(Customs, 1, 1, outcome);
 
@@ -144,6 +145,35 @@ fn rows() -> Vec<Row> {
         ("news lift one's own hold", review(Held, Held, Never), says(Customs, O::ManualReview), Ok((review(ManualReview, Held, Never), changed(Customs, ManualReview)))),
         ("taking in does not lift it", review(Held, Held, Never), says(Customs, O::Accepted), same(review(Held, Held, Never))),
         ("the holder clears", review(Held, Held, Never), says(Quarantine, O::Cleared), Ok((review(Held, Cleared, Never), changed(Quarantine, Cleared)))),
+
+        // Documents.
+        ("documents are asked for", fresh, says(Customs, O::AwaitsDocuments), Ok((review(Awaits, Pending, Never), vec![stood(Customs, Awaits), ClearanceFact::DocumentsRequested(Customs)]))),
+        ("customs' first word may ask", new, to_new(O::AwaitsDocuments), Ok((Clearance { numbered: true, ..with(new, Customs, Awaits) }, vec![ClearanceFact::Numbered, stood(Customs, Awaits), ClearanceFact::DocumentsRequested(Customs)]))),
+        ("a hold becomes a request", review(Held, Pending, Never), says(Customs, O::AwaitsDocuments), Ok((review(Awaits, Pending, Never), vec![stood(Customs, Awaits), ClearanceFact::DocumentsRequested(Customs)]))),
+        ("asked for anew", review(Awaits, Pending, Never), says(Customs, O::AwaitsDocuments), Ok((review(Awaits, Pending, Never), vec![ClearanceFact::DocumentsRequested(Customs)]))),
+        ("each asks for its own", review(Awaits, Pending, Never), says(Quarantine, O::AwaitsDocuments), Ok((review(Awaits, Awaits, Never), vec![stood(Quarantine, Awaits), ClearanceFact::DocumentsRequested(Quarantine)]))),
+        ("they are provided", review(Awaits, Awaits, Never), provide(Customs), Ok((review(Held, Awaits, Never), vec![ClearanceFact::DocumentsProvided(Customs)]))),
+        ("also while the goods are inspected", inspecting(Awaits, Wants), provide(Customs), Ok((inspecting(Held, Wants), vec![ClearanceFact::DocumentsProvided(Customs)]))),
+        ("nobody asked", review(Held, Pending, Never), provide(Customs), Err(Code::NoDocumentRequest)),
+        ("only the other one asked", review(Held, Awaits, Never), provide(Customs), Err(Code::NoDocumentRequest)),
+        ("provided for an older version", review(Awaits, Pending, Never), Event::Provide { to: Customs, seen: 1 }, Err(Code::VersionMismatch)),
+        ("the agency goes on without them", review(Awaits, Pending, Never), says(Customs, O::Concluded), Ok((review(Concluded, Pending, Never), vec![stood(Customs, Concluded), ClearanceFact::DocumentsWaived(Customs)]))),
+        ("it takes its list back and holds", review(Awaits, Pending, Never), says(Customs, O::Held), Ok((review(Held, Pending, Never), vec![stood(Customs, Held), ClearanceFact::DocumentsWaived(Customs)]))),
+        ("it wants to look at the goods instead", review(Awaits, Pending, Never), says(Customs, O::WantsInspection), Ok((inspecting(Wants, Pending), vec![ClearanceFact::InspectionOrdered(Customs), ClearanceFact::DocumentsWaived(Customs)]))),
+        ("taking in does not waive them", review(Awaits, Pending, Never), says(Customs, O::Accepted), same(review(Awaits, Pending, Never))),
+        ("released without them", review(Awaits, Cleared, Done), says(Customs, O::Cleared), Ok((at(Released, Cleared, Cleared, Done), vec![stood(Customs, Cleared), ClearanceFact::DocumentsWaived(Customs), ClearanceFact::Released]))),
+        ("the other one waives nothing", review(Awaits, Pending, Never), says(Quarantine, O::Cleared), Ok((review(Awaits, Cleared, Never), changed(Quarantine, Cleared)))),
+        ("an end tells enough", review(Awaits, Pending, Never), says(Customs, O::Rejected), Ok((at(Rejected, Awaits, Pending, Never), vec![ClearanceFact::Rejected(Customs)]))),
+        ("a new version ends a request", review(Awaits, Cleared, Done), amend, amended(review(Awaits, Cleared, Done), plain)),
+        ("withdrawn while asked", review(Awaits, Pending, Never), withdraw, withdrawn(review(Awaits, Pending, Never))),
+        ("a request outlives an inspection", inspecting(Awaits, Wants), finds(false, true), Ok((Clearance { round: 3, ..review(Awaits, Pending, Done) }, vec![ClearanceFact::InspectionCompleted]))),
+        ("rules take back no request", waiting(review(Awaits, Cleared, Never)), rules(true, false), Ok((asked(inspecting(Awaits, Cleared)), vec![checked(), ClearanceFact::InspectionOrdered(Customs)]))),
+        ("detained goods wait for no documents", review(Detained, Pending, Never), says(Customs, O::AwaitsDocuments), Err(Code::GoodsDetained)),
+        ("who instructed asks for none", inspecting(Wants, Pending), says(Customs, O::AwaitsDocuments), Err(Code::InspectionOpen)),
+        ("a check asks for none", waiting(fresh), says(RiskCheck, O::AwaitsDocuments), Err(Code::NotYourAgency)),
+        ("provided after a release", at(Released, Cleared, Cleared, Done), provide(Customs), Err(Code::AlreadyReleased)),
+        ("provided after a rejection", at(Rejected, Awaits, Pending, Never), provide(Customs), Err(Code::AlreadyEnded)),
+        ("provided after a withdrawal", at(Withdrawn, Awaits, Pending, Never), provide(Customs), Err(Code::AlreadyEnded)),
 
         // Detention.
         ("the detaining agency clears", review(Detained, Pending, Never), says(Customs, O::Cleared), Ok((review(Cleared, Pending, Never), changed(Customs, Cleared)))),
@@ -271,7 +301,7 @@ fn rows() -> Vec<Row> {
     for outcome in [O::Accepted, O::ManualReview, O::Concluded, O::Cleared] {
         rows.push(("late good news", end(Released), says(Customs, outcome), same(end(Released))));
     }
-    for outcome in [O::WantsInspection, O::Held, O::Detained, O::Rejected, O::Returned] {
+    for outcome in [O::WantsInspection, O::Held, O::AwaitsDocuments, O::Detained, O::Rejected, O::Returned] {
         rows.push(("too late to stop", end(Released), says(Customs, outcome), Err(Code::AlreadyReleased)));
     }
     for event in [amend, withdraw] {
@@ -280,7 +310,7 @@ fn rows() -> Vec<Row> {
         rows.push(("the enterprise after a return", end(Returned), event, Err(Code::AlreadyEnded)));
     }
     for phase in [Rejected, Withdrawn, Returned] {
-        for outcome in [O::Accepted, O::ManualReview, O::Concluded, O::WantsInspection, O::Held, O::Detained, O::Cleared, O::Rejected, O::Returned] {
+        for outcome in [O::Accepted, O::ManualReview, O::Concluded, O::WantsInspection, O::Held, O::AwaitsDocuments, O::Detained, O::Cleared, O::Rejected, O::Returned] {
             rows.push(("an agency after the end", end(phase), says(Quarantine, outcome), Err(Code::AlreadyEnded)));
         }
     }
@@ -307,7 +337,7 @@ fn every_case() {
 #[test]
 fn news_move_an_agency_forward_and_decisions_where_it_may_decide() {
     use Outcome as O;
-    use Stand::{Accepted, Cleared, Concluded, Detained, Held, ManualReview, Pending, WantsInspection as Wants};
+    use Stand::{Accepted, AwaitsDocuments as Awaits, Cleared, Concluded, Detained, Held, ManualReview, Pending, WantsInspection as Wants};
     const OUTCOMES: [Outcome; 6] = [O::Accepted, O::ManualReview, O::Concluded, O::Held, O::Detained, O::Cleared];
     let (detained, open) = (Err(Code::GoodsDetained), Err(Code::InspectionOpen));
     let table = [
@@ -317,6 +347,7 @@ fn news_move_an_agency_forward_and_decisions_where_it_may_decide() {
         (ManualReview, [Ok(ManualReview), Ok(ManualReview), Ok(Concluded), Ok(Held), Ok(Detained), Ok(Cleared)]),
         (Concluded, [Ok(Concluded), Ok(Concluded), Ok(Concluded), Ok(Held), Ok(Detained), Ok(Cleared)]),
         (Held, [Ok(Held), Ok(ManualReview), Ok(Concluded), Ok(Held), Ok(Detained), Ok(Cleared)]),
+        (Awaits, [Ok(Awaits), Ok(ManualReview), Ok(Concluded), Ok(Held), Ok(Detained), Ok(Cleared)]),
         (Cleared, [Ok(Cleared), Ok(Cleared), Ok(Cleared), Ok(Held), Ok(Detained), Ok(Cleared)]),
         (Detained, [Ok(Detained), Ok(Detained), Ok(Detained), detained, Ok(Detained), Ok(Cleared)]),
         (Wants, [Ok(Wants), Ok(Wants), Ok(Wants), open, open, open]),
@@ -331,7 +362,9 @@ fn news_move_an_agency_forward_and_decisions_where_it_may_decide() {
                 };
                 let expected = expected.map(|stand| {
                     let fact = (stand != stands).then_some(stood(agency, stand));
-                    (now(stand), Vec::from_iter(fact))
+                    let waived = (stands == Awaits && stand != Awaits)
+                        .then_some(ClearanceFact::DocumentsWaived(agency));
+                    (now(stand), fact.into_iter().chain(waived).collect())
                 });
                 let got = next(now(stands), says(agency, outcome)).map_err(|refusal| refusal.code);
                 assert_eq!(got, expected, "{agency:?} {stands:?}: {outcome:?}");
@@ -358,6 +391,7 @@ enum Try {
     Rules(bool, bool, u32),
     Secured(u32),
     Reopen(u32),
+    Provide(Agency, u32),
 }
 
 fn off() -> impl Strategy<Value = u32> {
@@ -372,12 +406,14 @@ fn tries() -> impl Strategy<Value = Vec<Try>> {
         1 => Just(Outcome::Concluded),
         2 => Just(Outcome::WantsInspection),
         1 => Just(Outcome::Held),
+        2 => Just(Outcome::AwaitsDocuments),
         1 => Just(Outcome::Detained),
         4 => Just(Outcome::Cleared),
         1 => Just(Outcome::Rejected),
     ];
     let verdict = (agency.clone(), outcome, off(), off())
         .prop_map(|(agency, outcome, v, r)| Try::Verdict(agency, outcome, v, r));
+    let provided = (agency.clone(), off()).prop_map(|(a, v)| Try::Provide(a, v));
     let returned = (agency, off()).prop_map(|(a, v)| Try::Verdict(a, Outcome::Returned, v, 1));
     let one = prop_oneof![
         40 => verdict,
@@ -389,6 +425,7 @@ fn tries() -> impl Strategy<Value = Vec<Try>> {
         5 => (any::<(bool, bool)>(), off()).prop_map(|((c, i), v)| Try::Rules(c, i, v)),
         3 => off().prop_map(Try::Secured),
         3 => off().prop_map(Try::Reopen),
+        5 => provided,
     ];
     prop::collection::vec(one, 0..60)
 }
@@ -413,13 +450,14 @@ fn event(now: &Clearance, required: Stands, what: &Try) -> Event {
         }
         Try::Secured(version) => verdict(Duty, near(now.version, version), 0, Outcome::Cleared),
         Try::Reopen(version) => Event::Reopen { version: near(now.version, version) },
+        Try::Provide(to, version) => Event::Provide { to, seen: near(now.version, version) },
     }
 }
 
 #[test]
 fn what_a_release_waits_for_is_said() {
     use Participant::{Customs as C, Quarantine as Q};
-    use ReleaseCondition::{Clearance as Of, Findings};
+    use ReleaseCondition::{Clearance as Of, Documents, Findings};
     let steps = |events: &[Event]| {
         let start = filed(&[RiskCheck, Duty]);
         events.iter().fold(start, |now, event| next(now, *event).expect("it fits").0)
@@ -429,7 +467,9 @@ fn what_a_release_waits_for_is_said() {
     let found = Event::Findings { version: 1, round: 1, for_customs: true, for_quarantine: false };
     let demand = verdict(C, 1, 1, Outcome::WantsInspection);
     let cleared = |who| verdict(who, 1, 1, Outcome::Cleared);
-    let table: [(&[Event], &[ReleaseCondition]); 8] = [
+    let asks = verdict(Q, 1, 1, Outcome::AwaitsDocuments);
+    let provided = Event::Provide { to: Quarantine, seen: 1 };
+    let table: [(&[Event], &[ReleaseCondition]); 12] = [
         (&[], &[Of(C), Of(Q), Of(RiskCheck), Of(Duty)]),
         (&[rules], &[Of(C), Of(Q), Of(Duty)]),
         (&[secured], &[Of(C), Of(Q), Of(RiskCheck)]),
@@ -438,6 +478,10 @@ fn what_a_release_waits_for_is_said() {
         (&[rules, secured, cleared(Q), demand], &[Of(C), Of(Q), Findings]),
         (&[rules, secured, demand, found], &[Of(C), Of(Q)]),
         (&[rules, verdict(C, 1, 1, Outcome::Rejected)], &[]),
+        (&[rules, secured, asks], &[Of(C), Of(Q), Documents]),
+        (&[rules, secured, asks, demand], &[Of(C), Of(Q), Findings, Documents]),
+        (&[rules, secured, asks, provided], &[Of(C), Of(Q)]),
+        (&[asks, verdict(C, 1, 1, Outcome::Rejected)], &[]),
     ];
     for (events, expected) in table {
         assert_eq!(awaited(&steps(events)), expected, "{events:?}");
@@ -478,6 +522,8 @@ proptest! {
         let mut answered = [None; 2];
         let mut released = 0;
         let mut numbered = 0;
+        // Agencies whose request for documents is open, by what was told.
+        let mut open = [false; 2];
         // The last word of each agency that counts for a release, as said, not as stored.
         let mut cleared = [None, None];
         for what in tries {
@@ -500,6 +546,7 @@ proptest! {
                             Outcome::Accepted | Outcome::ManualReview | Outcome::Concluded => {}
                             Outcome::WantsInspection
                             | Outcome::Held
+                            | Outcome::AwaitsDocuments
                             | Outcome::Detained
                             | Outcome::Rejected
                             | Outcome::Returned => *word = None,
@@ -516,6 +563,23 @@ proptest! {
                     prop_assert!(!asked || version == Some(then.version), "{:?}", who);
                 }
             }
+            for fact in &facts {
+                match fact {
+                    ClearanceFact::DocumentsRequested(by) => open[Participant::from(*by).place()] = true,
+                    ClearanceFact::DocumentsProvided(to) | ClearanceFact::DocumentsWaived(to) => {
+                        let was_open = std::mem::take(&mut open[Participant::from(*to).place()]);
+                        prop_assert!(was_open, "{:?} was not asked for", to);
+                    }
+                    ClearanceFact::Amended(_)
+                    | ClearanceFact::Withdrawn
+                    | ClearanceFact::Released
+                    | ClearanceFact::Rejected(_)
+                    | ClearanceFact::Returned(_) => open = [false; 2],
+                    _ => {}
+                }
+            }
+            let is_awaited = awaited(&then).contains(&ReleaseCondition::Documents);
+            prop_assert_eq!(is_awaited, open.contains(&true), "{:?}", then);
             prop_assert!((now.version, now.round) <= (then.version, then.round));
             prop_assert_eq!(then.phase == Phase::Inspecting, then.joint == Joint::Open);
             let reopened = facts.contains(&ClearanceFact::InspectionReopened);

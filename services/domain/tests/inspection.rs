@@ -1830,6 +1830,7 @@ fn the_table_of_times() {
         class: Class::General,
         filed,
         released: Some(filed + Duration::seconds(seconds)),
+        documents_ms: 0,
         inspected,
         joint,
     };
@@ -1859,6 +1860,15 @@ fn the_table_of_times() {
     assert_eq!((times.count, times.mean_ms, times.p50_ms), (2, 5_400_000, 3_600_000));
     assert_eq!((times.p90_ms, times.p99_ms), (7_200_000, 7_200_000));
     assert_eq!((rows[2].cases, rows[2].inspected_bp), (2, 10_000));
+    // The clock stands while documents are awaited, and a wait that ends in no release is nobody's.
+    let mut waited = case(7_200, false, false, "4218");
+    waited.documents_ms = 7_000_000;
+    let rejected = ClearedCase { released: None, ..waited.clone() };
+    let stands = &table(&[waited, rejected, case(100, false, false, "4218")])[0];
+    let (took, awaited) = (stands.without_inspection, stands.waiting_for_documents);
+    assert_eq!((took.count, took.p50_ms, took.max_ms), (2, 100_000, 200_000));
+    assert_eq!((awaited.count, awaited.p50_ms), (1, 7_000_000));
+    assert_eq!(all.waiting_for_documents.count, 0);
     let none = table(&[]);
     assert_eq!((none.len(), none[0].cases, none[0].inspected_bp), (1, 0, 0));
 }

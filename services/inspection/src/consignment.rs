@@ -1,6 +1,6 @@
 //! One row a declaration, so that clearance can be measured (measure 10).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::inspection::credit::Class;
 use domain::{DeclarationId, Slot};
@@ -49,8 +49,20 @@ impl ConsignmentEnd {
 #[derive(Debug)]
 pub(crate) enum ConsignmentChange {
     /// A new version: it is under review again.
-    Amended(u32, Vec<String>),
+    Amended(u32, Vec<String>, DocumentWait),
     Ended(ConsignmentEnd, OffsetDateTime),
+    /// The firm is waited for, or no longer.
+    Documents(DocumentWait),
+}
+
+/// Whether documents of the firm are awaited after an event. A new version ends every wait; an end that no version
+/// follows is measured by nobody.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DocumentWait {
+    pub(crate) is_awaited: bool,
+    pub(crate) at: OffsetDateTime,
+    /// Of the event, in its slot.
+    pub(crate) position: i64,
 }
 
 /// Writes new rows.
@@ -88,20 +100,28 @@ pub(crate) async fn insert(tx: &mut PgConnection, filed: &[Consignment]) -> Resu
     Ok(())
 }
 
-/// Writes what became of declarations; the last change of each counts. Goods that were released count as
-/// shipped, once.
+/// Writes what became of declarations; the last change of each counts, and each change of a wait. Goods that were
+/// released count as shipped, once.
 pub(crate) async fn update(
     tx: &mut PgConnection,
     changes: &[(DeclarationId, ConsignmentChange)],
 ) -> Result<(), Fault> {
+    wait(tx, changes).await?;
+    let of_case = |(_, change): &&(DeclarationId, ConsignmentChange)| match change {
+        ConsignmentChange::Amended(..) | ConsignmentChange::Ended(..) => true,
+        ConsignmentChange::Documents(_) => false,
+    };
     let last: BTreeMap<DeclarationId, &ConsignmentChange> =
-        changes.iter().map(|(id, change)| (*id, change)).collect();
+        changes.iter().filter(of_case).map(|(id, change)| (*id, change)).collect();
     let (mut amended, mut ended, mut released) = (Vec::new(), Vec::new(), Vec::new());
     for (id, change) in last {
         match change {
-            ConsignmentChange::Amended(version, headings) => amended.push((id, *version, headings)),
+            ConsignmentChange::Amended(version, headings, DocumentWait { at, .. }) => {
+                amended.push((id, *version, headings, *at));
+            }
             ConsignmentChange::Ended(ConsignmentEnd::Released, at) => released.push((id, *at)),
             ConsignmentChange::Ended(how, at) => ended.push((id, *how, *at)),
+            ConsignmentChange::Documents(_) => {}
         }
     }
     amend(tx, &amended).await?;
@@ -110,29 +130,68 @@ pub(crate) async fn update(
     count_shipments(tx, &shipped).await
 }
 
+/// Stops and starts the clock for documents that the firm is asked for, in the order in which it happened. Rare, so
+/// one statement each. A new version that comes with it does the same in its turn.
+async fn wait(
+    tx: &mut PgConnection,
+    changes: &[(DeclarationId, ConsignmentChange)],
+) -> Result<(), Fault> {
+    let mut asked = BTreeSet::new();
+    for (id, change) in changes {
+        let DocumentWait { is_awaited, at, position } = *match change {
+            ConsignmentChange::Documents(wait) => {
+                asked.insert(*id);
+                wait
+            }
+            ConsignmentChange::Amended(_, _, wait) if asked.contains(id) => wait,
+            ConsignmentChange::Amended(..) | ConsignmentChange::Ended(..) => continue,
+        };
+        sqlx::query!(
+            "update consignment
+             set documents_ms = documents_ms + coalesce(greatest(0,
+                     (extract(epoch from $4::timestamptz - documents_since) * 1000)::bigint), 0),
+                 documents_since = case when $3 then $4 end,
+                 documents_position = $5
+             where slot = $1 and declaration_id = $2 and documents_position < $5",
+            id.slot().column(),
+            id.uuid(),
+            is_awaited,
+            at,
+            position
+        )
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
 async fn amend(
     tx: &mut PgConnection,
-    amended: &[(DeclarationId, u32, &Vec<String>)],
+    amended: &[(DeclarationId, u32, &Vec<String>, OffsetDateTime)],
 ) -> Result<(), Fault> {
     if amended.is_empty() {
         return Ok(());
     }
     let slots: Vec<i16> = amended.iter().map(|(id, ..)| id.slot().column()).collect();
     let ids: Vec<Uuid> = amended.iter().map(|(id, ..)| id.uuid()).collect();
-    let versions = amended.iter().map(|(_, version, _)| column::integer(*version));
+    let versions = amended.iter().map(|(_, version, ..)| column::integer(*version));
     let versions: Vec<i32> = versions.collect::<Result<_, _>>()?;
-    let headings: Vec<String> = amended.iter().map(|(.., headings)| array(headings)).collect();
+    let headings: Vec<String> = amended.iter().map(|(_, _, headings, _)| array(headings)).collect();
+    let times: Vec<OffsetDateTime> = amended.iter().map(|(.., at)| *at).collect();
     sqlx::query!(
         "update consignment c
          set version = given.version, headings = given.headings::text[], ended = 0,
-             ended_time = null
-         from unnest($1::smallint[], $2::uuid[], $3::int[], $4::text[])
-              as given (slot, id, version, headings)
+             ended_time = null, documents_since = null,
+             documents_ms = documents_ms + coalesce(greatest(0,
+                 (extract(epoch from given.at - documents_since) * 1000)::bigint), 0)
+         from unnest($1::smallint[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[])
+              as given (slot, id, version, headings, at)
          where c.slot = given.slot and c.declaration_id = given.id and c.version < given.version",
         &slots,
         &ids,
         &versions,
-        &headings
+        &headings,
+        &times
     )
     .execute(tx)
     .await?;

@@ -17,7 +17,7 @@ use proto::inspection::DeclarationView;
 use store::Fault;
 use time::OffsetDateTime;
 
-use crate::consignment::{self, Consignment, ConsignmentChange, ConsignmentEnd};
+use crate::consignment::{self, Consignment, ConsignmentChange, ConsignmentEnd, DocumentWait};
 use crate::credits::blacklist;
 use crate::orders::OrderRow;
 use crate::risk::{self, DeclarantStanding, WireDemands};
@@ -34,6 +34,8 @@ pub(crate) struct InboundEvent {
     pub(crate) version: u32,
     /// Round of review after it.
     pub(crate) round: u32,
+    /// Where it is in its slot: dense, in the order of commit.
+    pub(crate) position: i64,
     pub(crate) time: OffsetDateTime,
     /// It may have been told before.
     pub(crate) again: bool,
@@ -61,6 +63,8 @@ pub(crate) enum InboundChange {
     Rejected(Agency),
     Returned(Agency),
     Withdrawn,
+    /// Documents are awaited, or no longer: what the release waits for says which.
+    Documents,
 }
 
 impl InboundEvent {
@@ -82,7 +86,8 @@ impl InboundEvent {
             | InboundChange::Released
             | InboundChange::Rejected(_)
             | InboundChange::Returned(_)
-            | InboundChange::Withdrawn => false,
+            | InboundChange::Withdrawn
+            | InboundChange::Documents => false,
         })
     }
 
@@ -99,7 +104,8 @@ impl InboundEvent {
             | InboundChange::Demanded(..)
             | InboundChange::Answered(_)
             | InboundChange::Reopened(_)
-            | InboundChange::Cancelled => false,
+            | InboundChange::Cancelled
+            | InboundChange::Documents => false,
         })
     }
 }
@@ -235,7 +241,9 @@ fn happen(
     let told = match what {
         InboundChange::Filed => return Ok(()),
         InboundChange::Amended => {
-            step.changes.push((id, ConsignmentChange::Amended(heard.version, heard.headings())));
+            let change =
+                ConsignmentChange::Amended(heard.version, heard.headings(), document_wait(heard));
+            step.changes.push((id, change));
             return Ok(());
         }
         InboundChange::Demanded(order_id, agency, reasons) => {
@@ -273,8 +281,17 @@ fn happen(
             end(step, heard, ConsignmentEnd::Withdrawn);
             return Ok(());
         }
+        InboundChange::Documents => {
+            step.changes.push((id, ConsignmentChange::Documents(document_wait(heard))));
+            return Ok(());
+        }
     };
     step.hear(id, ReviewRound { version: heard.version, round: heard.round }, &told)
+}
+
+fn document_wait(heard: &InboundEvent) -> DocumentWait {
+    let is_awaited = heard.waits_for.contains(&ReleaseCondition::Documents);
+    DocumentWait { is_awaited, at: heard.time, position: heard.position }
 }
 
 fn end(step: &mut InspectionTransaction<'_>, heard: &InboundEvent, how: ConsignmentEnd) {

@@ -100,6 +100,7 @@ fn bit(what: ReleaseCondition) -> i16 {
     match what {
         ReleaseCondition::Findings => 1,
         ReleaseCondition::Clearance(who) => 2 << who.place(),
+        ReleaseCondition::Documents => 1 << 8,
     }
 }
 

@@ -386,6 +386,7 @@ pub(crate) async fn statistics(
     let codes = declarants(scope);
     let rows = sqlx::query!(
         r#"select c.port_code, c.trade_mode, c.class, c.filed_time, c.ended, c.ended_time,
+                  c.documents_ms,
                   coalesce(o.completed, false) as "inspected!", coalesce(o.joint, false) as "joint!"
            from consignment c
            left join joint_order o on o.slot = c.slot and o.declaration_id = c.declaration_id
@@ -416,6 +417,7 @@ pub(crate) async fn statistics(
                 class: class(row.class)?,
                 filed: row.filed_time,
                 released: row.ended_time.filter(|_| row.ended == 1),
+                documents_ms: row.documents_ms,
                 inspected: row.inspected,
                 joint: row.inspected && row.joint,
             })

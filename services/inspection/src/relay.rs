@@ -38,7 +38,12 @@ fn risk_check(
         version,
         round,
         by: Subscriber::InspectionService,
-        what: Payload::Verdict { outcome: Outcome::Cleared, reasons: Vec::new(), demands },
+        what: Payload::Verdict {
+            outcome: Outcome::Cleared,
+            reasons: Vec::new(),
+            demands,
+            documents: None,
+        },
     })
 }
 

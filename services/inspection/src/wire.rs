@@ -374,5 +374,6 @@ pub(crate) fn row(row: StatisticsRow) -> v1::StatisticsRow {
         joint_bp: row.joint_bp,
         with_inspection: Some(times(row.with_inspection)),
         without_inspection: Some(times(row.without_inspection)),
+        waiting_for_documents: Some(times(row.waiting_for_documents)),
     }
 }

@@ -622,6 +622,11 @@ pub(crate) fn verdict(answer: &DutyAnswer) -> ExchangeAnswer {
         version: *version,
         round: *round,
         by: Subscriber::PaymentService,
-        what: Payload::Verdict { outcome, reasons: vec![reason], demands: Vec::new() },
+        what: Payload::Verdict {
+            outcome,
+            reasons: vec![reason],
+            demands: Vec::new(),
+            documents: None,
+        },
     }
 }

@@ -96,6 +96,9 @@ fn read(event: &v1::Event) -> Option<ExportEvent> {
             | Wire::InspectionAnswered(_)
             | Wire::InspectionCancelled(_)
             | Wire::InspectionReopened(_)
+            | Wire::DocumentsRequested(_)
+            | Wire::DocumentsProvided(_)
+            | Wire::DocumentsWaived(_)
             | Wire::InspectionProgress(_)
             | Wire::DutyProgress(_)
             | Wire::BankNotice(_) => continue,

@@ -10,6 +10,14 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("A declarant that an agent may file for; may be given several times", "代理可为其申报的企业，可多次给出"),
     (
+        "A document and its file, for example invoice=invoice.pdf. May be given several times, also for one kind",
+        "单证及其文件，如 invoice=invoice.pdf；可多次给出，同类单证亦可多份",
+    ),
+    (
+        "A document that the firm is asked for, with --hold, and what it has to show: invoice, contract, packing_list, licence, certificate, photo or other. May be given several times",
+        "与 --hold 合用，要求企业补交的单证及说明：invoice（发票）、contract（合同）、packing_list（装箱单）、licence（许可证件）、certificate（证书）、photo（照片）或other（其他）；可多次给出",
+    ),
+    (
         "A draw can be made again when its day is over in China and the seed is published; \
          before, the commitment shows that the seed was fixed",
         "当日（中国时间）结束且随机种子公布后，可复算抽签；此前可凭承诺值确认种子早已固定",
@@ -747,6 +755,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "仅列该环节，例如ordered或found；可多次给出",
     ),
     ("Only check, as the window does: nothing is put in force", "与窗口相同的检查，但不生效"),
+    (
+        "Only check: files are uploaded, and no request is answered",
+        "仅校验：上传文件，但不答复",
+    ),
     ("Only check: nothing is kept", "仅校验，不保存"),
     (
         "Only goods whose code begins so: two to ten digits [default: the numbers of the law and \
@@ -855,6 +867,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Propose a claim: everything that may be claimed of what left until the end of a month",
         "生成申报：截至某月末离境且可申报的全部明细",
+    ),
+    (
+        "Provide documents that an agency asks for: upload the files, and answer its request. The declaration keeps its version",
+        "补交机关要求的单证：上传文件并答复，清单版本不变",
     ),
     (
         "Put a database back from a backup, as it was at a moment, into a data directory that has none",
@@ -1227,6 +1243,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "The national door (CEB messages); needs --gateway-endpoint",
         "国家报文入口（CEB报文）；须给出--gateway-endpoint",
     ),
+    (
+        "The number of a document, for example invoice=INV-1: of the first of this kind, then of the next",
+        "单证编号，如 invoice=INV-1：依次对应该类的各份单证",
+    ),
     ("The officer, or the analyst of the laboratory", "人员，或实验室检验员"),
     ("The one day, as 2019-03-31", "第一个日期，如 2019-03-31"),
     ("The order to settle", "结汇指令编号"),
@@ -1238,12 +1258,17 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("The quote", "报价编号"),
     ("The receipt", "收汇编号"),
+    (
+        "The request that is answered, where two agencies ask [default: the one that is open]",
+        "所答复的补交要求，两个机关同时要求时须指明 [默认：待答复的一项]",
+    ),
     ("The rule set (JSON); `-` is standard input", "规则集（JSON）；- 为标准输入"),
     (
         "The rule set (JSON); its version is one more than that of the last one. `-` is \
          standard input",
         "规则集（JSON），版本须为上一版加一；- 为标准输入",
     ),
+    ("The same, for one that the firm may leave out", "同上，但企业可不提供"),
     ("The sample that the laboratory analysed", "实验室所检样品"),
     (
         "The steps of both ways, not only of the one that applies",
@@ -1269,6 +1294,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "已终结清单从申报到放行的时间（查验与未查验）及占比，按口岸、监管方式和信用等级",
     ),
     ("Transaction code [default: that of mode and channel]", "交易编码[默认：按监管方式和渠道]"),
+    (
+        "Until when the firm may answer: YYYY-MM-DD (a day in China) or RFC 3339",
+        "企业补交期限：YYYY-MM-DD（中国日期）或RFC 3339",
+    ),
     (
         "Upload files: invoices, contracts, licences, photographs. What is there already is not kept twice, so the command may be repeated",
         "上传文件：发票、合同、许可证件、照片。已有的文件不重复保存，命令可重复执行",
@@ -1429,6 +1458,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Whose (customs code) [default: your own]", "哪个企业的（海关编码）[默认：本企业]"),
     ("Whose tax it is (customs code) [default: all that you see]", "哪个企业的税款（海关编码）[默认：您可见的全部]"),
     ("Whose: customs or quarantine", "所属机关：customs或quarantine"),
+    (
+        "Why there is none, for example contract=\"the order stands for it\"",
+        "无此单证的原因，如 contract=\"以订单代替\"",
+    ),
     ("Why; it is kept and the agencies read it", "原因；将予保存，机关可见"),
     ("Why; it is kept with the change", "原因；随变动一并保存"),
     (

@@ -17,7 +17,8 @@ use super::{either, words};
 /// Columns of the CSV. Their names and order are a promise; new ones come at the end.
 const COLUMNS: &str = "group,value,cases,released,inspected,inspected_bp,joint,joint_bp,\
     with_count,with_mean_ms,with_p50_ms,with_p90_ms,with_p99_ms,with_max_ms,\
-    without_count,without_mean_ms,without_p50_ms,without_p90_ms,without_p99_ms,without_max_ms";
+    without_count,without_mean_ms,without_p50_ms,without_p90_ms,without_p99_ms,without_max_ms,\
+    documents_count,documents_mean_ms,documents_p50_ms,documents_p90_ms,documents_p99_ms,documents_max_ms";
 
 /// Times from filing to release, with and without inspection, and shares, by port, mode and credit
 /// class, of declarations that are over.
@@ -74,13 +75,15 @@ struct Row {
     counts: v1::StatisticsRow,
     with: v1::Times,
     without: v1::Times,
+    documents: v1::Times,
 }
 
 impl From<v1::StatisticsRow> for Row {
     fn from(mut counts: v1::StatisticsRow) -> Self {
         let with = counts.with_inspection.take().unwrap_or_default(); // none, no times
         let without = counts.without_inspection.take().unwrap_or_default(); // none, no times
-        Self { counts, with, without }
+        let documents = counts.waiting_for_documents.take().unwrap_or_default(); // none, no times
+        Self { counts, with, without, documents }
     }
 }
 
@@ -98,6 +101,7 @@ fn json(row: &Row) -> serde_json::Value {
         joint_bp,
         with_inspection: _,
         without_inspection: _,
+        waiting_for_documents: _,
     } = &row.counts;
     let times = |it: &v1::Times| {
         json!({
@@ -120,6 +124,7 @@ fn json(row: &Row) -> serde_json::Value {
         "joint_bp": joint_bp,
         "with_inspection": times(&row.with),
         "without_inspection": times(&row.without),
+        "waiting_for_documents": times(&row.documents),
     })
 }
 
@@ -137,7 +142,7 @@ fn csv_of(rows: &[Row]) -> String {
             ..
         } = &row.counts;
         let counts = [cases, released, inspected, inspected_bp, joint, joint_bp];
-        let times = [&row.with, &row.without].into_iter().flat_map(|it| {
+        let times = [&row.with, &row.without, &row.documents].into_iter().flat_map(|it| {
             let v1::Times { count, mean_ms, p50_ms, p90_ms, p99_ms, max_ms } = it;
             let times = [mean_ms, p50_ms, p90_ms, p99_ms, max_ms].map(i64::to_string);
             std::iter::once(count.to_string()).chain(times)
@@ -158,9 +163,18 @@ fn text(rows: &[Row], language: Language) -> String {
         "joint",
         "with inspection: half, 90 %, all within",
         "without inspection",
+        "documents awaited",
     ];
-    let chinese =
-        ["范围", "已办结", "已放行", "查验", "联合查验", "有查验：50%、90%、最长", "无查验"];
+    let chinese = [
+        "范围",
+        "已办结",
+        "已放行",
+        "查验",
+        "联合查验",
+        "有查验：50%、90%、最长",
+        "无查验",
+        "待补单证",
+    ];
     let mut table = shared::table(&either(language, english, chinese), None);
     for row in rows {
         let it = &row.counts;
@@ -172,12 +186,14 @@ fn text(rows: &[Row], language: Language) -> String {
             format!("{} ({})", it.joint, percent(it.joint_bp)),
             times(&row.with),
             times(&row.without),
+            times(&row.documents),
         ]);
     }
     let note = pick(
         language,
-        "time from filing to release; joint: share of inspections that both agencies had demanded",
-        "时间为申报至放行；联合查验：双方均要求的查验占全部查验的比例",
+        "time from filing to release, without the time in which documents were awaited that an agency had \
+         asked for; joint: share of inspections that both agencies had demanded",
+        "时间为申报至放行，不含等待企业补交单证的时间；联合查验：双方均要求的查验占全部查验的比例",
     );
     format!("{table}\n{note}")
 }
@@ -248,6 +264,7 @@ mod tests {
             joint_bp: 10_000,
             with_inspection: Some(took),
             without_inspection: None,
+            waiting_for_documents: None,
         })
     }
 
@@ -257,7 +274,7 @@ mod tests {
         let all = text.split("\r\n").nth(1).expect("a row of all");
         assert_eq!(
             all,
-            "all,,1,1,1,10000,1,10000,1,120000,120000,120000,120000,120000,0,0,0,0,0,0"
+            "all,,1,1,1,10000,1,10000,1,120000,120000,120000,120000,120000,0,0,0,0,0,0,0,0,0,0,0,0"
         );
         assert_eq!(all.split(',').count(), COLUMNS.split(',').count());
         assert!(text.contains("port,\"42,58\",1"), "{text}");

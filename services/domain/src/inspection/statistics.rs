@@ -1,5 +1,6 @@
 //! Measures (measure 10 of 鲁政发〔2016〕13号): how long it takes from the declaration to the release, with
-//! and without inspection, how many are inspected, and how many inspections are joint.
+//! and without inspection, how many are inspected, and how many inspections are joint. While an agency waits for
+//! documents that it asked the firm for, the clock stands; how long that was is measured apart.
 //!
 //! A pure fold over closed cases. Percentiles are exact, by sorting and nearest rank; shares are in
 //! basis points, rounded half up. What is measured and how is ours.
@@ -23,6 +24,8 @@ pub struct ClearedCase {
     pub filed: OffsetDateTime,
     /// When it was released; `None` when it was rejected, returned or withdrawn.
     pub released: Option<OffsetDateTime>,
+    /// How long documents were awaited that an agency had asked the firm for, in milliseconds.
+    pub documents_ms: i64,
     /// An order was completed for it.
     pub inspected: bool,
     /// Both agencies had demanded that.
@@ -80,6 +83,8 @@ pub struct StatisticsRow {
     pub with_inspection: Times,
     /// Of released declarations that were not.
     pub without_inspection: Times,
+    /// How long those that were released had waited for documents of the firm; only of those that had.
+    pub waiting_for_documents: Times,
 }
 
 #[derive(Debug, Default)]
@@ -89,6 +94,7 @@ struct Tally {
     joint: u64,
     with_inspection: Vec<i64>,
     without_inspection: Vec<i64>,
+    waiting_for_documents: Vec<i64>,
 }
 
 /// The table: all cases, then by port, by mode and by class.
@@ -119,9 +125,13 @@ impl Tally {
         let took = (released - case.filed).whole_milliseconds().max(0);
         // Whoever waits longer than fits, 292 million years, has waited long enough.
         let took = i64::try_from(took).unwrap_or(i64::MAX);
+        let took = took.saturating_sub(case.documents_ms).max(0);
         let times =
             if case.inspected { &mut self.with_inspection } else { &mut self.without_inspection };
         times.push(took);
+        if case.documents_ms > 0 {
+            self.waiting_for_documents.push(case.documents_ms);
+        }
     }
 
     fn row(self, group: StatisticsGroup) -> StatisticsRow {
@@ -136,6 +146,7 @@ impl Tally {
             joint_bp: share_bp(self.joint, self.inspected),
             with_inspection: with,
             without_inspection: without,
+            waiting_for_documents: times(self.waiting_for_documents),
         }
     }
 }

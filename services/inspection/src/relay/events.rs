@@ -130,6 +130,7 @@ fn heard(event: &Arc<v1::Event>) -> Option<InboundEvent> {
         id,
         version: event.version,
         round: event.round,
+        position: i64::try_from(event.position).ok()?,
         time,
         again: event.attempt > 1,
         facts,
@@ -164,6 +165,9 @@ fn what(fact: Wire) -> Option<Option<InboundChange>> {
         Wire::Rejected(it) => InboundChange::Rejected(agency(it.agency)?),
         Wire::Returned(it) => InboundChange::Returned(agency(it.agency)?),
         Wire::Withdrawn(_) => InboundChange::Withdrawn,
+        Wire::DocumentsRequested(_) | Wire::DocumentsProvided(_) | Wire::DocumentsWaived(_) => {
+            InboundChange::Documents
+        }
         // What we said ourselves comes back to us.
         Wire::StandChanged(_)
         | Wire::Numbered(_)

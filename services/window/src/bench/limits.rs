@@ -187,6 +187,13 @@ impl DeclarationService for Echo {
         Err(proto::status::plain(domain::Code::NotFound))
     }
 
+    async fn provide_documents(
+        &self,
+        _: Request<v1::ProvideDocumentsRequest>,
+    ) -> Result<Response<v1::ProvideDocumentsResponse>, Status> {
+        Err(proto::status::plain(domain::Code::NotFound))
+    }
+
     async fn list_archivable(
         &self,
         _: Request<v1::ListArchivableRequest>,
