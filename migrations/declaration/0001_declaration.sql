@@ -32,7 +32,7 @@ create table declaration (
     round integer not null,
     phase smallint not null,
     -- Where each participant stands, a digit for each: customs, quarantine, risk rules, duty. 0 is not waited
-    -- for, 8 cleared. It changes with every verdict, and so it is not indexed.
+    -- for, 8 cleared, 9 waits for documents that it asked for. It changes with every verdict, and so it is not indexed.
     stands text not null,
     joint smallint not null,
     -- Positions of all journal entries about it that are not archived, oldest first.
@@ -45,7 +45,7 @@ create table declaration (
     primary key (slot, id),
     constraint declaration_answers_are_whole check (length(answers) % 33 = 0),
     constraint declaration_phase_is_legal check (phase between 1 and 6),
-    constraint declaration_stands_are_legal check (translate(stands, '012345678', '') = ''),
+    constraint declaration_stands_are_legal check (translate(stands, '0123456789', '') = ''),
     constraint declaration_joint_is_legal check (joint between 0 and 3),
     -- An open order and the state "inspecting" are the same thing.
     constraint declaration_inspecting_means_open check ((phase = 2) = (joint = 1)),

@@ -1,5 +1,4 @@
--- expand: documents that agencies ask firms for (补充单证). Nothing writes the stand 9 or the table before an agency
--- asks.
+-- expand: documents that agencies ask firms for (补充单证). Nothing writes the table before an agency asks.
 
 -- The newest request of an agency about a declaration. It is open as long as the agency stands at 9.
 create table document_request (
@@ -14,8 +13,3 @@ create table document_request (
     asked_time timestamptz not null,
     primary key (slot, declaration_id, agency)
 );
-
--- 9 waits for documents that it asked for. Rows that are there obey the narrower rule.
-alter table declaration drop constraint declaration_stands_are_legal;
-alter table declaration add constraint declaration_stands_are_legal
-    check (translate(stands, '0123456789', '') = '') not valid;

@@ -378,7 +378,7 @@ async fn the_simulated_customs_waits_for_documents_and_takes_them() {
 async fn an_officer_asks_by_the_command_line() {
     let sandbox = Sandbox::with(&["--no-agencies"]).await;
     let firm = Enterprise(sandbox.connect("enterprise-a").await);
-    let name = firm.files("QD-DOCUMENTS-5").await.name;
+    let v1::SubmitResponse { name, filed_time, .. } = firm.files("QD-DOCUMENTS-5").await;
     let run = |args: &[&str]| {
         let output = sandbox.command(args);
         let told = [&output.stdout[..], &output.stderr[..]].concat();
@@ -389,7 +389,8 @@ async fn an_officer_asks_by_the_command_line() {
     let asked = ["--ask", "certificate=of origin", "--ask-optional", "photo"];
     let (code, told) = run(&[&given[..], &asked].concat());
     assert!(code == Some(2) && told.contains("--until"), "{code:?} {told}");
-    let until = (time::OffsetDateTime::now_utc() + Duration::days(3)).date().to_string();
+    let filed = filed_time.and_then(proto::time).expect("it is filed");
+    let until = (filed + Duration::days(3)).date().to_string();
     let (code, told) = run(&[&given[..], &asked, &["--until", &until]].concat());
     assert!(code == Some(0) && told.contains("quarantine"), "{code:?} {told}");
     let record = firm.reads(&name).await;

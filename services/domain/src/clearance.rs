@@ -465,11 +465,11 @@ fn verdict(
     }
 }
 
-/// An agency lists documents that it waits for. Asked anew, the newest list counts.
+/// An agency lists documents that it waits for. Asked anew, the newest list counts, and its reasons are told too.
 fn ask(now: Clearance, agency: Agency) -> Result<(Clearance, Vec<ClearanceFact>), Refusal> {
-    let (then, mut facts) = settle(now, agency, Stand::AwaitsDocuments)?;
-    facts.push(ClearanceFact::DocumentsRequested(agency));
-    Ok((then, facts))
+    let (then, _) = settle(now, agency, Stand::AwaitsDocuments)?;
+    let stands = ClearanceFact::StandChanged(agency.into(), Stand::AwaitsDocuments);
+    Ok((then, vec![stands, ClearanceFact::DocumentsRequested(agency)]))
 }
 
 /// An agency that decides without the documents that it asked for waits for them no more. The end of the case ends

@@ -91,7 +91,8 @@ impl DocumentRequest {
         report.finish().0
     }
 
-    /// Every rule that an answer to it breaks, given the attachments that are here.
+    /// Every rule that an answer to it breaks, given the attachments that are here; fields begin at the root of the
+    /// request (`$.`), which has no declaration.
     pub fn check_answer(
         &self,
         documents: &[ProvidedDocument],
@@ -101,7 +102,7 @@ impl DocumentRequest {
         if documents.len() > limits::ATTACHMENTS_MAX {
             let most = limits::ATTACHMENTS_MAX;
             let (text, text_zh) = (format!("at most {most} documents"), format!("最多{most}份"));
-            report.refuse(Code::NumberOutOfRange, "documents", text, text_zh);
+            report.refuse(Code::NumberOutOfRange, "$.documents", text, text_zh);
         }
         for (index, document) in documents.iter().enumerate() {
             self.check_document(&mut report, index, document, here);
@@ -111,14 +112,14 @@ impl DocumentRequest {
             let kind = &missing.kind;
             report.refuse(
                 Code::DocumentAnswerWrong,
-                "documents",
+                "$.documents",
                 format!("{kind} is missing: provide it, or say why there is none"),
                 format!("缺少{kind}：须补交或说明原因"),
             );
         }
         if documents.is_empty() && !self.items.iter().any(|it| it.mandatory) {
             let (text, text_zh) = ("there is no document in it", "未提供任何单证");
-            report.refuse(Code::DocumentAnswerWrong, "documents", text, text_zh);
+            report.refuse(Code::DocumentAnswerWrong, "$.documents", text, text_zh);
         }
         report.finish().0
     }
@@ -131,7 +132,7 @@ impl DocumentRequest {
         here: &BTreeSet<AttachmentDigest>,
     ) {
         let ProvidedDocument { kind, number, sha256, name, reason } = document;
-        let field = |name: &str| format!("documents[{index}].{name}");
+        let field = |name: &str| format!("$.documents[{index}].{name}");
         if !self.items.iter().any(|it| it.kind == *kind) {
             let asked: Vec<&str> = self.items.iter().map(|it| it.kind.as_str()).collect();
             report.refuse(
@@ -144,7 +145,7 @@ impl DocumentRequest {
         match (sha256.is_empty(), reason.trim().is_empty()) {
             (true, true) | (false, false) => report.refuse(
                 Code::DocumentAnswerWrong,
-                format!("documents[{index}]"),
+                format!("$.documents[{index}]"),
                 "either sha256 of an uploaded attachment, or reason, why there is none",
                 "须填写已上传附件的sha256或说明原因（reason），二者择一",
             ),
@@ -279,15 +280,15 @@ mod tests {
             document("photo", &"b8".repeat(32), ""),
         ];
         let expected = [
-            (Code::DocumentAnswerWrong, "documents[0].kind"),
-            (Code::DocumentAnswerWrong, "documents[1]"),
-            (Code::DocumentAnswerWrong, "documents[2]"),
-            (Code::DigestWrong, "documents[3].sha256"),
-            (Code::AttachmentNotHere, "documents[4].sha256"),
-            (Code::DocumentAnswerWrong, "documents"),
+            (Code::DocumentAnswerWrong, "$.documents[0].kind"),
+            (Code::DocumentAnswerWrong, "$.documents[1]"),
+            (Code::DocumentAnswerWrong, "$.documents[2]"),
+            (Code::DigestWrong, "$.documents[3].sha256"),
+            (Code::AttachmentNotHere, "$.documents[4].sha256"),
+            (Code::DocumentAnswerWrong, "$.documents"),
         ];
         assert_eq!(told(&asked.check_answer(&wrong, &here))[..], expected);
-        let two_missing = [(Code::DocumentAnswerWrong, "documents"); 2];
+        let two_missing = [(Code::DocumentAnswerWrong, "$.documents"); 2];
         assert_eq!(told(&asked.check_answer(&[], &here))[..], two_missing);
         let nothing_needed = request(vec![item("photo", false)]);
         assert_eq!(told(&nothing_needed.check_answer(&[], &here))[..], two_missing[..1]);

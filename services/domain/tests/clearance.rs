@@ -150,7 +150,7 @@ fn rows() -> Vec<Row> {
         ("documents are asked for", fresh, says(Customs, O::AwaitsDocuments), Ok((review(Awaits, Pending, Never), vec![stood(Customs, Awaits), ClearanceFact::DocumentsRequested(Customs)]))),
         ("customs' first word may ask", new, to_new(O::AwaitsDocuments), Ok((Clearance { numbered: true, ..with(new, Customs, Awaits) }, vec![ClearanceFact::Numbered, stood(Customs, Awaits), ClearanceFact::DocumentsRequested(Customs)]))),
         ("a hold becomes a request", review(Held, Pending, Never), says(Customs, O::AwaitsDocuments), Ok((review(Awaits, Pending, Never), vec![stood(Customs, Awaits), ClearanceFact::DocumentsRequested(Customs)]))),
-        ("asked for anew", review(Awaits, Pending, Never), says(Customs, O::AwaitsDocuments), Ok((review(Awaits, Pending, Never), vec![ClearanceFact::DocumentsRequested(Customs)]))),
+        ("asked for anew", review(Awaits, Pending, Never), says(Customs, O::AwaitsDocuments), Ok((review(Awaits, Pending, Never), vec![stood(Customs, Awaits), ClearanceFact::DocumentsRequested(Customs)]))),
         ("each asks for its own", review(Awaits, Pending, Never), says(Quarantine, O::AwaitsDocuments), Ok((review(Awaits, Awaits, Never), vec![stood(Quarantine, Awaits), ClearanceFact::DocumentsRequested(Quarantine)]))),
         ("they are provided", review(Awaits, Awaits, Never), provide(Customs), Ok((review(Held, Awaits, Never), vec![ClearanceFact::DocumentsProvided(Customs)]))),
         ("also while the goods are inspected", inspecting(Awaits, Wants), provide(Customs), Ok((inspecting(Held, Wants), vec![ClearanceFact::DocumentsProvided(Customs)]))),
