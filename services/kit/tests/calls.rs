@@ -201,6 +201,13 @@ impl DeclarationService for Notes {
         rpc::unary(request, async |_, _| Ok(v1::WithdrawResponse::default())).await
     }
 
+    async fn provide_documents(
+        &self,
+        request: Request<v1::ProvideDocumentsRequest>,
+    ) -> Answer<v1::ProvideDocumentsResponse> {
+        rpc::unary(request, async |_, _| Ok(v1::ProvideDocumentsResponse::default())).await
+    }
+
     async fn list_archivable(
         &self,
         request: Request<v1::ListArchivableRequest>,
