@@ -8,6 +8,7 @@ mod bad_texts;
 mod bills;
 mod books;
 mod callers;
+mod certify;
 mod clock;
 mod command_line;
 mod configuration;

@@ -21,6 +21,7 @@ pub mod archive;
 pub mod attachments;
 mod card;
 pub mod ceb;
+pub mod certify;
 pub mod change;
 pub mod clock;
 pub mod context;
@@ -97,6 +98,7 @@ pub enum Command {
     Refund(refund::RefundArgs),
     Webhooks(webhooks::WebhookArgs),
     Trace(trace::TraceArgs),
+    Certify(certify::CertifyArgs),
 }
 
 impl Command {
@@ -176,6 +178,7 @@ impl Command {
             }
             Self::Webhooks(args) => webhooks::run(&options.session().await?, args).await,
             Self::Trace(args) => trace::run(&options.session().await?, args).await,
+            Self::Certify(args) => certify::run(options, args).await,
             Self::Clock(args) => {
                 let session = options.session_as("admin").await?;
                 clock::run(&session, args).await

@@ -46,6 +46,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "所需企业（海关编码），可多次给出 [默认：有权查看的全部企业]",
     ),
     (
+        "A folder with scenarios of your own (*.toml), instead of those of the program",
+        "自有场景文件（*.toml）所在目录，代替内置场景",
+    ),
+    (
         "A national message (CEB) is sent as `ceb send` does, after the JSON; with --check it is \
          explained as by `ceb explain --brief` instead",
         "统一版报文（CEB）在JSON之后照 ceb send 发送；使用 --check 时则照 ceb explain --brief 说明，不发送",
@@ -306,6 +310,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "清单须等待另一进程的查验服务完成风险布控，该服务须已连接；给出--inspection-cert时本已如此",
     ),
     ("Declarations, and the exchange with agencies", "申报服务及与机关的数据交换"),
+    ("Declarations, as JSON over HTTP or gRPC", "清单，以HTTP上的JSON或gRPC"),
     ("Demand a client certificate of every caller: keys of callers do not replace it", "要求所有调用方出示客户端证书，接口密钥不能代替"),
     (
         "Declare a receipt to the balance of payments, or correct what was declared",
@@ -461,6 +466,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("How long a file must rest before it is taken, in milliseconds", "文件静置多久后才取走，毫秒"),
     ("How long to wait", "最长等待时间"),
+    ("How long to wait for the first request of a scenario", "等待场景首个请求的时长"),
     ("How long: 31d, 12h, 90min, \"1year 2days\"", "时长：31d、12h、90min、\"1year 2days\""),
     ("How many copies are kept; older ones go, with what only they need", "保留的复制份数；更早的连同其专用内容一并删除"),
     ("How many days, at most 14", "天数，至多14"),
@@ -583,6 +589,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "List the messages of a webhook and what became of each, newest first",
         "列出推送的消息及投递结果，新的在前",
     ),
+    ("List the scenarios, and do nothing", "只列出场景，不执行"),
     (
         "List the seeds of the draws: commitments in advance, seeds when the day is over",
         "列出抽签种子：事先为承诺值，当日结束后为种子",
@@ -691,6 +698,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "本消费者名称；同一机关的多个消费者分担工作",
     ),
     ("National door (CEB messages)", "国家报文入口（CEB报文）"),
+    ("National messages (CEB)", "统一版报文（CEB）"),
     (
         "National messages (CEB): send them, watch a folder, read receipts",
         "国家报文（CEB）：发送、监视文件夹、读取回执",
@@ -781,12 +789,20 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Only say what would be declared", "只显示将申报的内容，不实际申报"),
     ("Only say what would be ordered", "只显示将发出的指令，不实际发出"),
     (
+        "Only scenarios of this interface: declarations (JSON over HTTP, gRPC) or national messages (CEB)",
+        "只进行该接口的场景：清单（HTTP上的JSON、gRPC）或统一版报文（CEB）",
+    ),
+    (
         "Only the operator of the site is there (径行开验); after three times that nobody came",
         "仅场地经营人在场（径行开验）；三次无人到场之后",
     ),
     (
         "Only these (SHA-256, 64 hexadecimal digits) [default: all whose bytes are here]",
         "仅这些文件（SHA-256，64位十六进制） [默认：全部已上传的文件]",
+    ),
+    (
+        "Only these scenarios, for example 3,5 [default: all of --door]",
+        "只进行这些场景，例如 3,5 [默认：--door 的全部场景]",
     ),
     ("Only this declarant (10 or 18 characters)", "仅列该申报企业（10位或18位）"),
     (
@@ -1041,6 +1057,14 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Start everything on this machine, with simulated agencies, and show what happens",
         "在本机启动全部服务和模拟机关，并显示动态",
+    ),
+    (
+        "Start the sandbox, start this, and connect your system to the address that it shows instead of the \
+         window (HTTP, without TLS and without a key: this command calls as you). Each scenario says what to send \
+         and under which order number; what comes of it is checked. The exit code is 0 when every scenario \
+         passed, and 1 otherwise",
+        "先启动沙箱，再启动本命令，并将企业系统连接到所示地址以代替单一窗口（HTTP，无需TLS和密钥：本命令以\
+         您的身份调用）。每个场景说明发送什么、使用哪个订单编号，并核对结果。全部通过时退出码为0，否则为1",
     ),
     (
         "Start with `single-window sandbox`, then, in another terminal, `single-window submit \
@@ -1318,6 +1342,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "等待每份单证放行、审结或被拒绝；无拒绝时退出码为0",
     ),
     (
+        "Walk your own system through numbered scenarios, faults of transport included, and write a report",
+        "让企业自己的系统走完编号场景（含传输故障），并生成报告（联调认证）",
+    ),
+    (
         "Watch a folder: send what is put there, and write the receipts beside it",
         "监视文件夹：发送放入的文件，回执写在旁边",
     ),
@@ -1396,6 +1424,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Where the backups are", "备份所在目录"),
     ("Where the figures go", "测量结果写入何处"),
     (
+        "Where the report is written (Markdown); the same as JSON beside it, with the ending .json",
+        "报告文件（Markdown）；同名的.json文件为JSON格式",
+    ),
+    (
         "Where the sandbox keeps everything, and where the private PostgreSQL lives",
         "沙箱存放全部内容之处，也是自带PostgreSQL所在",
     ),
@@ -1428,6 +1460,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Where to write the signed message; standard output when it is not given",
         "签名后的报文写入何处；不给出时为标准输出",
     ),
+    ("Where your system connects; an address of this machine", "企业系统连接的地址，须为本机地址"),
     ("Where; made when it is not there", "目录；不存在则创建"),
     ("Which caller", "哪个调用方"),
     (
