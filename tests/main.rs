@@ -1,13 +1,10 @@
 //! The acceptance tests: real windows, the public API, real PostgreSQL, simulated agencies.
 #![expect(clippy::print_stdout, reason = "tests tell people what they measured or skipped")]
 
-mod clearance_model;
 mod faults;
 mod forex_faults;
 mod harness;
 mod hosts;
-mod inspection_model;
-mod joint_model;
 mod journeys;
 mod refund_faults;
 mod snippets;

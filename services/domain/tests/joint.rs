@@ -1,4 +1,4 @@
-//! The seam between the two life cycles, case by case. Most cases are what `tests/joint_model.rs`
+//! The seam between the two life cycles, case by case. Most cases are what `services/domain/tests/joint_model.rs`
 //! once found, on its shortest way.
 
 use domain::clearance::Agency::{self, Customs, Quarantine};

@@ -3,7 +3,7 @@
 //!
 //! The declaration service decides whether an order is open ([`crate::clearance`]), because a release
 //! depends on it; [`order`] decides how it is worked off. The two hear of each other with delay, more than
-//! once, and some of what they say crosses. `tests/joint_model.rs` explores all of that with these
+//! once, and some of what they say crosses. `services/domain/tests/joint_model.rs` explores all of that with these
 //! functions.
 //!
 //! - What is told again, or of an older version, has no effect.
