@@ -187,6 +187,17 @@ async fn a_number_means_what_stands_and_several_are_listed() {
     assert_eq!(name_of(&firm.0, "WB-3", Number::LogisticsNo).await, one.name);
 }
 
+/// Rows of declarations that were read by an index.
+async fn rows_fetched(database: &mut sqlx::PgConnection) -> i64 {
+    // The server counts with a delay.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let fetched = sqlx::query(
+        "select idx_tup_fetch from pg_stat_user_tables
+         where schemaname = 'declaration' and relname = 'declaration'",
+    );
+    fetched.fetch_one(database).await.expect("counters").get(0)
+}
+
 /// So many others there are.
 const ROWS: i64 = 200_000;
 /// Far above what a look-up by index takes in a debug build (about 4 ms), far below a scan (300 ms).
@@ -275,6 +286,19 @@ async fn looking_up_costs_the_same_among_many() {
         let list = v1::ListRequest { order_no: "FILL77777".into(), ..Default::default() };
         let listed = agent.declarations().list(list).await.expect("a list").into_inner();
         assert_eq!(listed.records.len(), 1);
+        let fetched = rows_fetched(&mut database).await;
+        for size in [0, 1_000] {
+            let start = Instant::now();
+            let list = v1::ListRequest { page_size: size, ..Default::default() };
+            let listed = agent.declarations().list(list).await.expect("a list").into_inner();
+            let took = start.elapsed();
+            println!("a page of {}: {took:?}, analyzed: {analyzed}", listed.records.len());
+            assert_eq!(listed.records.len(), if size == 0 { 50 } else { 1_000 });
+            assert!(took < 5 * BOUND, "{took:?}");
+        }
+        let fetched = rows_fetched(&mut database).await - fetched;
+        println!("rows read for both: {fetched}");
+        assert!(fetched < 12_000, "of 256 slots a page has few of each: {fetched} rows were read");
         // A few of before are counted late; a scan for each look-up would be a hundred.
         let after = scans(&mut database).await;
         let more = before.iter().zip(&after).map(|((_, before), (_, after))| after - before);

@@ -3,6 +3,8 @@
 //! The invariant: a caller sees only its own; another's is not found. What costs the same however many
 //! declarations there are: one by its name or number, and a page without filters.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use domain::clearance::{Clearance, Phase};
 use domain::numbers::{self, NumberKind};
 use domain::principal::Scope;
@@ -178,6 +180,9 @@ pub(crate) async fn list(
 
 /// The newest declarations before an id. Each slot is read from its key, so that a page costs the
 /// same however many declarations there are.
+///
+/// Of many slots few have more than one or two declarations on a page: each is asked for its share and a little more,
+/// and asked again only where the page may go further than that.
 async fn select(
     pool: &PgPool,
     slots: &[i16],
@@ -185,22 +190,92 @@ async fn select(
     before: Uuid,
     count: i64,
 ) -> Result<Vec<DeclarationOverview>, store::Fault> {
-    if let Some(phase) = filter.phase.filter(|phase| *phase != Phase::Released) {
-        return select_unreleased(pool, slots, (filter, phase), before, count).await;
+    let share = share_of_slot(slots.len(), count);
+    let mut found = keys(pool, slots, filter, before, share).await?;
+    let unfinished = unfinished(&found, share, count);
+    if share < count && !unfinished.is_empty() {
+        found.retain(|(slot, _)| !unfinished.contains(slot));
+        let unfinished: Vec<i16> = unfinished.into_iter().collect();
+        found.extend(keys(pool, &unfinished, filter, before, count).await?);
     }
+    found.sort_unstable_by_key(|(_, id)| std::cmp::Reverse(*id));
+    found.truncate(usize::try_from(count).map_err(|_| absurd(count))?);
+    let ids: Vec<_> = found.into_iter().map(|(_, id)| DeclarationId::from_uuid(id)).collect();
+    records(pool, &ids).await
+}
+
+fn absurd(count: i64) -> Fault {
+    Fault::Broken(format!("a page of {count}"))
+}
+
+/// How many declarations each of so many slots is asked for, of a page of so many: four times its share, since they do
+/// not lie evenly.
+fn share_of_slot(slots: usize, count: i64) -> i64 {
+    let slots = i64::try_from(slots).unwrap_or(i64::MAX).max(1); // why: there are 256
+    (4 * count / slots).max(4).min(count)
+}
+
+/// The slots that gave all that they were asked for, and may have more on the page: their last one is on it.
+fn unfinished(found: &[(i16, Uuid)], share: i64, count: i64) -> BTreeSet<i16> {
+    let mut newest: Vec<Uuid> = found.iter().map(|(_, id)| *id).collect();
+    newest.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
+    let last_place = usize::try_from(count).ok().and_then(|count| count.checked_sub(1));
+    // Without a last one everything is on the page.
+    let last_on_page = last_place.and_then(|at| newest.get(at)).copied().unwrap_or(Uuid::nil()); // why: see above
+    let mut slots = BTreeMap::<i16, (i64, Uuid)>::new();
+    for (slot, id) in found {
+        let (given, oldest) = slots.entry(*slot).or_insert((0, *id));
+        *given += 1;
+        *oldest = (*oldest).min(*id);
+    }
+    let may_go_on =
+        slots.into_iter().filter(|(_, (given, oldest))| *given == share && *oldest >= last_on_page);
+    may_go_on.map(|(slot, _)| slot).collect()
+}
+
+/// Slots and ids of the newest declarations of each slot before an id, at most `each` of them.
+async fn keys(
+    pool: &PgPool,
+    slots: &[i16],
+    filter: &DeclarationFilter,
+    before: Uuid,
+    each: i64,
+) -> Result<Vec<(i16, Uuid)>, store::Fault> {
     let only = filter.only.as_ref().map(|ids| ids.iter().map(|id| id.uuid()).collect::<Vec<_>>());
-    let rows = sqlx::query_as!(
-        Row,
-        r#"select d.id as "id!", d.pre_no as "pre_no!", d.invt_no as "invt_no?",
-                  d.order_no as "order_no!", d.trade_mode as "trade_mode!",
-                  d.version as "version!", d.round as "round!", d.phase as "phase!",
-                  d.stands as "stands!", d.joint as "joint!",
-                  d.filed_time as "filed_time!", r.released_time as "released_time?",
-                  r.release_id as "release_id?", o.order_id as "order_id?",
-                  d.archived_time as "archived_time?"
+    // Those that are released are nearly all, and have no index of their own.
+    if let Some(phase) = filter.phase.filter(|phase| *phase != Phase::Released) {
+        let rows = sqlx::query!(
+            r#"select d.slot as "slot!", d.id as "id!"
+               from unnest($1::smallint[]) as wanted (slot)
+               cross join lateral (
+                   select here.slot, here.id from unreleased u
+                   join declaration here on here.slot = u.slot and here.id = u.declaration_id
+                   where u.slot = wanted.slot and u.phase = $5 and u.declaration_id < $2
+                     and ($4::uuid[] is null or id = any($4))
+                     and ($6::text is null or trade_mode = $6)
+                     and ($7::text[] is null or declarant_code = any($7))
+                     and ($8::timestamptz is null or filed_time >= $8)
+                     and ($9::timestamptz is null or filed_time < $9)
+                   order by u.declaration_id desc limit $3
+               ) d"#,
+            slots,
+            before,
+            each,
+            only.as_deref(),
+            phase_column(phase),
+            filter.trade_mode,
+            filter.declarants.as_deref(),
+            filter.filed_from,
+            filter.filed_until
+        );
+        let rows = rows.fetch_all(pool).await?;
+        return Ok(rows.into_iter().map(|row| (row.slot, row.id)).collect());
+    }
+    let rows = sqlx::query!(
+        r#"select d.slot as "slot!", d.id as "id!"
            from unnest($1::smallint[]) as wanted (slot)
            cross join lateral (
-               select * from declaration
+               select declaration.slot, declaration.id from declaration
                where declaration.slot = wanted.slot and declaration.id < $2
                  and ($4::uuid[] is null or id = any($4))
                  and ($5::smallint is null or phase = $5)
@@ -209,71 +284,19 @@ async fn select(
                  and ($8::timestamptz is null or filed_time >= $8)
                  and ($9::timestamptz is null or filed_time < $9)
                order by id desc limit $3
-           ) d
-           left join release r on r.slot = d.slot and r.declaration_id = d.id
-           left join joint_inspection o on o.slot = d.slot and o.declaration_id = d.id
-           order by d.id desc limit $3"#,
+           ) d"#,
         slots,
         before,
-        count,
+        each,
         only.as_deref(),
         filter.phase.map(phase_column),
         filter.trade_mode,
         filter.declarants.as_deref(),
         filter.filed_from,
         filter.filed_until
-    )
-    .fetch_all(pool)
-    .await?;
-    rows.into_iter().map(Row::record).collect()
-}
-
-/// The same of those that stand there and are not released.
-async fn select_unreleased(
-    pool: &PgPool,
-    slots: &[i16],
-    (filter, phase): (&DeclarationFilter, Phase),
-    before: Uuid,
-    count: i64,
-) -> Result<Vec<DeclarationOverview>, store::Fault> {
-    let only = filter.only.as_ref().map(|ids| ids.iter().map(|id| id.uuid()).collect::<Vec<_>>());
-    let rows = sqlx::query_as!(
-        Row,
-        r#"select d.id as "id!", d.pre_no as "pre_no!", d.invt_no as "invt_no?",
-                  d.order_no as "order_no!", d.trade_mode as "trade_mode!",
-                  d.version as "version!", d.round as "round!", d.phase as "phase!",
-                  d.stands as "stands!", d.joint as "joint!",
-                  d.filed_time as "filed_time!", r.released_time as "released_time?",
-                  r.release_id as "release_id?", o.order_id as "order_id?",
-                  d.archived_time as "archived_time?"
-           from unnest($1::smallint[]) as wanted (slot)
-           cross join lateral (
-               select here.* from unreleased u
-               join declaration here on here.slot = u.slot and here.id = u.declaration_id
-               where u.slot = wanted.slot and u.phase = $5 and u.declaration_id < $2
-                 and ($4::uuid[] is null or id = any($4))
-                 and ($6::text is null or trade_mode = $6)
-                 and ($7::text[] is null or declarant_code = any($7))
-                 and ($8::timestamptz is null or filed_time >= $8)
-                 and ($9::timestamptz is null or filed_time < $9)
-               order by u.declaration_id desc limit $3
-           ) d
-           left join release r on r.slot = d.slot and r.declaration_id = d.id
-           left join joint_inspection o on o.slot = d.slot and o.declaration_id = d.id
-           order by d.id desc limit $3"#,
-        slots,
-        before,
-        count,
-        only.as_deref(),
-        phase_column(phase),
-        filter.trade_mode,
-        filter.declarants.as_deref(),
-        filter.filed_from,
-        filter.filed_until
-    )
-    .fetch_all(pool)
-    .await?;
-    rows.into_iter().map(Row::record).collect()
+    );
+    let rows = rows.fetch_all(pool).await?;
+    Ok(rows.into_iter().map(|row| (row.slot, row.id)).collect())
 }
 
 /// These declarations, newest first.
@@ -357,5 +380,49 @@ impl Row {
             order_id: self.order_id,
             archived_time: self.archived_time,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a slot gives: its newest before an id, so many of them.
+    fn given(all: &[(i16, Uuid)], slots: &[i16], each: i64) -> Vec<(i16, Uuid)> {
+        let each = usize::try_from(each).expect("small");
+        let of = |slot: i16| all.iter().filter(move |(here, _)| *here == slot).copied();
+        slots.iter().flat_map(|slot| of(*slot).take(each)).collect()
+    }
+
+    #[test]
+    fn a_page_of_many_slots_is_that_of_all_of_them_together() {
+        // How many declarations each slot has, and how far apart in time they are.
+        for (slots, busy, each_busy) in
+            [(256, 0, 1), (256, 1, 500), (256, 7, 40), (3, 3, 100), (1, 1, 9), (256, 256, 3)]
+        {
+            let slots: Vec<i16> = (0..slots).collect();
+            let mut all: Vec<(i16, Uuid)> = Vec::new();
+            for slot in &slots {
+                let many = if *slot < busy { each_busy } else { u128::from(*slot % 3 == 0) };
+                for number in 0..many {
+                    let time = number * 7_919 % 104_729 * 256 + slot.unsigned_abs() as u128;
+                    all.push((*slot, Uuid::from_u128(time + 1)));
+                }
+            }
+            all.sort_unstable_by_key(|(_, id)| std::cmp::Reverse(*id));
+            for count in [1, 2, 5, 51, 1_001] {
+                let share = share_of_slot(slots.len(), count);
+                assert!(share >= 1 && share <= count);
+                let mut found = given(&all, &slots, share);
+                let more = unfinished(&found, share, count);
+                found.retain(|(slot, _)| !more.contains(slot));
+                let more: Vec<i16> = more.into_iter().collect();
+                found.extend(given(&all, &more, count));
+                found.sort_unstable_by_key(|(_, id)| std::cmp::Reverse(*id));
+                let page = usize::try_from(count).expect("small").min(all.len());
+                found.truncate(page);
+                assert_eq!(found, all[..page], "{} slots, a page of {count}", slots.len());
+            }
+        }
     }
 }
