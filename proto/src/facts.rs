@@ -700,8 +700,8 @@ impl From<HistoryFact> for v1::Fact {
                 })
             }
             HistoryFact::Numbered { invt_no } => Kind::Numbered(v1::Numbered { invt_no }),
-            HistoryFact::Released { release_id } => {
-                Kind::Released(v1::Released { release_id: release_id.0.to_string() })
+            HistoryFact::Released { release_id, invt_no } => {
+                Kind::Released(v1::Released { release_id: release_id.0.to_string(), invt_no })
             }
             HistoryFact::Rejected { agency: who, reasons } => {
                 Kind::Rejected(v1::Rejected { agency: agency(who), reasons: list(reasons) })

@@ -259,7 +259,7 @@ pub fn describe(fact: &v1::Fact, language: Language) -> String {
         Kind::Numbered(v1::Numbered { invt_no }) => {
             say(format!("customs number {invt_no}"), format!("海关清单编号{invt_no}"))
         }
-        Kind::Released(v1::Released { release_id }) => {
+        Kind::Released(v1::Released { release_id, invt_no: _ }) => {
             say(format!("RELEASED, release {release_id}"), format!("放行，放行编号{release_id}"))
         }
         Kind::Rejected(rejected) => {
@@ -447,7 +447,10 @@ mod tests {
         );
         let [later, _] = both(HistoryFact::InspectionProgress(later));
         assert_eq!(later, "decided what becomes of the goods: bring the key", "the place is known");
-        let [released, _] = both(HistoryFact::Released { release_id: ReleaseId(Uuid::nil()) });
+        let [released, _] = both(HistoryFact::Released {
+            release_id: ReleaseId(Uuid::nil()),
+            invt_no: String::new(),
+        });
         assert!(released.starts_with("RELEASED, release 0000"));
         assert!(describe(&v1::Fact { kind: None }, Language::English).contains("does not know"));
     }

@@ -224,7 +224,7 @@ async fn record(
             let release_id = ReleaseId::new(Uuid::now_v7(), case.id.slot());
             // Whatever releases leaves the version.
             step.clearing.releases.push((case.id, release_id, case.clearance.version));
-            HistoryFact::Released { release_id }
+            HistoryFact::Released { release_id, invt_no: proto::text(case.invt_no.clone()) }
         }
         ClearanceFact::Rejected(agency) => {
             HistoryFact::Rejected { agency, reasons: reasons(agency) }

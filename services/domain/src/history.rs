@@ -234,27 +234,80 @@ pub struct ExportProgress {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the fields are documented in the message schema, same names")]
 pub enum HistoryFact {
-    Filed { pre_no: String },
-    Amended { previous_version: u32 },
-    Withdrawn { reason: String },
-    StandChanged { who: Participant, stand: Stand, reasons: Vec<Reason> },
-    DocumentsRequested { request: RequestId, agency: Agency, asked: DocumentRequest },
-    DocumentsProvided { request: RequestId, agency: Agency, documents: Vec<ProvidedDocument> },
-    DocumentsWaived { request: RequestId, agency: Agency },
-    InspectionOrdered { order_id: OrderId, demanded_by: Agency, instructions: Vec<Reason> },
-    InspectionJoined { order_id: OrderId, demanded_by: Agency, instructions: Vec<Reason> },
-    InspectionCompleted { order_id: OrderId, findings: Vec<Finding> },
-    InspectionAnswered { order_id: OrderId, demanded_by: Agency, findings: Vec<Finding> },
-    InspectionCancelled { order_id: OrderId },
-    InspectionReopened { order_id: OrderId, reason: String },
+    Filed {
+        pre_no: String,
+    },
+    Amended {
+        previous_version: u32,
+    },
+    Withdrawn {
+        reason: String,
+    },
+    StandChanged {
+        who: Participant,
+        stand: Stand,
+        reasons: Vec<Reason>,
+    },
+    DocumentsRequested {
+        request: RequestId,
+        agency: Agency,
+        asked: DocumentRequest,
+    },
+    DocumentsProvided {
+        request: RequestId,
+        agency: Agency,
+        documents: Vec<ProvidedDocument>,
+    },
+    DocumentsWaived {
+        request: RequestId,
+        agency: Agency,
+    },
+    InspectionOrdered {
+        order_id: OrderId,
+        demanded_by: Agency,
+        instructions: Vec<Reason>,
+    },
+    InspectionJoined {
+        order_id: OrderId,
+        demanded_by: Agency,
+        instructions: Vec<Reason>,
+    },
+    InspectionCompleted {
+        order_id: OrderId,
+        findings: Vec<Finding>,
+    },
+    InspectionAnswered {
+        order_id: OrderId,
+        demanded_by: Agency,
+        findings: Vec<Finding>,
+    },
+    InspectionCancelled {
+        order_id: OrderId,
+    },
+    InspectionReopened {
+        order_id: OrderId,
+        reason: String,
+    },
     InspectionProgress(InspectionProgress),
     DutyProgress(DutyProgress),
     ReceiptProgress(ReceiptProgress),
     ExportProgress(ExportProgress),
-    Numbered { invt_no: String },
-    Released { release_id: ReleaseId },
-    Rejected { agency: Agency, reasons: Vec<Reason> },
-    Returned { agency: Agency, reasons: Vec<Reason> },
+    Numbered {
+        invt_no: String,
+    },
+    /// With customs' number; empty when it gave none.
+    Released {
+        release_id: ReleaseId,
+        invt_no: String,
+    },
+    Rejected {
+        agency: Agency,
+        reasons: Vec<Reason>,
+    },
+    Returned {
+        agency: Agency,
+        reasons: Vec<Reason>,
+    },
 }
 
 /// What an entry of the journal is about, as a set of bits, so that a consumer can be served only
@@ -269,7 +322,7 @@ pub mod topic {
     pub const INSPECTION: i32 = 4;
     /// Released, rejected, returned or withdrawn.
     pub const END: i32 = 8;
-    /// Customs gave an import its number. Exports need no bill, so nobody waits for theirs.
+    /// Customs gave an import its number. Nobody waits for that of an export.
     pub const IMPORT_NUMBER: i32 = 16;
     /// A check was answered, or something happened to the duty. No agency has to be told.
     pub const CHECKED: i32 = 32;

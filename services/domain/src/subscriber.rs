@@ -129,7 +129,7 @@ impl Subscriber {
                 inspects: false,
                 topics: Topics::of(CONTENT | PROGRESS | INSPECTION | END).among(NATIONAL),
             },
-            // It holds the tax of every content, frees it at an end and bills it at the release, under
+            // It holds the tax of every content, frees it at an end and bills it at the release, which says
             // customs' number; and it hears of money that is announced for exports.
             Self::PaymentService => SubscriberRow {
                 kind: Kind::PaymentService,
@@ -137,7 +137,7 @@ impl Subscriber {
                 name: "payment-service",
                 participant: Some(Participant::Duty),
                 inspects: false,
-                topics: Topics::of(CONTENT | END | IMPORT_NUMBER | EXPORT),
+                topics: Topics::of(CONTENT | END | EXPORT),
             },
             // It is told what it has to know and to do; nothing of the declarations themselves.
             Self::Bank => SubscriberRow {

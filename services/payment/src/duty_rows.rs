@@ -24,7 +24,7 @@ pub(crate) struct DutyRow {
     pub(crate) payer: String,
     pub(crate) amount_fen: i64,
     pub(crate) hold_id: Option<Uuid>,
-    /// Customs number; empty before there is one.
+    /// Customs' number; empty before the release.
     pub(crate) invt_no: String,
     pub(crate) case: DutyCase,
     pub(crate) filed_time: OffsetDateTime,

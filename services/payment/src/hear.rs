@@ -38,9 +38,8 @@ pub(crate) struct ImportEvent {
 pub(crate) enum ImportChange {
     /// A version of an import was filed.
     Filed(Box<AssessedDuty>),
-    /// Customs gave it its number.
-    Numbered(String),
-    Released,
+    /// With customs' number.
+    Released(String),
     /// Rejected, withdrawn or sent back.
     Ended,
 }
@@ -50,12 +49,12 @@ impl ImportEvent {
     fn assessed(&self) -> Option<&AssessedDuty> {
         self.changes.iter().find_map(|change| match change {
             ImportChange::Filed(assessed) => Some(&**assessed),
-            ImportChange::Numbered(_) | ImportChange::Released | ImportChange::Ended => None,
+            ImportChange::Released(_) | ImportChange::Ended => None,
         })
     }
 
     fn is_release(&self) -> bool {
-        self.changes.iter().any(|change| matches!(change, ImportChange::Released))
+        self.changes.iter().any(|change| matches!(change, ImportChange::Released(_)))
     }
 
     /// Who stands for the tax of a version that it brings.
@@ -118,12 +117,11 @@ fn happen(
     };
     match change {
         ImportChange::Filed(_) => Ok(()),
-        ImportChange::Numbered(invt_no) => {
+        ImportChange::Released(invt_no) => {
             row.invt_no.clone_from(invt_no);
             step.touched.insert(id);
-            Ok(())
+            step.happen(id, DutyEvent::Released, event.time)
         }
-        ImportChange::Released => step.happen(id, DutyEvent::Released, event.time),
         ImportChange::Ended => {
             step.happen(id, DutyEvent::Ended, event.time)?;
             step.purchases.restore(id, None)

@@ -118,10 +118,7 @@ fn read(event: &v1::Event, persons: &PersonKey) -> Option<ImportEvent> {
                 let assessed = assess(built_in::parameters(), persons, &declared, day);
                 ImportChange::Filed(Box::new(assessed))
             }
-            Wire::Numbered(numbered) if is_import(&numbered.invt_no) => {
-                ImportChange::Numbered(numbered.invt_no.clone())
-            }
-            Wire::Released(_) => ImportChange::Released,
+            Wire::Released(released) => ImportChange::Released(released.invt_no.clone()),
             Wire::Rejected(_) | Wire::Returned(_) | Wire::Withdrawn(_) => ImportChange::Ended,
             Wire::Numbered(_)
             | Wire::StandChanged(_)
@@ -142,11 +139,6 @@ fn read(event: &v1::Event, persons: &PersonKey) -> Option<ImportEvent> {
         });
     }
     Some(ImportEvent { id, version: event.version, round: event.round, time, changes })
-}
-
-/// House, year, I or E, serial.
-fn is_import(invt_no: &str) -> bool {
-    invt_no.as_bytes().get(8) == Some(&b'I')
 }
 
 /// What is said to the declaration service by itself.
