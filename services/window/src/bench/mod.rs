@@ -6,6 +6,7 @@
 mod limits;
 mod load;
 mod national;
+mod rest;
 mod stored;
 mod transfers;
 mod work;
@@ -86,6 +87,10 @@ struct Figures {
     import_work: DeclarationWork,
     /// Exports over streams right before them.
     export_beside: u64,
+    /// Until the window had done what followed from those exports, and from the imports over streams; milliseconds
+    /// after the last of them was released.
+    export_rest_ms: u128,
+    import_rest_ms: u128,
     /// Of the ledger alone, two writers with a transaction for 500 of them.
     transfers: u64,
     /// All of them are inspected by both agencies.
@@ -190,8 +195,10 @@ async fn window(
     let none = InspectionShare::None;
     load.run(streams, None, none, Duration::from_secs(2)).await?;
     let database = MeasuredDatabase::of(data_dir).await?;
+    let admin = Window::connect(&caller(data_dir, "admin").await?).await?;
+    rest::wait(&admin).await?;
     if bench.imports {
-        imports(bench, &load, (&database, pid), figures).await?;
+        imports(bench, &load, (&database, pid, &admin), figures).await?;
         (figures.submitted, figures.released) = load.totals();
         figures.rss_mb = rss_mb(pid)?;
         stop.cancel();
@@ -201,6 +208,7 @@ async fn window(
     tell("streams, as fast as they go");
     let (before, (_, already)) = (database.books(pid).await?, load.totals());
     let ran = load.run(streams, None, none, time).await?;
+    rest::wait(&admin).await?;
     // Those that were on their way when the time was over are released as well, and cost the same.
     let released = load.totals().1 - already;
     figures.work = DeclarationWork::between(&before, &database.books(pid).await?, released);
@@ -214,7 +222,7 @@ async fn window(
     let half = load.run(unary, Some(figures.unary / 2), none, time).await?;
     figures.unary_latency = half.latency;
     inspections(bench, &load, figures).await?;
-    imports(bench, &load, (&database, pid), figures).await?;
+    imports(bench, &load, (&database, pid, &admin), figures).await?;
     (figures.submitted, figures.released) = load.totals();
     tell("national messages: orders, waybills and inventories of exports");
     let agent = Window::connect(&caller(data_dir, "agent").await?).await?;
@@ -229,7 +237,7 @@ async fn window(
 async fn imports(
     bench: &Bench,
     load: &Load,
-    (database, pid): (&MeasuredDatabase, u32),
+    (database, pid, admin): (&MeasuredDatabase, u32, &Window),
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
     let time = Duration::from_secs(bench.seconds);
@@ -238,9 +246,12 @@ async fn imports(
     let none = InspectionShare::None;
     tell("exports, and imports whose duty is secured, over streams; imports by unary calls");
     let imports = load.of_imports()?;
+    rest::wait(admin).await?;
     figures.export_beside = load.run(streams, None, none, time).await?.per_second();
+    figures.export_rest_ms = rest::wait(admin).await?.as_millis();
     let (before, (_, already)) = (database.books(pid).await?, load.totals());
     figures.import_stream = imports.run(streams, None, none, time).await?.per_second();
+    figures.import_rest_ms = rest::wait(admin).await?.as_millis();
     let released = load.totals().1 - already;
     figures.import_work = DeclarationWork::between(&before, &database.books(pid).await?, released);
     figures.import_unary = imports.run(unary, None, none, time).await?.per_second();
@@ -344,6 +355,8 @@ fn json(figures: &Figures) -> serde_json::Value {
         "imports_secured_stream_per_s": figures.import_stream,
         "imports_secured_unary_per_s": figures.import_unary,
         "exports_beside_imports_per_s": figures.export_beside,
+        "exports_followed_after_ms": number(figures.export_rest_ms.to_string()),
+        "imports_followed_after_ms": number(figures.import_rest_ms.to_string()),
         "ledger_transfers_per_s": figures.transfers,
         "inspected_per_s": figures.inspected,
         "inspected_p50_ms": number(milli(figures.inspected_latency.p50)),
@@ -433,6 +446,12 @@ fn print(figures: &Figures) -> anyhow::Result<()> {
         figures.export_beside,
         ratio(figures.import_stream, figures.export_beside),
         ratio(figures.transfers, figures.limit_bulk_rows)
+    )?;
+    writeln!(
+        out,
+        "what followed in other services was done {} ms after the last of those exports was released, {} ms after \
+         the last import",
+        figures.export_rest_ms, figures.import_rest_ms
     )?;
     writeln!(
         out,
