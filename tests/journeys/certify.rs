@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use futures::{StreamExt as _, stream};
 use proto::v1;
 use proto::v1::declaration_service_client::DeclarationServiceClient;
 use serde_json::{Value, json};
@@ -69,7 +70,10 @@ impl HttpAnswer {
 
 impl FirmSystem {
     async fn call(&self, method: &str, path: &str, id: &str, body: &str) -> Option<HttpAnswer> {
-        let mut stream = TcpStream::connect(&self.address).await.expect("it listens");
+        let Ok(mut stream) = TcpStream::connect(&self.address).await else {
+            // The command has seen enough, and ends before this system does.
+            return std::future::pending().await;
+        };
         let key = if id.is_empty() { String::new() } else { format!("Idempotency-Key: {id}\r\n") };
         let length = body.len();
         let head = format!(
@@ -132,7 +136,11 @@ impl FirmSystem {
         let until = async {
             loop {
                 let answer = self.call("GET", &format!("/v1/{name}"), "", "").await;
-                let record = answer.expect("reading has no fault").json()["record"].take();
+                let Some(answer) = answer else {
+                    // Reading has no fault: it was cut by the end of the command.
+                    return std::future::pending().await;
+                };
+                let record = answer.json()["record"].take();
                 if is(&record) {
                     return record;
                 }
@@ -400,7 +408,7 @@ async fn a_bad_system_fails_what_it_does_wrong_and_nothing_else() {
         let path = file.expect("a file").path();
         let text = std::fs::read_to_string(&path).expect("a text").replace("slow = 8", "slow = 6");
         let lines = text.lines().map(|line| match line.starts_with("within-seconds") {
-            true => "within-seconds = 15",
+            true => "within-seconds = 30",
             false => line,
         });
         let text: Vec<_> = lines.collect();
@@ -430,7 +438,8 @@ async fn a_bad_system_fails_what_it_does_wrong_and_nothing_else() {
         assert!(walked.report.contains("✗") && checks.contains("advice"), "{}", walked.report);
         walked.verdicts.len()
     });
-    let walked = futures::future::join_all(walks).await;
+    // Few at once: each has to be done in its time on a machine that does other things as well.
+    let walked = stream::iter(walks).buffered(3).collect::<Vec<_>>().await;
     assert_eq!(walked, [3, 2, 2, 3, 2, 2, 2, 2, 2], "every scenario had a verdict");
 }
 
