@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use rustls::RootCertStore;
 use rustls_pki_types::pem::PemObject as _;
@@ -14,8 +16,10 @@ use tokio_rustls::client::TlsStream;
 
 use super::Sandbox;
 
-/// One connection of one caller; its calls follow each other.
+/// One connection of one caller; its calls follow each other. The window ends a connection that is
+/// quiet for long: then the next call has a new one, as with every client of HTTP that keeps them.
 pub(crate) struct Http {
+    config: client::Config,
     stream: BufReader<TlsStream<TcpStream>>,
     /// Lines that stand in the head of every call.
     pub(crate) headers: String,
@@ -65,13 +69,17 @@ impl Http {
 
     /// Connects like this.
     pub(crate) async fn with(config: &client::Config) -> Self {
+        let stream = Self::stream(config).await;
+        Self { config: config.clone(), stream, headers: String::new() }
+    }
+
+    async fn stream(config: &client::Config) -> BufReader<TlsStream<TcpStream>> {
         let tls = client_tls(config, "http/1.1");
         let address = config.address.strip_prefix("https://").unwrap_or(&config.address);
         let stream = TcpStream::connect(address).await.expect("the window listens");
         let name = ServerName::try_from("localhost").expect("a name");
         let stream = TlsConnector::from(tls).connect(name, stream).await;
-        let stream = BufReader::new(stream.expect("the window knows its authority"));
-        Self { stream, headers: String::new() }
+        BufReader::new(stream.expect("the window knows its authority"))
     }
 
     /// Posts a message.
@@ -99,6 +107,13 @@ impl Http {
             self.headers
         );
         let request = [head.as_bytes(), body].concat();
+        let ended = match futures::poll!(pin!(self.stream.fill_buf())) {
+            Poll::Ready(read) => !read.is_ok_and(|answer| !answer.is_empty()),
+            Poll::Pending => false,
+        };
+        if ended {
+            self.stream = Self::stream(&self.config).await;
+        }
         self.stream.write_all(&request).await.expect("the window reads");
         self.stream.flush().await.expect("the window reads");
         self.answer().await
