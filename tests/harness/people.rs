@@ -202,6 +202,25 @@ pub(crate) fn code(status: &Status) -> (String, std::collections::HashMap<String
     (info.reason, info.metadata)
 }
 
+/// Every entry of the ledger is recomputed, and every currency sums to nothing. How many entries there are.
+pub(crate) async fn finds_no_difference(operator: &client::Window) -> i64 {
+    let (mut entries, mut from_slot) = (0, 0);
+    loop {
+        let request = v1::VerifyLedgerRequest { from_slot, ..Default::default() };
+        let found = operator.payment().verify_ledger(request).await.expect("it answers");
+        let found = found.into_inner();
+        assert_eq!(found.difference, "", "slot {}", found.slot);
+        assert!(found.sums.iter().all(|it| it.sum == 0 && it.held == 0), "{:?}", found.sums);
+        entries += found.entries;
+        if found.next_slot == 0 {
+            assert!(!found.sums.is_empty(), "the last answer has the sums");
+            return entries;
+        }
+        assert!(found.next_slot > from_slot, "it goes on");
+        from_slot = found.next_slot;
+    }
+}
+
 /// How many facts are of a kind.
 pub(crate) fn count(facts: &[Kind], is: impl Fn(&Kind) -> bool) -> usize {
     facts.iter().filter(|fact| is(fact)).count()

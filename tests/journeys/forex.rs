@@ -3,7 +3,7 @@
 use proto::v1::{self, fact::Kind};
 use uuid::Uuid;
 
-use crate::harness::people::{Enterprise, FIRM_A, code, export, filing};
+use crate::harness::people::{Enterprise, FIRM_A, code, export, filing, finds_no_difference};
 use crate::harness::{PATIENCE, Sandbox, eventually};
 
 /// Somebody who looks after the forex of a firm.
@@ -120,13 +120,6 @@ async fn files(firm: &Enterprise, declaration: v1::Declaration) -> String {
     name
 }
 
-async fn sums_are_zero(operator: &client::Window) {
-    let request = v1::VerifyLedgerRequest::default();
-    let found = operator.payment().verify_ledger(request).await.expect("it answers").into_inner();
-    assert_eq!(found.difference, "", "slot {}", found.slot);
-    assert!(found.sums.iter().all(|it| it.sum == 0 && it.held == 0), "{:?}", found.sums);
-}
-
 #[tokio::test]
 async fn money_for_an_export_is_matched_settled_and_declared() {
     let sandbox = Sandbox::start().await;
@@ -186,7 +179,7 @@ async fn money_for_an_export_is_matched_settled_and_declared() {
     let corrected = treasurer.0.forex().declare_payment(declare("121010")).await.expect("again");
     assert_eq!(corrected.into_inner().record.expect("a record").number, 2);
     assert_eq!(treasurer.payments().await[0].code, "121010");
-    sums_are_zero(&operator).await;
+    finds_no_difference(&operator).await;
 
     let stranger = Treasurer(sandbox.connect("enterprise-b").await);
     assert!(stranger.receipts().await.is_empty(), "another firm sees nothing");
@@ -248,7 +241,7 @@ async fn what_the_bank_does_otherwise_leaves_nothing_held() {
     operator.sandbox().move_clock(v1::MoveClockRequest { to }).await.expect("forward");
     let refused = treasurer.accepts(&quote.id).await.expect_err("it does not bind any more");
     assert_eq!(code(&refused).0, "SW-1731");
-    sums_are_zero(&operator).await;
+    finds_no_difference(&operator).await;
 
     // Class C settles nothing that is not registered.
     let request = v1::SetForexFirmRequest {
@@ -304,7 +297,7 @@ async fn money_that_the_bank_takes_back_or_executes_late_is_never_lost() {
     assert_eq!(order.state(), v1::SettlementState::Rejected);
     assert_eq!(treasurer.balance("USD", Suspense).await, -20_000, "it left");
     assert_eq!(treasurer.balance("CNY", Suspense).await, 141_600, "it came");
-    sums_are_zero(&operator).await;
+    finds_no_difference(&operator).await;
     // A second order for the same money, which the bank rejects before it executes it.
     let quote = treasurer.quote(&receipt.id).await;
     let second = treasurer.accepts(&quote.id).await.expect("it is free");
@@ -324,7 +317,7 @@ async fn money_that_the_bank_takes_back_or_executes_late_is_never_lost() {
     assert_eq!(code(&treasurer.assigns(&second.id).await.expect_err("spent")).0, "SW-1734");
     assert_eq!(treasurer.balance("USD", Suspense).await, -20_000);
     assert_eq!(treasurer.balance("CNY", Settlement).await, 141_600);
-    sums_are_zero(&operator).await;
+    finds_no_difference(&operator).await;
     let stranger = Treasurer(sandbox.connect("enterprise-b").await);
     assert_eq!(code(&stranger.assigns(&second.id).await.expect_err("not its own")).0, "SW-1201");
 }
@@ -376,7 +369,7 @@ async fn money_that_goes_back_after_it_was_settled_is_a_debt_of_the_firm() {
         })
     })
     .await;
-    sums_are_zero(&operator).await;
+    finds_no_difference(&operator).await;
     // In the balance of payments it went back: that is to be declared, under the original code.
     let record = treasurer.payments().await.pop().expect("one receipt");
     assert!(record.is_refund && record.declared_time.is_none(), "{record:?}");
@@ -400,7 +393,7 @@ async fn money_that_goes_back_after_it_was_settled_is_a_debt_of_the_firm() {
         assert_eq!(treasurer.balance("USD", ReversalPayable).await, -left);
     }
     assert_eq!(treasurer.receipts().await.len(), 1, "no money from abroad");
-    sums_are_zero(&operator).await;
+    finds_no_difference(&operator).await;
 
     // What was only ordered when it was taken back is free when the bank rejects the order: that covers the debt.
     let name = files(&firm, sale("SBX-ACCEPT-BANKSLOW-BANKREJECT-FX9", 20_000)).await;
@@ -416,7 +409,7 @@ async fn money_that_goes_back_after_it_was_settled_is_a_debt_of_the_firm() {
     assert_eq!((found.state(), found.owed), (v1::ForexReceiptState::Reversed, 0), "{found:?}");
     assert_eq!(treasurer.balance("USD", Settlement).await, 0);
     assert_eq!(treasurer.balance("USD", ReversalPayable).await, 0);
-    sums_are_zero(&operator).await;
+    finds_no_difference(&operator).await;
 }
 
 /// The bank's notice of so many US cents that came for nothing that it names.
@@ -545,7 +538,7 @@ async fn money_that_a_payment_firm_announced_is_found_by_its_number() {
         if found == [1_200, 2_000] { Ok(()) } else { Err(found) }
     })
     .await;
-    sums_are_zero(&operator).await;
+    finds_no_difference(&operator).await;
 }
 
 /// Exports that one receipt pays; `SW_RECEIPT_EXPORTS=2000` for the large one.
@@ -593,5 +586,5 @@ async fn a_receipt_may_pay_many_exports() {
     let settled = treasurer.0.forex().list_sales(v1::ListSalesRequest::default()).await;
     let sales = settled.expect("it answers").into_inner().sales;
     assert!(sales.iter().all(|it| (it.received, it.settled) == (100, 100)), "{sales:?}");
-    sums_are_zero(&operator).await;
+    finds_no_difference(&operator).await;
 }

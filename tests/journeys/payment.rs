@@ -8,7 +8,9 @@ use futures::stream::FuturesUnordered;
 use proto::v1::{self, fact::Kind};
 use uuid::Uuid;
 
-use crate::harness::people::{Enterprise, FIRM_A, code, count, filing, import};
+use crate::harness::people::{
+    Enterprise, FIRM_A, code, count, filing, finds_no_difference, import,
+};
 use crate::harness::{PATIENCE, Sandbox, eventually};
 
 /// The customs code of the sandbox's `enterprise-b`, whose guarantee has 10 yuan.
@@ -78,11 +80,7 @@ impl Accountant {
 
     /// Every entry is recomputed, and every currency sums to nothing.
     pub(super) async fn finds_no_difference(&self) -> i64 {
-        let request = v1::VerifyLedgerRequest::default();
-        let found = self.0.payment().verify_ledger(request).await.expect("it answers").into_inner();
-        assert_eq!(found.difference, "", "slot {}", found.slot);
-        assert!(found.sums.iter().all(|it| it.sum == 0 && it.held == 0), "{:?}", found.sums);
-        found.entries
+        finds_no_difference(&self.0).await
     }
 }
 
@@ -163,6 +161,11 @@ async fn an_import_is_released_when_its_duty_is_secured_and_has_a_bill() {
     let refused = stranger.payment().list_entries(asked).await.expect_err("another firm");
     assert_eq!(code(&refused).0, "SW-1201");
     assert_eq!(operator.finds_no_difference().await, 5, "three to begin with, a hold and a bill");
+    for (owner, from_slot) in [("", 256), (FIRM_A, 1)] {
+        let asked = v1::VerifyLedgerRequest { owner: owner.to_owned(), from_slot };
+        let refused = operator.0.payment().verify_ledger(asked).await.expect_err("no such slot");
+        assert_eq!(code(&refused).0, "SW-2006", "{owner} {from_slot}");
+    }
     // An export has nothing to do with the guarantee; its own money is another matter.
     let name = firm.files("QD-PAY-2").await.name;
     firm.sees(&name, v1::State::Released).await;

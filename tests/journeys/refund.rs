@@ -6,7 +6,7 @@ use sqlx::Executor as _;
 use uuid::Uuid;
 
 use super::clock::{days, moves};
-use crate::harness::people::{Enterprise, FIRM_A, code, export, filing};
+use crate::harness::people::{Enterprise, FIRM_A, code, export, filing, finds_no_difference};
 use crate::harness::{PATIENCE, Sandbox, eventually};
 
 /// What is exported here: two shirts for 91.00 yuan, refunded at 13 %.
@@ -408,13 +408,6 @@ async fn refunded(operator: &client::Window) -> i64 {
         ..Default::default()
     };
     -operator.payment().get_balance(request).await.expect("it answers").into_inner().balance
-}
-
-async fn finds_no_difference(operator: &client::Window) {
-    let request = v1::VerifyLedgerRequest::default();
-    let found = operator.payment().verify_ledger(request).await.expect("it answers").into_inner();
-    assert_eq!(found.difference, "", "slot {}", found.slot);
-    assert!(found.sums.iter().all(|it| it.sum == 0 && it.held == 0), "{:?}", found.sums);
 }
 
 /// A refund is an entry of the ledger, whenever the window is killed, and once, though everything is heard again.

@@ -25,8 +25,17 @@ pub async fn ledger(options: &Options, args: LedgerArgs) -> anyhow::Result<Exit>
 }
 
 async fn recompute(session: &Session, args: LedgerArgs) -> anyhow::Result<Exit> {
-    let request = v1::VerifyLedgerRequest { owner: proto::text(args.owner) };
-    let found = session.ask(request, async |it, ask| it.payment().verify_ledger(ask).await).await?;
+    let owner = proto::text(args.owner);
+    let mut found = v1::VerifyLedgerResponse::default();
+    loop {
+        let request = v1::VerifyLedgerRequest { owner: owner.clone(), from_slot: found.next_slot };
+        let entries = found.entries;
+        found = session.ask(request, async |it, ask| it.payment().verify_ledger(ask).await).await?;
+        found.entries += entries;
+        if found.next_slot == 0 {
+            break;
+        }
+    }
     // What is summed over all accounts is zero, whatever the entries say.
     let sums = found.sums.iter().all(|it| it.sum == 0 && it.held == 0);
     let is_well = found.difference.is_empty() && sums;

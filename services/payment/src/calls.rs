@@ -20,7 +20,7 @@ use crate::ledger::{Ledger, Needs};
 use crate::wire::{
     account, account_of, amount, bill, bill_status, declaration, duty, duty_order, duty_state,
     entry, hold, hold_state, import_return, may_see, own, owners, places, reference, return_state,
-    time, today,
+    slots_to_verify, time, today,
 };
 use crate::{Payments, duty_rows, purchases, read, transaction, verify};
 
@@ -178,18 +178,19 @@ impl Payments {
             .acquire()
             .await
             .map_err(|_| Fault::Away("the payment service ends".to_owned()))?;
-        let slots: Vec<Slot> = match asked.owner.as_str() {
-            "" => Slot::all().collect(),
-            owner => vec![Slot::of(owner)],
-        };
+        let slots = slots_to_verify(&asked)?;
         let found = verify::verify(self, slots).await?;
-        let sums = read::sums(&self.reads).await?;
         let (slot, mut difference) =
             found.difference.map_or((0, String::new()), |(slot, text)| (slot.number(), text));
-        let years = purchases::years_differing(&self.reads).await?;
-        if difference.is_empty() && years > 0 {
-            difference =
-                format!("{years} years of persons say something else than their purchases");
+        let mut sums = Vec::new();
+        let next_slot = found.next.map_or(0, Slot::number);
+        if next_slot == 0 {
+            sums = read::sums(&self.reads).await?;
+            let years = purchases::years_differing(&self.reads).await?;
+            if difference.is_empty() && years > 0 {
+                difference =
+                    format!("{years} years of persons say something else than their purchases");
+            }
         }
         let entries = i64::try_from(found.entries)
             .map_err(|_| Fault::Broken("too many entries to be counted".to_owned()))?;
@@ -199,7 +200,8 @@ impl Payments {
             sum,
             held,
         });
-        Ok(v1::VerifyLedgerResponse { entries, difference, slot, sums: sums.collect() })
+        let sums = sums.collect();
+        Ok(v1::VerifyLedgerResponse { entries, difference, slot, sums, next_slot })
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::Slot;
 use store::Fault;
@@ -14,6 +14,9 @@ use crate::ledger::verify_slot;
 
 /// Between two slots: all of them take about twenty minutes.
 const PAUSE: Duration = Duration::from_secs(5);
+/// What one call recomputes at most, so that its answer comes before its caller gives up, however much was booked.
+const SLOTS_PER_CALL: usize = 64;
+const TIME_PER_CALL: Duration = Duration::from_secs(10);
 
 /// What was found in some slots.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,15 +25,21 @@ pub(crate) struct LedgerFinding {
     pub(crate) entries: usize,
     /// The first difference, with its slot.
     pub(crate) difference: Option<(Slot, String)>,
+    /// The first one that there was no time for.
+    pub(crate) next: Option<Slot>,
 }
 
-/// Recomputes slots, until the first difference.
+/// Recomputes slots, until the first difference, or as many as one call may.
 pub(crate) async fn verify(
     payment: &Payments,
     slots: impl IntoIterator<Item = Slot>,
 ) -> Result<LedgerFinding, Fault> {
-    let mut found = LedgerFinding::default();
-    for slot in slots {
+    let (mut found, begun) = (LedgerFinding::default(), Instant::now());
+    for (count, slot) in slots.into_iter().enumerate() {
+        if count >= SLOTS_PER_CALL || (count > 0 && begun.elapsed() > TIME_PER_CALL) {
+            found.next = Some(slot);
+            break;
+        }
         let verified = verify_slot(&payment.reads, slot).await?;
         found.entries += verified.entries;
         if let Some(difference) = verified.difference {

@@ -7,7 +7,7 @@ use domain::payment::import_return::{ImportReturnLine, ImportReturnState};
 use domain::payment::ledger::{Account, Action, Currency, HoldState, Leg, Purpose, Record, Totals};
 use domain::principal::{ALL_PLACES, Scope};
 use domain::refusal::{Code, Refusal};
-use domain::{DeclarationId, Kind, Principal, limits};
+use domain::{DeclarationId, Kind, Principal, Slot, limits};
 use proto::v1;
 use time::{Date, OffsetDateTime};
 
@@ -67,6 +67,21 @@ pub(crate) fn amount(fen: i64, least: i64) -> Result<i64, Refusal> {
     }
     let refusal = Refusal::of(Code::NumberOutOfRange).with("field", "amount_fen");
     Err(refusal.with("least", least).with("most", AMOUNT_FEN_MAX))
+}
+
+/// The slots whose books are to be recomputed, from the one on with which the caller begins.
+pub(crate) fn slots_to_verify(asked: &v1::VerifyLedgerRequest) -> Result<Vec<Slot>, Refusal> {
+    let all: Vec<Slot> = match asked.owner.as_str() {
+        "" => Slot::all().skip_while(|slot| slot.number() < asked.from_slot).collect(),
+        owner if asked.from_slot == 0 => vec![Slot::of(owner)],
+        _ => Vec::new(),
+    };
+    if all.is_empty() {
+        let most = if asked.owner.is_empty() { u8::MAX } else { 0 };
+        let refusal = Refusal::of(Code::NumberOutOfRange).with("field", "from_slot");
+        return Err(refusal.with("least", 0).with("most", most));
+    }
+    Ok(all)
 }
 
 /// A reference in the words of the caller.
