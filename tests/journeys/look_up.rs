@@ -200,6 +200,8 @@ async fn rows_fetched(database: &mut sqlx::PgConnection) -> i64 {
 
 /// So many others there are.
 const ROWS: i64 = 200_000;
+/// When the first of them was filed, in milliseconds since 1970; each second one more.
+const FIRST: i64 = 1_720_000_000_000;
 /// Far above what a look-up by index takes in a debug build (about 4 ms), far below a scan (300 ms).
 const BOUND: Duration = Duration::from_millis(60);
 
@@ -210,17 +212,19 @@ async fn looking_up_costs_the_same_among_many() {
     let agent = sandbox.connect("agent").await;
     let receipt = firm.tries(filing(with_way_bill("MANY-1", "WB-MANY-1"))).await.expect("valid");
     let mut database = sandbox.database().await;
-    // As the service writes them; every tenth has the same way-bill.
+    // As the service writes them, with the time of filing in the id; every tenth has the same way-bill.
     let fill = "insert into declaration (slot, id, declarant_code, ebc_code, order_no, cop_no,
              logistics_no, direction, trade_mode, customs_code, pre_no, invt_no, filed_time, version,
              round, phase, stands, joint, positions)
-         select n % 256, ('0190a6e1-0000-7000-8000-' || lpad(to_hex(n * 256 + n % 256), 12, '0'))::uuid,
+         select n % 256, (lpad(to_hex($2 + n * 1000), 12, '0') || '70008000' ||
+                 lpad(to_hex(n * 256 + n % 256), 12, '0'))::uuid,
              '37029' || lpad((n % 256)::text, 5, '0'), '37029' || lpad((n % 256)::text, 5, '0'),
              'FILL' || n, 'CFILL' || n, case n % 10 when 0 then 'WB-SHARED' else 'WBFILL' || n end,
              1, '9610', '4220', 'B20261124' || lpad(n::text, 9, '0'),
-             '42202026I' || lpad(n::text, 9, '0'), now(), 1, 1, 3, '8800', 0, '{1}'
+             '42202026I' || lpad(n::text, 9, '0'), to_timestamp(($2 + n * 1000) / 1000),
+             1, 1, 3, '8800', 0, '{1}'
          from generate_series(1, $1::bigint) n";
-    sqlx::query(fill).bind(ROWS).execute(&mut database).await.expect("rows");
+    sqlx::query(fill).bind(ROWS).bind(FIRST).execute(&mut database).await.expect("rows");
     for more in [
         "insert into customs_number select slot, invt_no, id from declaration where invt_no is not null",
         "insert into release
@@ -299,6 +303,28 @@ async fn looking_up_costs_the_same_among_many() {
         let fetched = rows_fetched(&mut database).await - fetched;
         println!("rows read for both: {fetched}");
         assert!(fetched < 12_000, "of 256 slots a page has few of each: {fetched} rows were read");
+        // Nor is what was filed before or after a time in the past read.
+        let at = |second: i64| Some(proto::Timestamp { seconds: FIRST / 1_000 + second, nanos: 0 });
+        let fetched = rows_fetched(&mut database).await;
+        for state in [State::Unspecified, State::Released, State::Inspecting] {
+            let start = Instant::now();
+            let list = v1::ListRequest {
+                page_size: 1_000,
+                state: state.into(),
+                filed_from_time: at(50_000),
+                filed_until_time: at(50_300),
+                ..Default::default()
+            };
+            let listed = agent.declarations().list(list).await.expect("a list").into_inner();
+            let took = start.elapsed();
+            println!("five minutes of the past: {took:?}, analyzed: {analyzed}");
+            let expected = if state == State::Inspecting { 0 } else { 300 };
+            assert_eq!(listed.records.len(), expected, "{state:?}");
+            assert!(took < 5 * BOUND, "{took:?}");
+        }
+        let fetched = rows_fetched(&mut database).await - fetched;
+        println!("rows read for three lists of a time: {fetched}");
+        assert!(fetched < 2_500, "{fetched} rows were read of 300");
         // A few of before are counted late; a scan for each look-up would be a hundred.
         let after = scans(&mut database).await;
         let more = before.iter().zip(&after).map(|((_, before), (_, after))| after - before);

@@ -174,7 +174,9 @@ pub(crate) async fn list(
     // Two declarants may share a slot.
     slots.sort_unstable();
     slots.dedup();
-    let rows = select(&pool, &slots, &filter, page.before()?, page.count()).await?;
+    let until = filter.filed_until.map_or(Uuid::max(), DeclarationId::least_after);
+    let before = page.before()?.min(until);
+    let rows = select(&pool, &slots, &filter, before, page.count()).await?;
     Ok(page.cut(rows, |record| *record.id.uuid().as_bytes())?)
 }
 
@@ -242,6 +244,8 @@ async fn keys(
     each: i64,
 ) -> Result<Vec<(i16, Uuid)>, store::Fault> {
     let only = filter.only.as_ref().map(|ids| ids.iter().map(|id| id.uuid()).collect::<Vec<_>>());
+    // An id says when it was filed, so a slot is read no further than the time that is asked about.
+    let from = filter.filed_from.map_or(Uuid::nil(), DeclarationId::least_of);
     // Those that are released are nearly all, and have no index of their own.
     if let Some(phase) = filter.phase.filter(|phase| *phase != Phase::Released) {
         let rows = sqlx::query!(
@@ -251,6 +255,7 @@ async fn keys(
                    select here.slot, here.id from unreleased u
                    join declaration here on here.slot = u.slot and here.id = u.declaration_id
                    where u.slot = wanted.slot and u.phase = $5 and u.declaration_id < $2
+                     and u.declaration_id >= $10
                      and ($4::uuid[] is null or id = any($4))
                      and ($6::text is null or trade_mode = $6)
                      and ($7::text[] is null or declarant_code = any($7))
@@ -266,7 +271,8 @@ async fn keys(
             filter.trade_mode,
             filter.declarants.as_deref(),
             filter.filed_from,
-            filter.filed_until
+            filter.filed_until,
+            from
         );
         let rows = rows.fetch_all(pool).await?;
         return Ok(rows.into_iter().map(|row| (row.slot, row.id)).collect());
@@ -277,6 +283,7 @@ async fn keys(
            cross join lateral (
                select declaration.slot, declaration.id from declaration
                where declaration.slot = wanted.slot and declaration.id < $2
+                 and declaration.id >= $10
                  and ($4::uuid[] is null or id = any($4))
                  and ($5::smallint is null or phase = $5)
                  and ($6::text is null or trade_mode = $6)
@@ -293,7 +300,8 @@ async fn keys(
         filter.trade_mode,
         filter.declarants.as_deref(),
         filter.filed_from,
-        filter.filed_until
+        filter.filed_until,
+        from
     );
     let rows = rows.fetch_all(pool).await?;
     Ok(rows.into_iter().map(|row| (row.slot, row.id)).collect())

@@ -21,7 +21,6 @@ use store::permutation::NumberKey;
 use store::request::{Digest, RequestKey, RequestStatus};
 use store::{Fault, column};
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use crate::declared_order::{DeclaredOrders, OrderKey};
 use crate::row::{DeclarationRow, phase, stand_column};
@@ -157,8 +156,7 @@ async fn orders(
         if submission.only_check {
             checks.insert(submission.order());
         } else {
-            let id = || DeclarationId::new(Uuid::now_v7(), submission.slot);
-            fresh.entry(submission.order()).or_insert_with(id);
+            fresh.entry(submission.order()).or_insert_with(|| submission.fresh_id(step));
         }
     }
     let ended = amended.iter().filter_map(|id| step.cases.get(id));
@@ -218,7 +216,7 @@ async fn file(
     };
     let reserved = step.orders.reserved(&order, submission.slot);
     // Another one of this transaction had it there, and was refused.
-    let id = reserved.unwrap_or_else(|| DeclarationId::new(Uuid::now_v7(), submission.slot)); // see above
+    let id = reserved.unwrap_or_else(|| submission.fresh_id(step)); // why: see above
     let case = DeclarationRow::filed(id, submission, pre_no.clone(), step.now);
     let before = step.orders.declaration(&order).filter(|before| before.slot() == submission.slot);
     let own_before = own.and_then(|own| lookup.holders.insert(own, KeyHolder::of(&case)));
@@ -239,6 +237,10 @@ async fn file(
 }
 
 impl Submission {
+    fn fresh_id(&self, step: &mut DeclarationTransaction<'_>) -> DeclarationId {
+        step.fresh_id(&self.checked.declaration.declarant.code, self.slot)
+    }
+
     /// Of its request.
     pub(crate) fn key(&self) -> RequestKey {
         filing::key(self.slot, self.request_id, &self.checked.declaration.declarant.code)

@@ -3,7 +3,7 @@
 //! The invariant: what happened to a declaration becomes an entry of the journal in the same
 //! transaction as the rows that it describes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use domain::clearance::{Agency, Joint, awaited};
@@ -35,6 +35,8 @@ pub(crate) struct DeclarationTransaction<'t> {
     heads: Heads,
     pub(crate) cases: Rows,
     filed: Vec<DeclarationId>,
+    /// How many ids were made for each declarant.
+    fresh_ids: HashMap<String, u16>,
     /// Facts of a case that are not yet an entry.
     pending: BTreeMap<DeclarationId, PendingEntry>,
     entries: Vec<JournalEntry>,
@@ -80,6 +82,7 @@ impl<'t> DeclarationTransaction<'t> {
             heads,
             cases,
             filed: Vec::new(),
+            fresh_ids: HashMap::new(),
             pending: BTreeMap::new(),
             entries: Vec::new(),
             contents: Vec::new(),
@@ -89,6 +92,15 @@ impl<'t> DeclarationTransaction<'t> {
             clearing: clear::Writes::default(),
             documents: DocumentRequests::default(),
         }
+    }
+
+    /// An id for a declaration that is filed now, after those of the same declarant. Counted over all of them, it
+    /// would tell a firm how many its neighbours filed.
+    pub(crate) fn fresh_id(&mut self, declarant: &str, slot: Slot) -> DeclarationId {
+        let place = self.fresh_ids.entry(declarant.to_owned()).or_default();
+        // A transaction has fewer than there are places.
+        *place = place.wrapping_add(1);
+        DeclarationId::filed(self.now, *place, Uuid::now_v7(), slot)
     }
 
     /// Writes down facts about a case; those of one transaction share an entry.

@@ -1,5 +1,6 @@
 //! Typed ids, and the slot that stands first in every key.
 
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::limits::{NUMBERS_OF_DOOR_FROM, NUMBERS_PER_SLOT, NUMBERS_PER_SLOT_EXPORT};
@@ -51,7 +52,7 @@ impl Slot {
 }
 
 /// A declaration (一次申报). A UUIDv7 whose last byte is the slot, so that an id alone says where its
-/// rows are.
+/// rows are. Its milliseconds are those of the time of filing, so that what was filed in a time is a range of ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeclarationId(Uuid);
 
@@ -61,6 +62,31 @@ impl DeclarationId {
         let mut bytes = *fresh.as_bytes();
         bytes[15] = slot.0;
         Self(Uuid::from_bytes(bytes))
+    }
+
+    /// Makes an id for a declaration that is filed now, from a fresh UUIDv7 of whatever time. Of the same millisecond
+    /// the one with the higher place comes later (4,096 of them; RFC 9562 section 6.2, method 1).
+    pub fn filed(now: OffsetDateTime, place: u16, fresh: Uuid, slot: Slot) -> Self {
+        let mut bytes = *fresh.as_bytes();
+        bytes[..6].copy_from_slice(&milliseconds(now));
+        let [high, low] = place.to_be_bytes();
+        bytes[6] = (bytes[6] & 0xf0) | (high & 0x0f);
+        bytes[7] = low;
+        Self::new(Uuid::from_bytes(bytes), slot)
+    }
+
+    /// No declaration that was filed in this millisecond or later has a lesser id, and every one that was filed before
+    /// it has.
+    pub fn least_of(time: OffsetDateTime) -> Uuid {
+        let mut bytes = [0; 16];
+        bytes[..6].copy_from_slice(&milliseconds(time));
+        Uuid::from_bytes(bytes)
+    }
+
+    /// Every declaration that was filed before this time has a lesser id, and none that was filed in a later
+    /// millisecond has.
+    pub fn least_after(time: OffsetDateTime) -> Uuid {
+        Self::least_of(time.saturating_add(Duration::milliseconds(1) - Duration::nanoseconds(1)))
     }
 
     /// An id that was made before.
@@ -88,6 +114,14 @@ impl DeclarationId {
         let id = name.strip_prefix("declarations/").unwrap_or(name);
         Uuid::try_parse(id).ok().map(Self)
     }
+}
+
+/// Of the time since 1970, as UUIDv7 has them. What is before or after all of them is the first or the last.
+fn milliseconds(time: OffsetDateTime) -> [u8; 6] {
+    const LAST: i128 = (1 << 48) - 1;
+    let count = (time.unix_timestamp_nanos().div_euclid(1_000_000)).clamp(0, LAST);
+    let [.., a, b, c, d, e, f] = count.to_be_bytes();
+    [a, b, c, d, e, f]
 }
 
 impl std::fmt::Display for DeclarationId {
@@ -163,6 +197,36 @@ mod tests {
         let used: std::collections::HashSet<_> =
             (0..10_000).map(|n| Slot::of(&format!("37029{n:05}"))).collect();
         assert!(used.len() > 250, "only {} slots used by 10,000 firms", used.len());
+    }
+
+    #[test]
+    fn what_was_filed_in_a_time_is_a_range_of_ids() {
+        let slot = Slot::of("3702960001");
+        let filed = |nanos: i64, place: u16, fresh: u128| {
+            let now = OffsetDateTime::UNIX_EPOCH + Duration::nanoseconds(nanos);
+            let fresh = uuid::Builder::from_random_bytes(fresh.to_be_bytes()).into_uuid();
+            (now, DeclarationId::filed(now, place, fresh, slot))
+        };
+        const MILLISECOND: i64 = 1_000_000;
+        let noon = 1_795_000_000_000 * MILLISECOND;
+        for nanos in [0, 1, MILLISECOND - 1, MILLISECOND, noon, noon + 1, noon - 1] {
+            let (now, id) = filed(nanos, 4_095, u128::MAX);
+            assert_eq!(id.slot(), slot);
+            assert!(id.uuid() >= DeclarationId::least_of(now), "{nanos}");
+            assert!(id.uuid() < DeclarationId::least_after(now + Duration::nanoseconds(1)));
+            let later = now + Duration::milliseconds(1);
+            assert!(id.uuid() < DeclarationId::least_of(later), "{nanos}");
+            let (_, least) = filed(nanos, 0, 0);
+            assert!(least.uuid() >= DeclarationId::least_of(now), "{nanos}");
+            assert!(least < id, "{nanos}: by its place, whatever is random");
+        }
+        let whole = OffsetDateTime::UNIX_EPOCH + Duration::nanoseconds(noon);
+        assert_eq!(DeclarationId::least_after(whole), DeclarationId::least_of(whole));
+        // Times that no clock shows are the ends.
+        let beyond = time::macros::datetime!(9999-12-31 0:00 UTC);
+        let before = time::macros::datetime!(1969-12-31 0:00 UTC);
+        assert!(DeclarationId::least_of(before) < DeclarationId::least_of(beyond));
+        assert_eq!(DeclarationId::least_of(before), Uuid::nil());
     }
 
     #[test]

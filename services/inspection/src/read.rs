@@ -384,11 +384,16 @@ pub(crate) async fn statistics(
     port_code: &str,
 ) -> Result<Vec<statistics::StatisticsRow>, ServiceError> {
     let codes = declarants(scope);
+    let slots: Vec<i16> = scope.slots().into_iter().map(Slot::column).collect();
+    // An id says when its declaration was filed.
     let rows = sqlx::query!(
-        r#"select c.port_code, c.trade_mode, c.class, c.filed_time, c.ended, c.ended_time,
-                  c.documents_ms,
+        r#"select c.port_code as "port_code!", c.trade_mode as "trade_mode!", c.class as "class!",
+                  c.filed_time as "filed_time!", c.ended as "ended!", c.ended_time as "ended_time?",
+                  c.documents_ms as "documents_ms!",
                   coalesce(o.completed, false) as "inspected!", coalesce(o.joint, false) as "joint!"
-           from consignment c
+           from unnest($6::smallint[]) as wanted (slot)
+           join consignment c on c.slot = wanted.slot
+             and c.declaration_id >= $7 and c.declaration_id < $8
            left join joint_order o on o.slot = c.slot and o.declaration_id = c.declaration_id
            where c.ended > 0 and c.filed_time >= $1 and c.filed_time < $2
              and ($3 = '' or c.port_code = $3)
@@ -398,7 +403,10 @@ pub(crate) async fn statistics(
         until,
         port_code,
         codes,
-        CASES_MAX + 1
+        CASES_MAX + 1,
+        &slots,
+        DeclarationId::least_of(from),
+        DeclarationId::least_after(until)
     )
     .fetch_all(pool)
     .await
