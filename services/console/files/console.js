@@ -1,8 +1,16 @@
-// Live pages: when something happened, the page reads itself again and its parts are put in place.
+// What pages can do more with a script: they print, look at files before they are sent, and are live: when something
+// happened, the page reads itself again and its parts are put in place.
 "use strict";
 
 (() => {
   document.querySelector("[data-print]")?.addEventListener("click", () => print());
+  // A file that is too large is known before it is sent.
+  document.addEventListener("change", ({ target }) => {
+    if (!target.files || !target.dataset.most) return;
+    const tooLarge = [...target.files].some((file) => file.size > Number(target.dataset.most));
+    target.setCustomValidity(tooLarge ? target.dataset.tooLarge : "");
+    target.reportValidity();
+  });
   const live = document.querySelector("[data-live]");
   if (!live || !window.EventSource) return;
   let waiting = null;

@@ -10,6 +10,7 @@
 
 mod calendar;
 mod declarations;
+mod documents;
 mod fields;
 mod files;
 mod filing;
@@ -30,6 +31,7 @@ mod simulation;
 mod statistics;
 mod story;
 mod texts;
+mod upload;
 mod visit;
 
 use std::convert::Infallible;
@@ -41,6 +43,7 @@ use store::Clock;
 use tonic::body::Body;
 use tower::util::BoxCloneSyncService;
 
+pub use documents::describe as describe_file;
 pub use language::of as language;
 pub use login::LoginLink;
 pub use session::{BrowserSession, Cookies, LoginProof};
@@ -125,6 +128,11 @@ impl Console {
             .route("/console/declarations", get(declarations::list))
             .route("/console/declarations/{id}", get(story::whole))
             .route("/console/declarations/{id}/withdraw", post(story::withdraw))
+            .route(
+                "/console/declarations/{id}/documents",
+                get(documents::show).post(documents::send),
+            )
+            .route("/console/declarations/{id}/documents/{sha256}", get(documents::download))
             .route("/console/declarations/{id}/print", get(print::show))
             .route("/console/file", get(filing::form).post(filing::file))
             .route("/console/sandbox", get(simulation::show))

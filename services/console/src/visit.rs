@@ -1,12 +1,13 @@
 //! A visit: one request of a browser, with who looks, in which language, and what was said.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use askama::Template;
 use axum::response::{Html, IntoResponse as _, Response};
 use domain::{Kind, Principal};
 use http::StatusCode;
 use proto::status::Language;
+use proto::v1::attachment_service_client::AttachmentServiceClient;
 use proto::v1::ceb_service_client::CebServiceClient;
 use proto::v1::declaration_service_client::DeclarationServiceClient;
 use proto::v1::forex_service_client::ForexServiceClient;
@@ -19,6 +20,7 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::session::{BrowserSession, LoginProof};
+use crate::upload::UploadForm;
 use crate::{Console, WindowCalls, texts};
 
 /// See the module.
@@ -32,6 +34,8 @@ pub(crate) struct Visit {
     pub(crate) query: NamedValues,
     /// What a form said.
     pub(crate) form: NamedValues,
+    /// A form with files, until its page reads it.
+    pub(crate) upload: Mutex<Option<UploadForm>>,
     /// What the gate found out about the caller, for the calls of this visit.
     pub(crate) extensions: http::Extensions,
 }
@@ -56,6 +60,11 @@ impl NamedValues {
     pub(crate) fn get(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(known, _)| known == name);
         found.map_or("", |(_, value)| value.trim())
+    }
+
+    /// One more.
+    pub(crate) fn add(&mut self, name: String, value: String) {
+        self.0.push((name, value));
     }
 
     /// All of them.
@@ -113,6 +122,11 @@ impl Visit {
     /// What every form carries.
     pub(crate) fn form_token(&self) -> &str {
         self.person.as_ref().map_or("", |person| &person.session.form_token)
+    }
+
+    /// The form with files that came with this visit, once.
+    pub(crate) fn upload(&self) -> Option<UploadForm> {
+        self.upload.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// What makes a form one request, however often it is sent.
@@ -218,6 +232,10 @@ impl Visit {
 
     pub(crate) fn declarations(&self) -> DeclarationServiceClient<WindowCalls> {
         DeclarationServiceClient::new(self.console.calls.clone())
+    }
+
+    pub(crate) fn attachments(&self) -> AttachmentServiceClient<WindowCalls> {
+        AttachmentServiceClient::new(self.console.calls.clone())
     }
 
     pub(crate) fn inspection(&self) -> InspectionServiceClient<WindowCalls> {
