@@ -8,6 +8,7 @@
 
 mod documents;
 mod driver;
+mod webhooks;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

@@ -33,6 +33,7 @@ mod story;
 mod texts;
 mod upload;
 mod visit;
+mod webhooks;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -151,6 +152,9 @@ impl Console {
             .route("/console/refund", get(refund::show))
             .route("/console/refund/claim", get(refund::claim))
             .route("/console/refund/{act}", post(refund::act))
+            .route("/console/webhooks", get(webhooks::list).post(webhooks::make))
+            .route("/console/webhooks/{id}", get(webhooks::one))
+            .route("/console/webhooks/{id}/{act}", post(webhooks::act))
             .route("/console/money", get(money::show))
             .route("/console/money/deposit", post(money::deposit))
             .route("/console/{*rest}", any(problem::unknown));

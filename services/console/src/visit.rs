@@ -16,6 +16,7 @@ use proto::v1::operation_service_client::OperationServiceClient;
 use proto::v1::payment_service_client::PaymentServiceClient;
 use proto::v1::refund_service_client::RefundServiceClient;
 use proto::v1::sandbox_service_client::SandboxServiceClient;
+use proto::v1::webhook_service_client::WebhookServiceClient;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic_health::pb::health_client::HealthClient;
 
@@ -65,6 +66,11 @@ impl NamedValues {
     /// One more.
     pub(crate) fn add(&mut self, name: String, value: String) {
         self.0.push((name, value));
+    }
+
+    /// All of this name.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// All of them.
@@ -204,6 +210,7 @@ impl Visit {
             (firm || operator, "/console/money", "Money"),
             (firm || operator, "/console/forex", "Forex"),
             (firm || operator || taxes, "/console/refund", "Tax refund"),
+            (firm || operator, "/console/webhooks", "Webhooks"),
             (operator, "/console/operation", "Operation"),
             (sandbox, "/console/sandbox", "Sandbox"),
         ];
@@ -260,6 +267,10 @@ impl Visit {
 
     pub(crate) fn operation(&self) -> OperationServiceClient<WindowCalls> {
         OperationServiceClient::new(self.console.calls.clone())
+    }
+
+    pub(crate) fn webhooks(&self) -> WebhookServiceClient<WindowCalls> {
+        WebhookServiceClient::new(self.console.calls.clone())
     }
 
     pub(crate) fn sandbox(&self) -> SandboxServiceClient<WindowCalls> {
