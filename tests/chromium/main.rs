@@ -212,6 +212,16 @@ fn the_console_works_in_a_real_browser() {
         wide.sees(text);
         looks(&wide, &format!("{caller}-zh"), &origin, false);
     }
+    // What was filed is counted by the minute, and whoever reads along is named.
+    let filed = "return [...document.querySelectorAll('#rates rect.without title')]\
+        .reduce((sum, it) => sum + Number(it.textContent.split(': ')[1]), 0)";
+    assert_eq!(wide.finds(filed), 2);
+    for named in ["declaration", "customs", "quarantine", "window"] {
+        let row = format!(
+            "return [...document.querySelectorAll('td')].some(it => it.textContent === '{named}')"
+        );
+        assert_eq!(wide.finds(&row), true, "{named}");
+    }
     wide.opens(&order);
     wide.sees("布控指令");
     looks(&wide, "order-zh", &origin, false);
@@ -246,4 +256,8 @@ fn the_console_works_in_a_real_browser() {
     }
     narrow.clicks(".who form button");
     narrow.sees("API key");
+    drop(narrow);
+    let narrow = enters_narrow(&sandbox, &driver, &origin, "admin");
+    narrow.opens(&at("/operation"));
+    looks(&narrow, "operation-narrow", &origin, true);
 }

@@ -16,6 +16,7 @@ mod files;
 mod filing;
 mod forex;
 mod guard;
+mod lag;
 mod language;
 mod listing;
 mod live;

@@ -191,7 +191,7 @@ fn percent(bp: u64) -> String {
 }
 
 /// A time in the two units that matter.
-fn took(language: Language, ms: i64) -> String {
+pub(crate) fn took(language: Language, ms: i64) -> String {
     const S: i64 = 1_000;
     const MIN: i64 = 60 * S;
     const H: i64 = 60 * MIN;

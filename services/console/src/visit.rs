@@ -16,6 +16,7 @@ use proto::v1::operation_service_client::OperationServiceClient;
 use proto::v1::payment_service_client::PaymentServiceClient;
 use proto::v1::refund_service_client::RefundServiceClient;
 use proto::v1::sandbox_service_client::SandboxServiceClient;
+use proto::v1::status_service_client::StatusServiceClient;
 use proto::v1::webhook_service_client::WebhookServiceClient;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic_health::pb::health_client::HealthClient;
@@ -267,6 +268,10 @@ impl Visit {
 
     pub(crate) fn operation(&self) -> OperationServiceClient<WindowCalls> {
         OperationServiceClient::new(self.console.calls.clone())
+    }
+
+    pub(crate) fn status(&self) -> StatusServiceClient<WindowCalls> {
+        StatusServiceClient::new(self.console.calls.clone())
     }
 
     pub(crate) fn webhooks(&self) -> WebhookServiceClient<WindowCalls> {
