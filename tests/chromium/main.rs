@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "tests tell people what they skipped")]
 
 mod documents;
+mod drafts;
 mod driver;
 mod webhooks;
 
