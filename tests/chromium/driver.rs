@@ -158,7 +158,7 @@ impl Browser {
     }
 
     /// Waits until this is true of the page.
-    fn holds(&self, condition: &str) {
+    pub(crate) fn holds(&self, condition: &str) {
         let start = Instant::now();
         while self.finds(&format!("return {condition}")) != true {
             assert!(start.elapsed() < PATIENCE, "it does not come true: {condition}");

@@ -9,6 +9,7 @@
 mod documents;
 mod drafts;
 mod driver;
+mod dry_run;
 mod webhooks;
 
 use std::io::{BufRead as _, BufReader};

@@ -11,6 +11,7 @@
 mod calendar;
 mod declarations;
 mod documents;
+mod dry_run;
 mod fields;
 mod files;
 mod filing;
@@ -148,6 +149,7 @@ impl Console {
             .route("/console/statistics", get(statistics::show))
             .route("/console/operation", get(operation::show))
             .route("/console/operation/{act}", post(operation::act))
+            .route("/console/dry-run", get(dry_run::form).post(dry_run::run))
             .route("/console/forex", get(forex::show))
             .route("/console/forex/{act}", post(forex::act))
             .route("/console/refund", get(refund::show))

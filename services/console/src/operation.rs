@@ -62,7 +62,8 @@ struct OperationPage<'a> {
     visit: &'a Visit,
     services: Vec<ServiceHealth>,
     space: Option<SpaceFigures>,
-    rate: FilingRate,
+    /// `None` where declarations are elsewhere.
+    rate: Option<FilingRate>,
     lag: WindowLag,
     stuck: Vec<StuckRow>,
     next: String,
@@ -120,7 +121,12 @@ async fn looked_after(visit: &Visit, made: Option<&str>) -> PageAnswer {
     let keys = visit.operation().list_keys(visit.call(request)).await?.into_inner().records;
     let keys = keys.into_iter().map(key_row).collect();
     let stuck = answer.items.into_iter().map(row).collect();
-    let (rate, lag) = (lag::filings(visit).await?, lag::of(visit).await?);
+    let rate = match lag::filings(visit).await {
+        Ok(rate) => Some(rate),
+        Err(refused) if refused.is_elsewhere() => None,
+        Err(refused) => return Err(refused),
+    };
+    let lag = lag::of(visit).await?;
     Ok(page(&OperationPage { visit, services, space, rate, lag, stuck, next, keys, made }))
 }
 

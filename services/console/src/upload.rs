@@ -95,7 +95,7 @@ impl UploadForm {
         mut part: Field<'static>,
     ) -> Result<FormPart, Box<RefusedCall>> {
         let mut text = Vec::new();
-        while let Some(piece) = part.chunk().await.map_err(|error| unread(visit, &error))? {
+        while let Some(piece) = piece(visit, &mut part).await? {
             self.texts = self.texts.saturating_add(piece.len());
             if self.texts > limits::CONSOLE_FORM_BYTES_MAX {
                 let title = visit.t("That is more than a form can have.");
@@ -114,7 +114,7 @@ async fn pieces(
     mut part: Field<'static>,
 ) -> Result<Option<Vec<FilePiece>>, Box<RefusedCall>> {
     let (mut pieces, mut length) = (Some(Vec::new()), 0_u64);
-    while let Some(bytes) = part.chunk().await.map_err(|error| unread(visit, &error))? {
+    while let Some(bytes) = piece(visit, &mut part).await? {
         length = length.saturating_add(bytes.len().try_into().unwrap_or(u64::MAX)); // a piece is small
         if length > limits::ATTACHMENT_BYTES_MAX {
             pieces = None;
@@ -130,6 +130,19 @@ async fn pieces(
     Ok(pieces)
 }
 
+/// The next piece of a part. What is kept of it is counted where it is kept; what is not parsed yet counts as what came.
+async fn piece(
+    visit: &Visit,
+    part: &mut Field<'static>,
+) -> Result<Option<Bytes>, Box<RefusedCall>> {
+    let piece = part.chunk().await.map_err(|error| unread(visit, &error))?;
+    if let Some(piece) = &piece {
+        // Less is never refused.
+        let _less = memory::converted(piece.len(), 0);
+    }
+    Ok(piece)
+}
+
 /// Of a file that is too large no more is read.
 const FORGOTTEN_MAX: u64 = 4 * limits::ATTACHMENT_BYTES_MAX;
 
@@ -143,11 +156,7 @@ fn one_at_a_time(body: Body) -> impl Stream<Item = Result<Bytes, axum::Error>> +
             return Poll::Pending;
         }
         let next = source.poll_next_unpin(cx);
-        if let Poll::Ready(Some(Ok(bytes))) = &next {
-            is_full = true;
-            // Less is never refused; what is kept of it is counted where it is.
-            let _counted = memory::converted(bytes.len(), 0);
-        }
+        is_full = next.is_ready();
         next
     })
 }
