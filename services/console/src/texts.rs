@@ -315,6 +315,7 @@ const TEXTS: &[(&str, &str)] = &[
     ("agency", "监管机关"),
     ("agent", "代理企业"),
     ("all", "全部"),
+    ("all that were filed", "全部申报"),
     ("all without a result", "全部未有结果的"),
     ("amount", "金额"),
     ("another one", "另一个"),
