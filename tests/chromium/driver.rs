@@ -110,6 +110,25 @@ impl Browser {
         }
     }
 
+    /// Chooses a file, as a person does in the dialogue of an input.
+    pub(crate) fn chooses(&self, selector: &str, file: &std::path::Path) {
+        let found = json!({ "using": "css selector", "value": selector });
+        let found = self.ask("POST", "/element", &found);
+        let element = found.as_object().and_then(|it| it.values().next()).and_then(Value::as_str);
+        let element = element.unwrap_or_else(|| panic!("there is no {selector}: {found}"));
+        let file = json!({ "text": file.to_str().expect("a text") });
+        let chosen = self.ask("POST", &format!("/element/{element}/value"), &file);
+        assert!(chosen.is_null(), "{selector}: {chosen}");
+    }
+
+    /// Loads an address of the page's own and gives what it says of itself, and the length and beginning of its text.
+    pub(crate) fn loads(&self, address: &str) -> Value {
+        let script = "const [address, done] = arguments; \
+            fetch(address).then(async it => { const text = await it.text(); \
+              done([it.status, it.headers.get('content-disposition'), text.length, text.slice(0, 100)]) })";
+        self.ask("POST", "/execute/async", &json!({ "script": script, "args": [address] }))
+    }
+
     /// Presses the tabulator, and says what then has the focus: its class. A page that is not painted yet gets no keys,
     /// and a key is acted on after it was taken.
     pub(crate) fn tabs(&self) -> String {
@@ -139,7 +158,7 @@ impl Browser {
     }
 
     /// Waits until this is true of the page.
-    fn holds(&self, condition: &str) {
+    pub(crate) fn holds(&self, condition: &str) {
         let start = Instant::now();
         while self.finds(&format!("return {condition}")) != true {
             assert!(start.elapsed() < PATIENCE, "it does not come true: {condition}");

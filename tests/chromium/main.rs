@@ -6,7 +6,11 @@
 //! Where Chromium or its driver is not installed, this says so and does nothing.
 #![expect(clippy::print_stdout, reason = "tests tell people what they skipped")]
 
+mod documents;
+mod drafts;
 mod driver;
+mod dry_run;
+mod webhooks;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -91,15 +95,15 @@ fn looks(browser: &Browser, name: &str, origin: &str, narrow: bool) {
     }
 }
 
-#[test]
-fn the_console_works_in_a_real_browser() {
+/// A sandbox, and what opens browsers; nothing where there is none.
+fn starts() -> Option<(Sandbox, Driver)> {
     let installed = |program: &str| {
         let version = Command::new(program).arg("--version").stderr(Stdio::null()).output();
         version.is_ok_and(|it| it.status.success())
     };
     if !installed("chromium") || !installed("chromedriver") {
         println!("skipped: chromium and chromedriver are not installed");
-        return;
+        return None;
     }
     // A browser that hangs must not hold up everything behind it.
     std::thread::spawn(|| {
@@ -108,12 +112,43 @@ fn the_console_works_in_a_real_browser() {
         std::process::exit(101);
     });
     let sandbox = Sandbox::start(&target().join("single-window"));
-    let driver = Driver::start();
+    Some((sandbox, Driver::start()))
+}
+
+/// A browser of a person who came by the link, with where its pages begin.
+fn enters(sandbox: &Sandbox, driver: &Driver) -> (Browser, String) {
     let wide = driver.browser((1280, 900), false);
     wide.opens(&sandbox.link);
     let origin = wide.finds("return location.origin").as_str().expect("a text").to_owned();
-    let at = |path: &str| format!("{origin}/console{path}");
     wide.sees("Whom you play");
+    (wide, origin)
+}
+
+/// A narrow and dark browser of a caller who logs in by its key.
+fn enters_narrow(sandbox: &Sandbox, driver: &Driver, origin: &str, caller: &str) -> Browser {
+    let narrow = driver.browser((360, 740), true);
+    narrow.opens(&format!("{origin}/console/login"));
+    let key = sandbox.directory.path().join(format!("identities/{caller}.api-key"));
+    let key = std::fs::read_to_string(key).expect("the sandbox has keys");
+    narrow.finds(&format!("document.getElementById('key').value = '{}'", key.trim()));
+    narrow.clicks("form.stack button");
+    narrow.arrives("/console/");
+    narrow.sees(caller);
+    narrow
+}
+
+/// Goes on as somebody else of the sandbox.
+fn plays(browser: &Browser, origin: &str, caller: &str) {
+    browser.opens(&format!("{origin}/console/sandbox"));
+    browser.clicks(&format!(".roles button[value={caller}]"));
+    browser.sees(&format!("{caller} "));
+}
+
+#[test]
+fn the_console_works_in_a_real_browser() {
+    let Some((sandbox, driver)) = starts() else { return };
+    let (wide, origin) = enters(&sandbox, &driver);
+    let at = |path: &str| format!("{origin}/console{path}");
     looks(&wide, "sandbox", &origin, false);
 
     // Live: the page comes to the end of the story without being loaded again.
@@ -174,12 +209,20 @@ fn the_console_works_in_a_real_browser() {
         ("customs", "/statistics", "有查验"),
         ("admin", "/operation", "没有滞留件"),
     ] {
-        wide.opens(&at("/sandbox"));
-        wide.clicks(&format!(".roles button[value={caller}]"));
-        wide.sees(&format!("{caller} "));
+        plays(&wide, &origin, caller);
         wide.opens(&at(path));
         wide.sees(text);
         looks(&wide, &format!("{caller}-zh"), &origin, false);
+    }
+    // What was filed is counted by the minute, and whoever reads along is named.
+    let filed = "return [...document.querySelectorAll('#rates rect.without title')]\
+        .reduce((sum, it) => sum + Number(it.textContent.split(': ')[1]), 0)";
+    assert_eq!(wide.finds(filed), 2);
+    for named in ["declaration", "customs", "quarantine", "window"] {
+        let row = format!(
+            "return [...document.querySelectorAll('td')].some(it => it.textContent === '{named}')"
+        );
+        assert_eq!(wide.finds(&row), true, "{named}");
     }
     wide.opens(&order);
     wide.sees("布控指令");
@@ -193,12 +236,8 @@ fn the_console_works_in_a_real_browser() {
     narrow.opens(&sandbox.link);
     narrow.sees("That is no valid link or key.");
     assert_eq!(narrow.complaints().len(), 1, "the link opens once");
-    let key =
-        std::fs::read_to_string(sandbox.directory.path().join("identities/enterprise-a.api-key"));
-    let key = key.expect("the sandbox has keys");
-    narrow.opens(&at("/login"));
-    narrow.finds(&format!("document.getElementById('key').value = '{}'", key.trim()));
-    narrow.clicks("form.stack button");
+    drop(narrow);
+    let narrow = enters_narrow(&sandbox, &driver, &origin, "enterprise-a");
     narrow.sees("Declarations");
     for (name, address) in [
         ("declarations", at("/declarations")),
@@ -219,4 +258,8 @@ fn the_console_works_in_a_real_browser() {
     }
     narrow.clicks(".who form button");
     narrow.sees("API key");
+    drop(narrow);
+    let narrow = enters_narrow(&sandbox, &driver, &origin, "admin");
+    narrow.opens(&at("/operation"));
+    looks(&narrow, "operation-narrow", &origin, true);
 }

@@ -1,10 +1,16 @@
-// Live pages: when something happened, the page reads itself again and its parts are put in place.
+// What pages can do more with a script: they print, look at files before they are sent, and are live: when something
+// happened, the page reads itself again and its parts are put in place.
 "use strict";
 
 (() => {
   document.querySelector("[data-print]")?.addEventListener("click", () => print());
-  const live = document.querySelector("[data-live]");
-  if (!live || !window.EventSource) return;
+  // A file that is too large is known before it is sent.
+  document.addEventListener("change", ({ target }) => {
+    if (!target.files || !target.dataset.most) return;
+    const tooLarge = [...target.files].some((file) => file.size > Number(target.dataset.most));
+    target.setCustomValidity(tooLarge ? target.dataset.tooLarge : "");
+    target.reportValidity();
+  });
   let waiting = null;
   let reading = false;
 
@@ -28,21 +34,35 @@
         const fresh = page.getElementById(part.id);
         // Nobody is interrupted who types, or has opened something.
         const busy = part.contains(document.activeElement) || part.querySelector("details[open]");
-        if (fresh && !busy && said(fresh) !== said(part)) part.replaceChildren(...fresh.childNodes);
+        if (!fresh) continue;
+        if (!busy && said(fresh) !== said(part)) part.replaceChildren(...fresh.childNodes);
+        if ("again" in fresh.dataset) part.dataset.again = fresh.dataset.again;
+        else delete part.dataset.again;
       }
     } catch {
       // The stream opens again by itself, and then there is a next time.
     } finally {
       reading = false;
+      again();
     }
   };
 
-  const later = () => {
-    if (waiting === null) waiting = setTimeout(read, 300);
+  const later = (milliseconds = 300) => {
+    if (waiting === null) waiting = setTimeout(read, milliseconds);
   };
 
+  // What moves without an event that tells of it is looked at again after a while.
+  const again = () => {
+    const moving = document.querySelector("[data-again]");
+    if (moving) later(Number(moving.dataset.again));
+  };
+  again();
+
+  const live = document.querySelector("[data-live]");
+  if (!live || !window.EventSource) return;
+
   const stream = new EventSource(live.dataset.live);
-  stream.onmessage = later;
+  stream.onmessage = () => later();
   // What happened while the stream was away is on the page as it is now.
   let lost = false;
   stream.onerror = () => { lost = true; };

@@ -5,9 +5,10 @@ use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
-const FILES: [(&str, &str, &str); 3] = [
+const FILES: [(&str, &str, &str); 4] = [
     ("console.css", "text/css; charset=utf-8", include_str!("../files/console.css")),
     ("console.js", "text/javascript; charset=utf-8", include_str!("../files/console.js")),
+    ("drafts.js", "text/javascript; charset=utf-8", include_str!("../files/drafts.js")),
     ("icon.svg", "image/svg+xml", include_str!("../files/icon.svg")),
 ];
 

@@ -51,6 +51,8 @@ struct Draft {
     /// The id of the declaration that it changes; empty for a new one.
     amends: String,
     version: u32,
+    /// Under which id the browser keeps it; empty when it does not.
+    kept: String,
 }
 
 /// `GET /console/file?example=…&copy=…&amend=…`.
@@ -124,6 +126,7 @@ pub(crate) async fn file(Extension(visit): Extension<Arc<Visit>>) -> Response {
         request_id: visit.said("request_id").to_owned(),
         amends: visit.said("amends").to_owned(),
         version: visit.said("version").parse().unwrap_or(0), // none that there is, and so refused
+        kept: visit.said("draft").to_owned(),
     };
     let mut values: TypedValues = visit
         .form
@@ -132,6 +135,9 @@ pub(crate) async fn file(Extension(visit): Extension<Arc<Visit>>) -> Response {
             Some((name.strip_prefix(FIELD)?.to_owned(), value.trim().to_owned()))
         })
         .collect();
+    if act == "go-on" {
+        return shown(&visit, StatusCode::OK, draft, Some(values), String::new(), Outcome::None);
+    }
     if act == "add-line" {
         let next = fields::line_count(&values);
         values.insert(format!("lines[{next}].gcode"), String::new());

@@ -3,7 +3,7 @@
 //! The invariant: no page sees a form whose token is not that of the session, and no answer leaves without
 //! the headers that keep scripts, frames and forms of others out.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -17,6 +17,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::session::LoginProof;
+use crate::upload::UploadForm;
 use crate::visit::{NamedValues, Visit, Visitor};
 use crate::{Console, language, problem};
 
@@ -63,7 +64,7 @@ async fn visit(
     console: Console,
     request: Request,
 ) -> Result<(VisitAndCookie, Request), Box<Response>> {
-    let (mut parts, body) = request.into_parts();
+    let (mut parts, mut body) = request.into_parts();
     let extensions = parts.extensions.clone();
     let language = language::of(&parts.headers);
     let target = parts.uri.path_and_query().map_or("", |it| it.as_str()).to_owned();
@@ -91,6 +92,7 @@ async fn visit(
         target,
         query,
         form: NamedValues::default(),
+        upload: Mutex::default(),
         extensions,
     };
     let path = parts.uri.path();
@@ -105,6 +107,16 @@ async fn visit(
         return Err(Box::new(Redirect::to(&to).into_response()));
     }
     if parts.method != Method::GET && parts.method != Method::HEAD {
+        let upload = visit.person.as_ref().and_then(|_| UploadForm::of(&parts.headers, &mut body));
+        if let Some(mut form) = upload {
+            // Nothing of its files is read before its token was seen.
+            let token = form.token(&visit).await;
+            if !is_same_origin(&parts.headers) || token != visit.form_token() {
+                return Err(Box::new(problem::bare(&visit, StatusCode::FORBIDDEN)));
+            }
+            visit.upload = Mutex::new(Some(form));
+            return Ok(((visit, fresh), Request::from_parts(parts, Body::empty())));
+        }
         let most = if visit.person.is_some() {
             limits::CONSOLE_FORM_BYTES_MAX
         } else {

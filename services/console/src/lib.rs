@@ -10,11 +10,14 @@
 
 mod calendar;
 mod declarations;
+mod documents;
+mod dry_run;
 mod fields;
 mod files;
 mod filing;
 mod forex;
 mod guard;
+mod lag;
 mod language;
 mod listing;
 mod live;
@@ -30,7 +33,9 @@ mod simulation;
 mod statistics;
 mod story;
 mod texts;
+mod upload;
 mod visit;
+mod webhooks;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -41,6 +46,7 @@ use store::Clock;
 use tonic::body::Body;
 use tower::util::BoxCloneSyncService;
 
+pub use documents::describe as describe_file;
 pub use language::of as language;
 pub use login::LoginLink;
 pub use session::{BrowserSession, Cookies, LoginProof};
@@ -125,6 +131,11 @@ impl Console {
             .route("/console/declarations", get(declarations::list))
             .route("/console/declarations/{id}", get(story::whole))
             .route("/console/declarations/{id}/withdraw", post(story::withdraw))
+            .route(
+                "/console/declarations/{id}/documents",
+                get(documents::show).post(documents::send),
+            )
+            .route("/console/declarations/{id}/documents/{sha256}", get(documents::download))
             .route("/console/declarations/{id}/print", get(print::show))
             .route("/console/file", get(filing::form).post(filing::file))
             .route("/console/sandbox", get(simulation::show))
@@ -138,11 +149,15 @@ impl Console {
             .route("/console/statistics", get(statistics::show))
             .route("/console/operation", get(operation::show))
             .route("/console/operation/{act}", post(operation::act))
+            .route("/console/dry-run", get(dry_run::form).post(dry_run::run))
             .route("/console/forex", get(forex::show))
             .route("/console/forex/{act}", post(forex::act))
             .route("/console/refund", get(refund::show))
             .route("/console/refund/claim", get(refund::claim))
             .route("/console/refund/{act}", post(refund::act))
+            .route("/console/webhooks", get(webhooks::list).post(webhooks::make))
+            .route("/console/webhooks/{id}", get(webhooks::one))
+            .route("/console/webhooks/{id}/{act}", post(webhooks::act))
             .route("/console/money", get(money::show))
             .route("/console/money/deposit", post(money::deposit))
             .route("/console/{*rest}", any(problem::unknown));

@@ -1,4 +1,4 @@
-//! For the operator: whether the services and their loops go on, whether there is space, and what is stuck.
+//! For the operator: whether the services and their loops go on, whether there is space, who is behind, and what is stuck.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use axum::Extension;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use cli::words;
 use proto::v1;
-use proto::v1::status_service_client::StatusServiceClient;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::declarations::page_after;
+use crate::lag::{self, FilingRate, WindowLag};
 use crate::problem::{PageAnswer, RefusedCall, settle};
 use crate::visit::{Visit, page};
 
@@ -62,6 +62,9 @@ struct OperationPage<'a> {
     visit: &'a Visit,
     services: Vec<ServiceHealth>,
     space: Option<SpaceFigures>,
+    /// `None` where declarations are elsewhere.
+    rate: Option<FilingRate>,
+    lag: WindowLag,
     stuck: Vec<StuckRow>,
     next: String,
     keys: Vec<KeyRow>,
@@ -94,9 +97,7 @@ async fn looked_after(visit: &Visit, made: Option<&str>) -> PageAnswer {
             loops: part.loops.len(),
         });
     }
-    let status = StatusServiceClient::new(visit.console.calls.clone())
-        .get_status(visit.call(v1::GetStatusRequest {}))
-        .await?;
+    let status = visit.status().get_status(visit.call(v1::GetStatusRequest {})).await?;
     let space = status.into_inner().storage.map(|it| SpaceFigures {
         free: gigabytes(it.free_bytes),
         least: gigabytes(it.least_bytes),
@@ -120,7 +121,13 @@ async fn looked_after(visit: &Visit, made: Option<&str>) -> PageAnswer {
     let keys = visit.operation().list_keys(visit.call(request)).await?.into_inner().records;
     let keys = keys.into_iter().map(key_row).collect();
     let stuck = answer.items.into_iter().map(row).collect();
-    Ok(page(&OperationPage { visit, services, space, stuck, next, keys, made }))
+    let rate = match lag::filings(visit).await {
+        Ok(rate) => Some(rate),
+        Err(refused) if refused.is_elsewhere() => None,
+        Err(refused) => return Err(refused),
+    };
+    let lag = lag::of(visit).await?;
+    Ok(page(&OperationPage { visit, services, space, rate, lag, stuck, next, keys, made }))
 }
 
 async fn is_serving(visit: &Visit, name: &str) -> Result<bool, Box<RefusedCall>> {

@@ -78,6 +78,12 @@ impl RefusedCall {
         Self { code: code.id().to_owned(), title, data: Vec::new(), violations, grpc }
     }
 
+    /// Something for which there is no code: only the console says it.
+    pub(crate) fn said(title: &str) -> Self {
+        let grpc = Some(Grpc::InvalidArgument);
+        Self { title: title.to_owned(), grpc, ..Self::default() }
+    }
+
     /// The window has no such service: it runs elsewhere, or nowhere.
     pub(crate) fn is_elsewhere(&self) -> bool {
         self.grpc == Some(Grpc::Unimplemented)

@@ -24,23 +24,23 @@ const LEFT: i64 = 170;
 const STEP: usize = 26;
 
 /// A bar of a chart.
-struct ChartBar {
-    label: String,
-    value: String,
+pub(crate) struct ChartBar {
+    pub(crate) label: String,
+    pub(crate) value: String,
     /// Of a time: with an inspection or without; of a share: those that were.
-    series: &'static str,
-    y: usize,
+    pub(crate) series: &'static str,
+    pub(crate) y: usize,
     /// Of the text beside it.
-    baseline: usize,
-    width: i64,
+    pub(crate) baseline: usize,
+    pub(crate) width: i64,
     /// Where its value is written.
-    after: i64,
+    pub(crate) after: i64,
 }
 
 /// A chart with its height.
-struct BarChart {
-    bars: Vec<ChartBar>,
-    height: usize,
+pub(crate) struct BarChart {
+    pub(crate) bars: Vec<ChartBar>,
+    pub(crate) height: usize,
 }
 
 /// A row of the table that says the same in numbers.
@@ -149,7 +149,10 @@ fn shares<'r>(rows: impl Iterator<Item = (String, &'r v1::StatisticsRow)>) -> Ba
 }
 
 /// Bars as long as their values, against the greatest or what is the whole.
-fn chart(values: Vec<(String, i64, String, &'static str)>, whole: Option<i64>) -> BarChart {
+pub(crate) fn chart(
+    values: Vec<(String, i64, String, &'static str)>,
+    whole: Option<i64>,
+) -> BarChart {
     let greatest = values.iter().map(|(_, value, ..)| *value).max();
     let most = whole.or(greatest).filter(|most| *most > 0).unwrap_or(1); // nothing is long
     let bar =
@@ -191,7 +194,7 @@ fn percent(bp: u64) -> String {
 }
 
 /// A time in the two units that matter.
-fn took(language: Language, ms: i64) -> String {
+pub(crate) fn took(language: Language, ms: i64) -> String {
     const S: i64 = 1_000;
     const MIN: i64 = 60 * S;
     const H: i64 = 60 * MIN;

@@ -97,6 +97,8 @@ struct StoryPage<'a> {
     money: Vec<(String, String)>,
     rules: Vec<FollowedRule>,
     open: Vec<OpenMatter>,
+    /// Documents that agencies ask for: who, until when, and which.
+    asked: Vec<(&'static str, String, String)>,
     may_amend: bool,
     may_withdraw: bool,
 }
@@ -160,10 +162,20 @@ async fn story(visit: &Visit, id: &str) -> PageAnswer {
                 OpenMatter { who: visit.word(&it.who).to_owned(), what, until }
             })
             .collect(),
+        asked: record.document_requests.iter().map(|it| asked_for(visit, it)).collect(),
         may_amend: is_firm && [pending, v1::State::Rejected].contains(&state),
         may_withdraw: is_firm && state == pending,
         record: &record,
     }))
+}
+
+fn asked_for(visit: &Visit, it: &v1::DocumentsRequested) -> (&'static str, String, String) {
+    let what = it.asked.as_ref();
+    let until = words::minute(what.and_then(|it| it.until_time).and_then(proto::time));
+    let items = what.map_or(&[][..], |it| &it.items);
+    let kinds = items.iter().map(|it| words::document_kind(visit.language, &it.kind));
+    let kinds = kinds.collect::<Vec<_>>().join(if visit.lang() == "en" { ", " } else { "、" });
+    (words::agency(visit.language, it.agency()), until, kinds)
 }
 
 /// What the services know of it, all asked at once.

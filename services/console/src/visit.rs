@@ -1,12 +1,13 @@
 //! A visit: one request of a browser, with who looks, in which language, and what was said.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use askama::Template;
 use axum::response::{Html, IntoResponse as _, Response};
 use domain::{Kind, Principal};
 use http::StatusCode;
 use proto::status::Language;
+use proto::v1::attachment_service_client::AttachmentServiceClient;
 use proto::v1::ceb_service_client::CebServiceClient;
 use proto::v1::declaration_service_client::DeclarationServiceClient;
 use proto::v1::forex_service_client::ForexServiceClient;
@@ -15,10 +16,13 @@ use proto::v1::operation_service_client::OperationServiceClient;
 use proto::v1::payment_service_client::PaymentServiceClient;
 use proto::v1::refund_service_client::RefundServiceClient;
 use proto::v1::sandbox_service_client::SandboxServiceClient;
+use proto::v1::status_service_client::StatusServiceClient;
+use proto::v1::webhook_service_client::WebhookServiceClient;
 use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::session::{BrowserSession, LoginProof};
+use crate::upload::UploadForm;
 use crate::{Console, WindowCalls, texts};
 
 /// See the module.
@@ -32,6 +36,8 @@ pub(crate) struct Visit {
     pub(crate) query: NamedValues,
     /// What a form said.
     pub(crate) form: NamedValues,
+    /// A form with files, until its page reads it.
+    pub(crate) upload: Mutex<Option<UploadForm>>,
     /// What the gate found out about the caller, for the calls of this visit.
     pub(crate) extensions: http::Extensions,
 }
@@ -56,6 +62,16 @@ impl NamedValues {
     pub(crate) fn get(&self, name: &str) -> &str {
         let found = self.0.iter().find(|(known, _)| known == name);
         found.map_or("", |(_, value)| value.trim())
+    }
+
+    /// One more.
+    pub(crate) fn add(&mut self, name: String, value: String) {
+        self.0.push((name, value));
+    }
+
+    /// All of this name.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.iter().filter(move |(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// All of them.
@@ -113,6 +129,11 @@ impl Visit {
     /// What every form carries.
     pub(crate) fn form_token(&self) -> &str {
         self.person.as_ref().map_or("", |person| &person.session.form_token)
+    }
+
+    /// The form with files that came with this visit, once.
+    pub(crate) fn upload(&self) -> Option<UploadForm> {
+        self.upload.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// What makes a form one request, however often it is sent.
@@ -190,6 +211,7 @@ impl Visit {
             (firm || operator, "/console/money", "Money"),
             (firm || operator, "/console/forex", "Forex"),
             (firm || operator || taxes, "/console/refund", "Tax refund"),
+            (firm || operator, "/console/webhooks", "Webhooks"),
             (operator, "/console/operation", "Operation"),
             (sandbox, "/console/sandbox", "Sandbox"),
         ];
@@ -220,6 +242,10 @@ impl Visit {
         DeclarationServiceClient::new(self.console.calls.clone())
     }
 
+    pub(crate) fn attachments(&self) -> AttachmentServiceClient<WindowCalls> {
+        AttachmentServiceClient::new(self.console.calls.clone())
+    }
+
     pub(crate) fn inspection(&self) -> InspectionServiceClient<WindowCalls> {
         InspectionServiceClient::new(self.console.calls.clone())
     }
@@ -242,6 +268,14 @@ impl Visit {
 
     pub(crate) fn operation(&self) -> OperationServiceClient<WindowCalls> {
         OperationServiceClient::new(self.console.calls.clone())
+    }
+
+    pub(crate) fn status(&self) -> StatusServiceClient<WindowCalls> {
+        StatusServiceClient::new(self.console.calls.clone())
+    }
+
+    pub(crate) fn webhooks(&self) -> WebhookServiceClient<WindowCalls> {
+        WebhookServiceClient::new(self.console.calls.clone())
     }
 
     pub(crate) fn sandbox(&self) -> SandboxServiceClient<WindowCalls> {

@@ -15,7 +15,7 @@ use domain::inspection::draw::{Draw, DrawnNumber, Seed};
 use domain::inspection::risk::{
     Assessment, Context, Match, NotInForce, RiskSubject, RuleEffect, RuleSet, assess,
 };
-use domain::inspection::{RuleSource, agency_word};
+use domain::inspection::{Explanation, RuleSource, agency_word};
 use proto::rule_file;
 use proto::v1;
 use serde_json::json;
@@ -100,7 +100,7 @@ async fn assess_all(
 ) -> anyhow::Result<Exit> {
     let filed = past::declarations(session, args.limit, PastDeclaration::of).await?;
     let credits = match args.class {
-        Some(_) => Credits::default(),
+        Some(_) => DeclarantCredits::default(),
         None => credits(session, &filed.taken).await?,
     };
     let cases = cases(&filed.taken, args, sets, &credits);
@@ -164,8 +164,8 @@ impl PastDeclaration {
     }
 }
 
-/// Class of a declarant, and whether it is on the blacklist.
-type Credits = BTreeMap<String, (Class, bool)>;
+/// Class of each declarant, and whether it is on the blacklist.
+pub type DeclarantCredits = BTreeMap<String, (Class, bool)>;
 
 /// Where credit classes are from.
 #[derive(Debug, Clone, Copy)]
@@ -178,10 +178,74 @@ enum Classes {
     General,
 }
 
+/// How many declarations a rule is about, and how many of them it selects.
+#[derive(Debug, Clone)]
+pub struct RuleCount {
+    /// Whose rule.
+    pub agency: Agency,
+    /// Its id.
+    pub rule: String,
+    /// Its title.
+    pub title: Explanation,
+    /// Its condition holds for so many.
+    pub matched: usize,
+    /// And it selects so many of these.
+    pub selected: usize,
+}
+
+/// What rule sets would have selected, counted.
+#[derive(Debug)]
+pub struct SelectionCounts {
+    /// By customs, by quarantine, by both.
+    pub selected: [usize; 3],
+    /// Every rule of the sets.
+    pub rules: Vec<RuleCount>,
+}
+
+/// Counts what rule sets would have selected of declarations, newest first, with the defaults of the command: the seed is
+/// all zeros, and the rules of the day of filing count.
+///
+/// # Errors
+///
+/// When a declaration was not read whole.
+pub fn count(
+    newest_first: Vec<v1::DeclarationRecord>,
+    sets: &[RuleSet],
+    credits: &DeclarantCredits,
+) -> anyhow::Result<SelectionCounts> {
+    let filed = newest_first.into_iter().map(PastDeclaration::of);
+    let filed: Vec<_> = filed.collect::<anyhow::Result<_>>()?;
+    let args = DryRunArgs {
+        rules: Vec::new(),
+        seed: None,
+        date: None,
+        class: None,
+        limit: filed.len(),
+        explain: false,
+    };
+    let cases = cases(&filed, &args, sets, credits);
+    let report = Report { args: &args, sets, cases, classes: Classes::Known, is_cut: false };
+    let rules = sets.iter().flat_map(|set| set.rules.iter().map(move |rule| (set.agency, rule)));
+    let counted = rules.map(|(agency, rule)| {
+        let of_it = || {
+            let matches = report.matches();
+            matches.filter(|(_, it, matched)| it.agency == agency && matched.rule == rule.id)
+        };
+        RuleCount {
+            agency,
+            rule: rule.id.clone(),
+            title: Explanation::new(&rule.title, &rule.title_zh),
+            matched: of_it().count(),
+            selected: of_it().filter(|(.., matched)| matched.effect.is_selected()).count(),
+        }
+    });
+    Ok(SelectionCounts { rules: counted.collect(), selected: report.counts() })
+}
+
 /// What the inspection service says of each declarant today. Whoever may not ask goes on without.
-async fn credits(session: &Session, filed: &[PastDeclaration]) -> Result<Credits, Status> {
+async fn credits(session: &Session, filed: &[PastDeclaration]) -> Result<DeclarantCredits, Status> {
     let firms: BTreeSet<&str> = filed.iter().map(|it| it.content.declarant.code.as_str()).collect();
-    let mut credits = Credits::new();
+    let mut credits = DeclarantCredits::new();
     for firm in firms.into_iter().filter(|firm| !firm.is_empty()) {
         let request = v1::GetCreditRequest { firm: firm.to_owned() };
         match session.ask(request, async |it, ask| it.inspection().get_credit(ask).await).await {
@@ -222,7 +286,7 @@ fn cases(
     filed: &[PastDeclaration],
     args: &DryRunArgs,
     sets: &[RuleSet],
-    credits: &Credits,
+    credits: &DeclarantCredits,
 ) -> Vec<Case> {
     let mut shipped: BTreeMap<String, BTreeMap<String, u32>> = BTreeMap::new();
     let mut cases = Vec::with_capacity(filed.len());
@@ -602,7 +666,7 @@ mod tests {
             &[filed(3, true), filed(2, true), filed(1, false)],
             &args,
             &sets,
-            &Credits::default(),
+            &DeclarantCredits::default(),
         );
         let first = |case: &Case| {
             case.assessments.iter().flat_map(|it| &it.matched).any(|it| it.rule == "I-003")

@@ -13,7 +13,7 @@ mod ask;
 mod assessment;
 mod card;
 mod credit;
-mod dry_run;
+pub mod dry_run;
 mod file;
 mod find;
 mod officers;

@@ -1,19 +1,15 @@
 //! Files: a call whose body, or whose answer, is a field of bytes by itself. What comes is handed on in pieces as it
 //! comes, and what goes out likewise: nobody holds a file whole.
 
-use std::fmt::Write as _;
-
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
 use domain::limits;
 use domain::refusal::{Code, Refusal};
 use futures::StreamExt as _;
-use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::CONTENT_LENGTH;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt as _;
 use prost::Message as _;
 use prost_reflect::{DynamicMessage, ReflectMessage as _};
@@ -173,30 +169,7 @@ pub(crate) async fn told(calls: Router, call: &HttpCall, parts: Parts) -> HttpAn
     });
     let mut response = Response::new(Body::from_stream(bytes));
     if let Some(record) = said.attachment {
-        describe(response.headers_mut(), &record);
+        console::describe_file(response.headers_mut(), &record);
     }
     Ok(response)
-}
-
-/// What a file is. It is never shown within a page of ours, whatever its bytes are.
-fn describe(headers: &mut HeaderMap, record: &v1::AttachmentRecord) {
-    let v1::AttachmentRecord { sha256, name, size_bytes, media_type, .. } = record;
-    let mut disposition = "attachment".to_owned();
-    if !name.is_empty() {
-        let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
-        // A text takes all that is written to it.
-        let _written = write!(disposition, "; filename*=UTF-8''{name}");
-    }
-    for (name, value) in [
-        (CONTENT_TYPE, media_type.clone()),
-        (CONTENT_LENGTH, size_bytes.to_string()),
-        (CONTENT_DISPOSITION, disposition),
-        (ETAG, format!("\"{sha256}\"")),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (CACHE_CONTROL, "private, no-store".to_owned()),
-    ] {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
-        }
-    }
 }
