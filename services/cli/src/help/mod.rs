@@ -126,7 +126,7 @@ pub fn known_as(paragraph: &str) -> &str {
 }
 
 /// Says help, or what is wrong with the command line, and how the program ends by it.
-pub fn say(error: &clap::Error, language: Language) -> ExitCode {
+pub fn print(error: &clap::Error, language: Language) -> ExitCode {
     let is_help = !error.use_stderr();
     let said = match language {
         Language::Chinese if !is_help => {
