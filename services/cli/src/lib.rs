@@ -370,7 +370,7 @@ pub fn failed(error: &anyhow::Error, language: Language, error_zh: ErrorZh) -> E
     }
     let word = words::pick(language, "error: ", "错误：");
     // Nothing can be done when even this cannot be written.
-    let _unsaid = writeln!(io::stderr(), "{word}{}", error_text(error, language, error_zh));
+    let _unprinted = writeln!(io::stderr(), "{word}{}", error_text(error, language, error_zh));
     Exit::of_error(error).into()
 }
 
@@ -405,9 +405,9 @@ pub async fn interrupted() {
 }
 
 /// Tells a refusal of the whole request, and how the command ends by it.
-fn tell_refusal(output: Output, problem: &Problem) -> io::Result<Exit> {
+fn print_refusal(output: Output, problem: &Problem) -> io::Result<Exit> {
     match output {
-        Output::Json => say_json(&serde_json::json!({ "refusal": problem }))?,
+        Output::Json => print_json(&serde_json::json!({ "refusal": problem }))?,
         Output::Table => writeln!(io::stderr(), "{}", clean(&problem.text()))?,
     }
     Ok(problem.exit)
@@ -420,14 +420,14 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// Writes a text for people and ends the line.
-fn say(text: &str) -> io::Result<()> {
+fn print_line(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", clean(text))?;
     out.flush()
 }
 
 /// Writes a value for programs as one line.
-fn say_json(value: &impl Serialize) -> io::Result<()> {
+fn print_json(value: &impl Serialize) -> io::Result<()> {
     let mut out = io::stdout().lock();
     serde_json::to_writer(&mut out, value).map_err(io::Error::from)?;
     writeln!(out)?;
