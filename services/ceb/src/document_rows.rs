@@ -66,7 +66,8 @@ pub(crate) async fn insert(
     let encrypt = |p: &&StoredDocument| cipher.encrypt(body_of(p.slot, &p.id), &p.body);
     let bodies: Vec<Vec<u8>> = papers.iter().map(encrypt).collect::<Result<_, _>>()?;
     let received: Vec<OffsetDateTime> = papers.iter().map(|p| p.received).collect();
-    let told: Vec<OffsetDateTime> = papers.iter().map(|p| p.told).collect();
+    let last_receipt_time: Vec<OffsetDateTime> =
+        papers.iter().map(|p| p.last_receipt_time).collect();
     let held_back: Vec<i32> = papers.iter().map(|p| p.held_back).collect();
     sqlx::query!(
             "insert into document (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
@@ -135,7 +136,7 @@ pub(crate) async fn insert(
             &texts(|p| &p.cancels),
             &texts(|p| &p.info),
             now,
-            &told,
+            &last_receipt_time,
             &held_back
         )
         .execute(tx)
@@ -162,7 +163,8 @@ pub(crate) async fn update(
     let declarations: Vec<Option<Uuid>> = papers.iter().map(|p| p.declaration).collect();
     let released: Vec<Option<OffsetDateTime>> = papers.iter().map(|p| p.released).collect();
     let digests: Vec<&[u8]> = papers.iter().map(|p| p.digest.as_slice()).collect();
-    let told: Vec<OffsetDateTime> = papers.iter().map(|p| p.told).collect();
+    let last_receipt_time: Vec<OffsetDateTime> =
+        papers.iter().map(|p| p.last_receipt_time).collect();
     let held_back: Vec<i32> = papers.iter().map(|p| p.held_back).collect();
     sqlx::query!(
         "update document d
@@ -195,7 +197,7 @@ pub(crate) async fn update(
         &texts(|p| &p.cancels),
         &texts(|p| &p.info),
         now,
-        &told,
+        &last_receipt_time,
         &held_back
     )
     .execute(tx)
@@ -295,7 +297,7 @@ impl Row {
             body,
             received: row.received_time,
             changed: row.changed_time,
-            told: row.told_time,
+            last_receipt_time: row.told_time,
             held_back: row.held_back,
             sender: None,
         })

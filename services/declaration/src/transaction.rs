@@ -184,7 +184,7 @@ impl<'t> DeclarationTransaction<'t> {
 
     /// Tells a firm that stands for the duty of another one's declaration of its own guarantee. It is no part of the
     /// declaration's history.
-    pub(crate) fn tell_guarantor(
+    pub(crate) fn publish_to_guarantor(
         &mut self,
         case: &DeclarationRow,
         guarantor: &str,
