@@ -87,7 +87,7 @@ async fn uploads(sandbox: &Sandbox, caller: &str, bytes: &[u8]) -> String {
 }
 
 /// The next thing that an agency is told of documents about a declaration.
-async fn documents_told(stream: &mut Stream, id: &str) -> (v1::Event, Kind) {
+async fn next_documents(stream: &mut Stream, id: &str) -> (v1::Event, Kind) {
     loop {
         let event = stream.tells(id).await;
         let facts = event.facts.iter().flat_map(|facts| &facts.facts);
@@ -199,7 +199,7 @@ async fn what_an_agency_asks_for_is_provided_and_it_goes_on() {
     assert_eq!(record.waits_for, [i32::from(v1::Awaited::CustomsVerdict)]);
 
     // The agency hears it, reads the document, and goes on in the same round.
-    let (told, kind) = documents_told(&mut stage.customs, &id).await;
+    let (told, kind) = next_documents(&mut stage.customs, &id).await;
     let Kind::DocumentsProvided(provided) = kind else { panic!("{kind:?}") };
     assert_eq!((told.version, told.round), (1, 1));
     assert_eq!((provided.document_request_id.as_str(), &provided.documents), (asked, &documents));
