@@ -15,6 +15,8 @@
 //! Each [`Flaw`] is planted around the functions of the services and must be found. The way back
 //! from the end is a search backwards, as in those models.
 
+mod model;
+
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,7 +32,7 @@ use domain::inspection::order::{
     self, Appointment, Attendance, Instruction, InstructionKey, JointOrder, Method, SiteAct, Stage,
 };
 use domain::participant::{Participant, Stands};
-use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
+use stateright::{Expectation, Model, Property};
 use time::Duration;
 use time::macros::datetime;
 
@@ -794,16 +796,9 @@ fn explore(pair: &Pair) -> Explored {
         }
         at += 1;
     }
-    // Backwards from the ends, because the model has cycles.
-    let mut hopeful = vec![false; worlds.len()];
     let ended = |phase| is_over(phase) || phase == Phase::Rejected;
-    let mut open: Vec<usize> =
-        (0..worlds.len()).filter(|&at| ended(worlds[at].declaration.phase)).collect();
-    while let Some(at) = open.pop() {
-        if !std::mem::replace(&mut hopeful[at], true) {
-            open.extend(&causes[at]);
-        }
-    }
+    let ends = (0..worlds.len()).filter(|&at| ended(worlds[at].declaration.phase));
+    let hopeful = model::leading_to(ends, &causes);
     seen.extend(hopeful.iter().position(|hope| !hope).map(|at| (STUCK, at)));
     let way = |mut at: usize| {
         let mut way = Vec::new();
@@ -852,19 +847,6 @@ fn the_two_services_agree_in_every_order_of_messages() {
     assert_eq!(never, [""; 0], "what should happen does");
 }
 
-/// The promises that are broken first.
-fn broken_by(flaw: Flaw, pair: Pair) -> Vec<&'static str> {
-    let checker = Pair { flaw: Some(flaw), ..pair }
-        .checker()
-        .threads(2)
-        .finish_when(HasDiscoveries::AnyFailures)
-        .spawn_bfs()
-        .join();
-    let properties = checker.model().properties();
-    let always = properties.iter().filter(|p| p.expectation == Expectation::Always);
-    always.map(|p| p.name).filter(|name| checker.discovery(name).is_some()).collect()
-}
-
 #[test]
 fn the_model_finds_every_flaw() {
     let agree = "both know whether the order is open";
@@ -883,7 +865,7 @@ fn the_model_finds_every_flaw() {
     ];
     for (flaw, pair, promise) in found {
         let begun = std::time::Instant::now();
-        let broken = broken_by(flaw, pair);
+        let broken = model::broken_by(Pair { flaw: Some(flaw), ..pair });
         eprintln!("  {flaw:?}: {:?}", begun.elapsed());
         assert!(broken.contains(&promise), "{flaw:?} breaks {broken:?}");
     }
