@@ -251,7 +251,7 @@ impl<'t> DeclarationTransaction<'t> {
         self.outside.write(self.tx).await?;
         self.requests.write(self.tx, self.now).await?;
         self.clearing.write(self.tx, self.now).await?;
-        self.documents.write(self.tx, self.now).await?;
+        self.documents.write(self.tx).await?;
         content::write(self.tx, self.cipher, &self.contents).await?;
         self.heads.append(self.tx, self.cipher, &self.entries).await?;
         let Self { entries, heads, cases, .. } = self;
