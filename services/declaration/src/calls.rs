@@ -164,7 +164,7 @@ impl Declarations {
         };
         let positions = async |it: Subject| {
             let id = DeclarationId::from_uuid(it.id);
-            read::locate(&self.pool, &scope, id).await
+            Ok(read::locate(&self.pool, &scope, id).await?.1)
         };
         let own = scope.clone();
         let concerns = move |entry: &JournalEntry| own.covers(&entry.owner);
