@@ -470,6 +470,71 @@ fn a_participle_is_no_noun() {
     }
 }
 
+/// Words of talk, of which none says whether a function receives, applies, publishes, reports or prints.
+const TALK: &[&str] = &["hear", "heard", "tell", "told", "say", "said"];
+
+/// Crates that have functions with such names left: each goes when its last one is renamed.
+const STILL_TALKING: &[&str] = &["services/console"];
+
+/// A function is called by what it does, or by what it gives. Names of tests are sentences and may talk.
+#[test]
+fn a_function_name_does_not_talk() {
+    let mut found = Vec::new();
+    for folder in ["proto", "services", "tests"] {
+        for file in files(folder, ".rs") {
+            let path = file.strip_prefix(workspace()).expect("below it").display().to_string();
+            let text = read(&file);
+            let talking = functions(&text).into_iter().filter(|(_, name)| talks(name));
+            found.extend(talking.map(|(line, name)| format!("{path}:{line}: {name}")));
+        }
+    }
+    for folder in STILL_TALKING {
+        let before = found.len();
+        found.retain(|place| !place.starts_with(folder));
+        assert!(found.len() < before, "{folder} needs no exception");
+    }
+    assert!(
+        found.is_empty(),
+        "call a function by what it does (receive, apply, publish, report, print) or gives:\n{}",
+        found.join("\n")
+    );
+}
+
+fn talks(name: &str) -> bool {
+    name.split('_').any(|word| TALK.contains(&word))
+}
+
+/// Functions that are no tests, each with its line.
+fn functions(text: &str) -> Vec<(usize, &str)> {
+    const BEFORE: [&str; 7] =
+        ["pub", "pub(crate)", "pub(super)", "async", "const", "unsafe", "extern"];
+    let (mut found, mut is_test) = (Vec::new(), false);
+    for (at, line) in text.lines().enumerate() {
+        let line = line.trim_start();
+        if line.starts_with("#[") {
+            is_test |= line.contains("test");
+            continue;
+        }
+        let mut words = line.split(' ').skip_while(|word| BEFORE.contains(word));
+        if words.next() == Some("fn") && !is_test {
+            let name = words.next().unwrap_or(""); // no name, no function
+            let end = name.find(|c: char| !(c.is_alphanumeric() || c == '_'));
+            found.push((at + 1, &name[..end.unwrap_or(name.len())]));
+        }
+        is_test &= line.starts_with("//");
+    }
+    found
+}
+
+#[test]
+fn functions_that_talk_are_noticed() {
+    let text = "fn hear(&self) {}\n    pub(crate) async fn tell_all<T>(of: T) {\n}\n\
+                #[tokio::test(flavor = \"multi_thread\")]\n// Why.\nasync fn it_is_told() {}\n\
+                fn bill_told() {}\n#[must_use]\npub const fn said() {}\nlet told = 1; // fn say()\nfn essay() {}";
+    let talking: Vec<_> = functions(text).into_iter().filter(|(_, name)| talks(name)).collect();
+    assert_eq!(talking, [(1, "hear"), (2, "tell_all"), (7, "bill_told"), (9, "said")]);
+}
+
 /// Statements that write without a slot, or lock over several, with the beginning of each and why that is so.
 /// On a distributed database they go to every node, or have to become others.
 const BEYOND_A_SLOT: &[(&str, &str)] = &[

@@ -10,6 +10,5 @@ create table document_request (
     request_id uuid not null,
     -- Encoded trade.v1.DocumentRequest.
     asked bytea not null,
-    asked_time timestamptz not null,
     primary key (slot, declaration_id, agency)
 );

@@ -239,8 +239,8 @@ impl From<v1::Declaration> for d::Declaration {
 }
 
 /// A party that must be there. One that is missing has no name and no code, and the rules name both.
-fn party(said: Option<v1::Party>) -> d::Party {
-    said.map_or_else(d::Party::default, Into::into)
+fn party(wire: Option<v1::Party>) -> d::Party {
+    wire.map_or_else(d::Party::default, Into::into)
 }
 
 /// Names the first field in which two encoded declarations differ, for the caller who used a

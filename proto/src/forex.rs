@@ -55,13 +55,13 @@ pub struct SaleInformation {
 
 /// An order to a bank as the facts of a journal entry.
 pub fn order_facts(document: String) -> Vec<u8> {
-    told(v1::bank_notice::What::Document(document))
+    notice_facts(v1::bank_notice::What::Document(document))
 }
 
 /// The information about an export as the facts of a journal entry.
 pub fn sale_facts(sale: &SaleInformation) -> Vec<u8> {
     let SaleInformation { declaration, order_no, trade_mode, firm, currency, amount } = sale;
-    told(v1::bank_notice::What::Trade(v1::TradeInformation {
+    notice_facts(v1::bank_notice::What::Trade(v1::TradeInformation {
         declaration: declaration.name(),
         order_no: order_no.clone(),
         trade_mode: trade_mode.clone(),
@@ -74,7 +74,7 @@ pub fn sale_facts(sale: &SaleInformation) -> Vec<u8> {
 /// For which subscribers these facts are.
 pub const BANK_TOPIC: i32 = history::topic::BANK;
 
-fn told(what: v1::bank_notice::What) -> Vec<u8> {
+fn notice_facts(what: v1::bank_notice::What) -> Vec<u8> {
     let kind = v1::fact::Kind::BankNotice(v1::BankNotice { what: Some(what) });
     let facts = vec![v1::Fact { kind: Some(kind) }];
     v1::Facts { facts, waits_for: Vec::new() }.encode_to_vec()

@@ -225,7 +225,7 @@ impl Filer {
                 Ok(read) => assert!(read.expect("it goes on") > 0, "the window closed"),
                 Err(_) => assert!(last.elapsed() < PATIENCE, "{} without answer", self.open.len()),
             }
-            self.hear();
+            self.take_frames();
         }
     }
 
@@ -246,7 +246,7 @@ impl Filer {
     }
 
     /// Takes the frames that came.
-    fn hear(&mut self) {
+    fn take_frames(&mut self) {
         while self.read.len() >= HEAD_BYTES {
             let length = u32::from_be_bytes([0, self.read[0], self.read[1], self.read[2]]);
             let length = usize::try_from(length).expect("short");

@@ -92,12 +92,12 @@ async fn customs(sandbox: &Sandbox, done: &Customs) {
                     positions.insert(event.slot, event.position);
                 }
                 if !verdicts.is_empty() {
-                    stream.say(Out::Answers(v1::Answers { answers: verdicts })).await;
+                    stream.send(Out::Answers(v1::Answers { answers: verdicts })).await;
                 }
                 let positions = positions.into_iter();
                 let positions =
                     positions.map(|(slot, position)| v1::Position { slot, position }).collect();
-                stream.say(Out::Ack(v1::Ack { positions, epoch: stream.epoch })).await;
+                stream.send(Out::Ack(v1::Ack { positions, epoch: stream.epoch })).await;
             }
             In::Results(results) => {
                 for result in results.results {

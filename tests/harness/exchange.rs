@@ -76,7 +76,7 @@ impl Stream {
     }
 
     /// Says something.
-    pub(crate) async fn say(&self, frame: Out) {
+    pub(crate) async fn send(&self, frame: Out) {
         let request = v1::ConnectRequest { frame: Some(frame) };
         self.sender.send(request).await.expect("the stream holds");
     }
@@ -84,7 +84,7 @@ impl Stream {
     /// Acknowledges an event.
     pub(crate) async fn acknowledge(&self, event: &v1::Event) {
         let positions = vec![v1::Position { slot: event.slot, position: event.position }];
-        self.say(Out::Ack(v1::Ack { positions, epoch: self.epoch })).await;
+        self.send(Out::Ack(v1::Ack { positions, epoch: self.epoch })).await;
     }
 
     /// What became of what was said, events aside.
@@ -108,7 +108,7 @@ impl Stream {
 
     /// Gives one answer and hears what became of it.
     pub(crate) async fn decides(&mut self, answer: v1::Answer) -> v1::Result {
-        self.say(Out::Answers(v1::Answers { answers: vec![answer] })).await;
+        self.send(Out::Answers(v1::Answers { answers: vec![answer] })).await;
         self.results().await.remove(0)
     }
 }

@@ -284,7 +284,7 @@ async fn one_poisoned_verdict_stops_nobody() {
     let why = vec![v1::Reason { code: "1\u{0}".into(), text: "no\u{0}".into() }];
     let bad = explained(&event, v1::Outcome::Rejected, why);
     let good = verdict(&event, v1::Outcome::Cleared);
-    customs.say(Frame::Answers(v1::Answers { answers: vec![bad, good] })).await;
+    customs.send(Frame::Answers(v1::Answers { answers: vec![bad, good] })).await;
     let mut results = customs.results().await;
     while results.len() < 2 {
         results.extend(customs.results().await);

@@ -166,7 +166,7 @@ async fn a_stalled_consumer_gets_no_more_than_it_agreed_to() {
     assert_eq!(first.len(), 3);
     // What is said is answered in order with what is sent: no event stands before the answer.
     let marker = verdict(&first[0], v1::Outcome::Accepted);
-    stream.say(Out::Answers(v1::Answers { answers: vec![marker] })).await;
+    stream.send(Out::Answers(v1::Answers { answers: vec![marker] })).await;
     let next = stream.next().await.expect("the stream holds");
     assert!(matches!(next, In::Results(_)), "before an acknowledgement comes {next:?}");
     stream.acknowledge(&first[2]).await;
@@ -196,7 +196,7 @@ async fn verdicts_are_answered_in_order_and_have_their_effect_once() {
     unknown.declaration_id = Uuid::now_v7().to_string();
     let answers = vec![cleared.clone(), cleared.clone(), late, old, early, silent, other, unknown];
     let ids: Vec<_> = answers.iter().map(|answer| answer.request_id.clone()).collect();
-    stream.say(Out::Answers(v1::Answers { answers })).await;
+    stream.send(Out::Answers(v1::Answers { answers })).await;
     let mut results = Vec::new();
     while results.len() < ids.len() {
         results.extend(stream.results().await);

@@ -11,7 +11,7 @@ use super::command_line::{lines, shown};
 use crate::harness::national::{DXP, Erp, Import, app_time, export, import};
 use crate::harness::{PATIENCE, Sandbox, binary, data_dir, eventually};
 
-fn told(output: &std::process::Output, exit: i32) -> String {
+fn text_of(output: &std::process::Output, exit: i32) -> String {
     let text = shown(output);
     assert_eq!(output.status.code(), Some(exit), "{text}");
     text
@@ -51,7 +51,7 @@ async fn a_document_is_shown_by_any_of_its_numbers_with_its_whole_story() {
     let parcel = import("QDWHY-1");
     erp.sends(&[parcel.order()]).await;
     erp.sends(&[parcel.inventory()]).await;
-    let text = told(&ceb(&["show", "QDWHY-1"]), 0);
+    let text = text_of(&ceb(&["show", "QDWHY-1"]), 0);
     has(
         &text,
         &[
@@ -66,9 +66,9 @@ async fn a_document_is_shown_by_any_of_its_numbers_with_its_whole_story() {
             "CEB311 import order",
         ],
     );
-    let text = told(&ceb(&["show", "QDWHY-1", "--language", "zh"]), 0);
+    let text = text_of(&ceb(&["show", "QDWHY-1", "--language", "zh"]), 0);
     has(&text, &["进口清单", "下一步", "支付单（CEB411）、运单（CEB511）"]);
-    let text = told(&ceb(&["show", "QDWHY-1", "--type", "CEB311"]), 0);
+    let text = text_of(&ceb(&["show", "QDWHY-1", "--type", "CEB311"]), 0);
     has(&text, &["CEB311 import order", "CEB312", "waits for its inventory"]);
     assert!(!text.contains("CEB622 "), "an order and its inventory have one key:\n{text}");
 
@@ -84,7 +84,7 @@ async fn a_document_is_shown_by_any_of_its_numbers_with_its_whole_story() {
         &inventory.pre_no,
         &inventory.invt_no,
     ] {
-        let text = told(&ceb(&["show", number]), 0);
+        let text = text_of(&ceb(&["show", number]), 0);
         has(&text, &["CEB621 import inventory", "899 formalities closed", &inventory.invt_no]);
         has(&text, &["CEB816  tax bill", "of inventory", "order QDWHY-1, made out, duty 0, VAT "]);
         let at = |word: &str| text.find(word).unwrap_or_else(|| panic!("{word}: {text}"));
@@ -94,7 +94,7 @@ async fn a_document_is_shown_by_any_of_its_numbers_with_its_whole_story() {
         );
     }
     let output = ceb(&["show", "QDWHY-1", "--output", "json"]);
-    told(&output, 0);
+    text_of(&output, 0);
     let story = &lines(&output)[0];
     assert_eq!(story["document"]["invt_no"], inventory.invt_no.as_str(), "{story}");
     assert_eq!(story["of_the_order"].as_array().map(Vec::len), Some(3), "{story}");
@@ -107,7 +107,7 @@ async fn a_document_is_shown_by_any_of_its_numbers_with_its_whole_story() {
     // Nobody else finds it, and what is not there is said to be so.
     let other = ["show", "QDWHY-1", "--as", "enterprise-b"];
     let nothing = ["show", "QDWHY-9", "--as", "enterprise-b"];
-    let [other, nothing] = [&other, &nothing].map(|args| told(&ceb(args), 4));
+    let [other, nothing] = [&other, &nothing].map(|args| text_of(&ceb(args), 4));
     assert_eq!(other.replace("QDWHY-1", "QDWHY-9"), nothing, "what is foreign is not there");
     has(&nothing, &["SW-1201", "ceb receipts --dxp-id ID --order QDWHY-9"]);
 }
@@ -123,12 +123,12 @@ async fn a_rejection_shows_its_reason_and_the_page() {
         erp.sends(&[document]).await;
     }
     let amounts = "支付单支付金额与订单支付金额不一致";
-    let text = told(&ceb(&["documents", "--order-no", "QDWHY-2"]), 0);
+    let text = text_of(&ceb(&["documents", "--order-no", "QDWHY-2"]), 0);
     has(&text, &["CEB621 3702960015 QDWHY-2: 100", amounts, "docs/ceb.md#three-document-match"]);
-    let text = told(&ceb(&["documents", "--number", &parcel.inventory.head.cop_no]), 0);
+    let text = text_of(&ceb(&["documents", "--number", &parcel.inventory.head.cop_no]), 0);
     has(&text, &[amounts]);
     assert!(!text.contains("CEB311"), "{text}");
-    let text = told(&ceb(&["show", "QDWHY-2"]), 0);
+    let text = text_of(&ceb(&["show", "QDWHY-2"]), 0);
     has(&text, &["100 rejected", amounts, "newer appTime", "docs/ceb.md#three-document-match"]);
 
     // Corrected, it is the same document: what was said before stays part of its story.
@@ -141,7 +141,7 @@ async fn a_rejection_shows_its_reason_and_the_page() {
     erp.sends(&[parcel.payment()]).await;
     erp.sends(&[parcel.inventory()]).await;
     erp.hears(622, &parcel.inventory.head.cop_no, 899).await;
-    let text = told(&ceb(&["show", "QDWHY-2"]), 0);
+    let text = text_of(&ceb(&["show", "QDWHY-2"]), 0);
     has(&text, &["  100 rejected", "  899 formalities closed"]);
 }
 
@@ -190,7 +190,7 @@ async fn receipts_of_an_order_are_those_of_its_documents_kept_or_not() {
     assert!(expected.len() > 15, "{expected:?}");
     assert_eq!(found, expected);
 
-    let text = told(&ceb(&["receipts", "--order", "QDWHY-3"]), 0);
+    let text = text_of(&ceb(&["receipts", "--order", "QDWHY-3"]), 0);
     assert_eq!(text.lines().count(), expected.len(), "{text}");
     has(&text, &["CEB312", "CEB412", "CEB512", "CEB622", "CEB816  tax bill"]);
     assert!(!text.contains("QDWHY-33"), "{text}");
@@ -200,8 +200,8 @@ async fn receipts_of_an_order_are_those_of_its_documents_kept_or_not() {
     wrong.inventory.head.pack_no = 2;
     let refused = erp.sends(&[wrong.inventory()]).await;
     assert!(refused[0].return_status != 2, "{refused:?}");
-    told(&ceb(&["receipts", "--order", "QDWHY-4"]), 4);
-    let text = told(&ceb(&["receipts", "--order", "QDWHY-4", "--dxp-id", DXP]), 0);
+    text_of(&ceb(&["receipts", "--order", "QDWHY-4"]), 4);
+    let text = text_of(&ceb(&["receipts", "--order", "QDWHY-4", "--dxp-id", DXP]), 0);
     has(&text, &["CEB622  3702960015 QDWHY-4", "SW-2016"]);
 
     // Nobody reads another's log, whatever it asks for.
@@ -226,7 +226,7 @@ async fn an_export_tells_its_bill_and_what_else_is_under_it() {
         }
         erp.hears(604, number, 399).await;
     }
-    let text = told(&ceb(&["show", "QDWHY-5"]), 0);
+    let text = text_of(&ceb(&["show", "QDWHY-5"]), 0);
     has(
         &text,
         &[
@@ -237,7 +237,7 @@ async fn an_export_tells_its_bill_and_what_else_is_under_it() {
         ],
     );
     let output = ceb(&["show", &bill, "--output", "json"]);
-    told(&output, 0);
+    text_of(&output, 0);
     let story = &lines(&output)[0];
     assert_eq!(story["document"]["bill_no"], bill.as_str(), "{story}");
     assert_eq!(story["under_the_bill"].as_array().map(Vec::len), Some(1), "{story}");
@@ -277,7 +277,7 @@ async fn files_of_one_parcel_are_compared_before_they_are_sent() {
         let all: Vec<&str> = files.iter().map(String::as_str).chain(more.iter().copied()).collect();
         explain(&all)
     };
-    has(&told(&run(&good, &[]), 0), &["the documents of order QDSET-1", "they fit each other"]);
+    has(&text_of(&run(&good, &[]), 0), &["the documents of order QDSET-1", "they fit each other"]);
 
     let mut other = parcel.clone();
     other.payment.head.payer_name = "王五".to_owned();
@@ -292,7 +292,7 @@ async fn files_of_one_parcel_are_compared_before_they_are_sent() {
     ];
     let buyer = parcel.order.head.buyer_name.clone();
     let output = run(&wrong, &[]);
-    let text = told(&output, 1);
+    let text = text_of(&output, 1);
     has(
         &text,
         &[
@@ -308,10 +308,10 @@ async fn files_of_one_parcel_are_compared_before_they_are_sent() {
         ],
     );
     assert!(!text.contains("buyerIdNumber"), "only what differs is named:\n{text}");
-    let text = told(&run(&wrong, &["--language", "zh"]), 1);
+    let text = text_of(&run(&wrong, &["--language", "zh"]), 1);
     has(&text, &["订单QDSET-1的单证", "1332 支付单支付金额与订单支付金额不一致", "单证互不相符"]);
     let output = run(&wrong, &["--output", "json"]);
-    told(&output, 1);
+    text_of(&output, 1);
     let set = lines(&output).pop().expect("the set comes last");
     let rules: Vec<_> = set["set"]["violations"].as_array().into_iter().flatten().collect();
     let rules: Vec<_> = rules.iter().map(|it| it["rule"].as_str().unwrap_or_default()).collect();
@@ -331,7 +331,7 @@ async fn files_of_one_parcel_are_compared_before_they_are_sent() {
     stranger.payment.head.order_no = "QDSET-2".to_owned();
     let mut strange = good.clone();
     strange[1] = write("payment3.xml", stranger.payment());
-    let text = told(&run(&strange, &[]), 1);
+    let text = text_of(&run(&strange, &[]), 1);
     has(
         &text,
         &[
@@ -341,14 +341,14 @@ async fn files_of_one_parcel_are_compared_before_they_are_sent() {
         ],
     );
     // Without it, the others are compared as far as they go.
-    let text = told(&run(&[good[0].clone(), good[2].clone(), good[3].clone()], &[]), 0);
+    let text = text_of(&run(&[good[0].clone(), good[2].clone(), good[3].clone()], &[]), 0);
     has(&text, &["the payment is not there", "they fit each other"]);
 
     // What an order alone contradicts is wrong in its file.
     let mut sums = parcel.clone();
     sums.order.head.goods_value += 100_000;
     let file = write("sums.xml", sums.order());
-    let text = told(&explain(&[&file]), 1);
+    let text = text_of(&explain(&[&file]), 1);
     has(
         &text,
         &[
@@ -389,7 +389,7 @@ async fn a_watched_folder_tells_how_each_document_ended_and_keeps_logs_apart() {
     let mut unsigned = import("QDFOLD-3");
     unsigned.inventory.head.pack_no = 2;
     put("5.xml", second.message(&[unsigned.inventory()]));
-    let first = told(&watch(), 1);
+    let first = text_of(&watch(), 1);
     // Every document of a file has its answer.
     has(
         &first,
@@ -400,7 +400,7 @@ async fn a_watched_folder_tells_how_each_document_ended_and_keeps_logs_apart() {
     has(&why, &["see docs/errors/SW-2016.md"]);
 
     second.gets(816, "valueAddedTax", 1).await;
-    let text = told(&watch(), 0);
+    let text = text_of(&watch(), 0);
     let second_log = second.log().await;
     let bill = second_log.iter().find(|message| message.message_type == 816).expect("it came");
     // A fast window may have made it out before the first look ended.

@@ -93,7 +93,7 @@ async fn used(admin: &client::Window, buyer: &str, declaration: &str) -> i64 {
 }
 
 /// Texts of what was told of a duty at one step, as soon as there are so many.
-async fn told(
+async fn duty_texts(
     window: &client::Window,
     declaration: &str,
     step: v1::DutyStep,
@@ -138,7 +138,7 @@ async fn nothing_is_given_back_before_the_site_has_counted_the_goods() {
     assert_eq!((void.status(), void.returned_fen), (v1::BillStatus::Void, TAX_FEN));
     assert_eq!(used(&admin, &buyers[0], &name).await, 0);
     assert_eq!(accountant.guarantee(FIRM_A).await.held_debits, 0);
-    assert_eq!(told(&admin, &name, v1::DutyStep::ReturnAllowed, 1).await.len(), 1);
+    assert_eq!(duty_texts(&admin, &name, v1::DutyStep::ReturnAllowed, 1).await.len(), 1);
     let refused = site.count(counted(&goods, &[])).await.expect_err("they are back");
     assert_eq!(code(&refused).0, "SW-1717");
 
@@ -203,7 +203,7 @@ async fn nothing_is_given_back_before_the_site_has_counted_the_goods() {
     let void = bill(&admin, &name).await;
     assert_eq!((void.status(), void.returned_fen), (v1::BillStatus::Void, TAX_FEN));
     assert_eq!(used(&admin, &buyers[1], &name).await, 0);
-    assert_eq!(told(&admin, &name, v1::DutyStep::Returned, 2).await.len(), 2);
+    assert_eq!(duty_texts(&admin, &name, v1::DutyStep::Returned, 2).await.len(), 2);
     Accountant(admin).finds_no_difference().await;
 }
 
@@ -263,13 +263,13 @@ async fn goods_that_do_not_come_in_time_leave_the_tax_as_it_is() {
     // The day after it is over. What comes now comes too late.
     moves(&admin, days(1)).await.expect("forward");
     let goods = firm.are(&never, ImportReturnState::Lapsed).await;
-    let told_never = told(&admin, &never, v1::DutyStep::ReturnLapsed, 1).await;
+    let told_never = duty_texts(&admin, &never, v1::DutyStep::ReturnLapsed, 1).await;
     assert_eq!(told_never.len(), 1, "{told_never:?}");
     assert!(told_never[0].contains("the site did not report"), "{told_never:?}");
     assert!(told_never[0].contains(&goods.back_until), "{told_never:?}");
     let goods = firm.are(&late, ImportReturnState::Late).await;
     assert_eq!(goods.returned_fen, 0);
-    let told_late = told(&admin, &late, v1::DutyStep::ReturnLapsed, 2).await;
+    let told_late = duty_texts(&admin, &late, v1::DutyStep::ReturnLapsed, 2).await;
     assert_eq!(told_late.len(), 2, "{told_late:?}");
     assert!(told_late[1].contains("too late, their tax stays"), "{told_late:?}");
     let goods = firm.are(&half, ImportReturnState::Lapsed).await;

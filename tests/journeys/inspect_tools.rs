@@ -62,8 +62,8 @@ async fn rules_are_tried_on_the_past_and_clearance_is_measured() {
     firm.sees(&rejected, v1::State::Rejected).await;
 
     the_samples_select_the_heavy_parcel(&sandbox, &names[0]);
-    own_rules_select_what_they_say(&sandbox, &names[0]);
-    what_is_wrong_in_rules_is_told_at_once(&sandbox);
+    own_rules_select_their_goods(&sandbox, &names[0]);
+    mistakes_in_rules_are_listed_at_once(&sandbox);
     clearance_is_measured(&sandbox).await;
 }
 
@@ -74,13 +74,13 @@ fn run(sandbox: &Sandbox, args: &[&str]) -> std::process::Output {
 }
 
 /// The values under a key, of those lines that have it.
-fn told(output: &std::process::Output, key: &str) -> Vec<Value> {
+fn values_of(output: &std::process::Output, key: &str) -> Vec<Value> {
     lines(output).iter().filter_map(|line| line.get(key).cloned()).collect()
 }
 
 fn the_samples_select_the_heavy_parcel(sandbox: &Sandbox, heavy: &str) {
     let output = run(sandbox, &["inspect", "dry-run", "--output", "json"]);
-    let [summary] = &told(&output, "summary")[..] else { panic!("{}", shown(&output)) };
+    let [summary] = &values_of(&output, "summary")[..] else { panic!("{}", shown(&output)) };
     assert_eq!((&summary["declarations"], &summary["older_not_read"]), (&json!(5), &json!(false)));
     assert_eq!(
         (&summary["seed"], &summary["seed_given"]),
@@ -89,7 +89,7 @@ fn the_samples_select_the_heavy_parcel(sandbox: &Sandbox, heavy: &str) {
     for set in summary["rule_sets"].as_array().expect("a list") {
         assert_eq!(set["sample"], true, "{set}");
     }
-    let effects = told(&output, "effect");
+    let effects = values_of(&output, "effect");
     let parcels: Vec<_> = effects.iter().filter(|effect| effect["rule"] == "C-005").collect();
     let [parcel] = parcels[..] else { panic!("{}", shown(&output)) };
     assert_eq!((&parcel["declaration"], &parcel["draw"]), (&json!(heavy), &Value::Null));
@@ -98,12 +98,12 @@ fn the_samples_select_the_heavy_parcel(sandbox: &Sandbox, heavy: &str) {
     let again = run(sandbox, &["inspect", "dry-run", "--output", "json"]);
     assert_eq!(again.stdout, output.stdout, "draws do not change");
     let all = run(sandbox, &["inspect", "dry-run", "--explain", "--output", "json"]);
-    let drawn = told(&all, "effect").into_iter().filter(|effect| effect["rule"] == "C-900");
+    let drawn = values_of(&all, "effect").into_iter().filter(|effect| effect["rule"] == "C-900");
     let digests: Vec<_> = drawn.map(|effect| effect["draw"]["sha256"].to_string()).collect();
     assert_eq!(digests.len(), 5, "draws that did not select are told too");
 
     let one = run(sandbox, &["inspect", "dry-run", "--limit", "1", "--output", "json"]);
-    let [summary] = &told(&one, "summary")[..] else { panic!("{}", shown(&one)) };
+    let [summary] = &values_of(&one, "summary")[..] else { panic!("{}", shown(&one)) };
     assert_eq!((&summary["declarations"], &summary["older_not_read"]), (&json!(1), &json!(true)));
 
     let table = shown(&run(sandbox, &["inspect", "dry-run"]));
@@ -113,7 +113,7 @@ fn the_samples_select_the_heavy_parcel(sandbox: &Sandbox, heavy: &str) {
     assert!(table.contains("5 declarations, "), "{table}");
 }
 
-fn own_rules_select_what_they_say(sandbox: &Sandbox, heavy: &str) {
+fn own_rules_select_their_goods(sandbox: &Sandbox, heavy: &str) {
     let customs = rules(sandbox, "customs.json", &demand("customs", &json!({"goods": ["9617"]})));
     let weight = json!({ "gross_weight": { "from_e5": 3_000_000 } });
     let quarantine = rules(sandbox, "quarantine.json", &demand("quarantine", &weight));
@@ -135,10 +135,10 @@ fn own_rules_select_what_they_say(sandbox: &Sandbox, heavy: &str) {
 
     args.extend(["--output", "json"]);
     let output = run(sandbox, &args);
-    let [summary] = &told(&output, "summary")[..] else { panic!("{}", shown(&output)) };
+    let [summary] = &values_of(&output, "summary")[..] else { panic!("{}", shown(&output)) };
     let counts = ["customs", "quarantine", "both", "orders"].map(|key| summary[key].clone());
     assert_eq!(counts, [json!(5), json!(1), json!(1), json!(5)], "one joint order each");
-    let effects = told(&output, "effect");
+    let effects = values_of(&output, "effect");
     assert_eq!(effects.len(), 6, "{}", shown(&output));
     let joint = effects.iter().filter(|effect| effect["declaration"] == heavy).count();
     assert_eq!(joint, 2, "{}", shown(&output));
@@ -147,14 +147,14 @@ fn own_rules_select_what_they_say(sandbox: &Sandbox, heavy: &str) {
     assert_eq!(sandbox.command(&twice).status.code(), Some(2));
 }
 
-fn what_is_wrong_in_rules_is_told_at_once(sandbox: &Sandbox) {
+fn mistakes_in_rules_are_listed_at_once(sandbox: &Sandbox) {
     let sample = run(sandbox, &["inspect", "rules", "print", "quarantine"]);
     let short = run(sandbox, &["inspect", "rules", "quarantine"]);
     assert_eq!(short.stdout, sample.stdout);
     let mut sample: Value = serde_json::from_slice(&sample.stdout).expect("JSON");
     let file = rules(sandbox, "sample.json", &sample);
     let summary = run(sandbox, &["inspect", "dry-run", "--rules", &file, "--output", "json"]);
-    let [summary] = &told(&summary, "summary")[..] else { panic!("{}", shown(&summary)) };
+    let [summary] = &values_of(&summary, "summary")[..] else { panic!("{}", shown(&summary)) };
     assert_eq!(
         summary["rule_sets"],
         json!([{"agency": "quarantine", "version": 1, "sample": true}])

@@ -94,7 +94,7 @@ async fn each_number_finds_its_declaration_for_those_who_may_see_it() {
 }
 
 /// A slot is shared: whoever has two of its numbers must not be able to count those between.
-fn tells_nothing_of_others(what: &str, numbers: &[String], digits: usize) {
+fn hides_numbers_of_others(what: &str, numbers: &[String], digits: usize) {
     let serials: Vec<i64> = numbers
         .iter()
         .map(|number| number[number.len() - digits..].parse().expect("digits"))
@@ -128,8 +128,8 @@ async fn numbers_say_nothing_of_what_neighbours_file() {
     assert!(slot.is_some() && pre_nos.iter().all(|number| slot_of_pre_no(number) == slot));
     assert!(invt_nos.iter().all(|number| slot_of_invt_no(number) == slot), "{invt_nos:?}");
     assert!(!pre_nos.iter().any(|number| is_given_by_door(number)), "{pre_nos:?}");
-    tells_nothing_of_others("preNo", &pre_nos, 9);
-    tells_nothing_of_others("invtNo", &invt_nos, 11);
+    hides_numbers_of_others("preNo", &pre_nos, 9);
+    hides_numbers_of_others("invtNo", &invt_nos, 11);
 
     let erp = Erp::of(&sandbox).await;
     let mut of_door = Vec::new();
@@ -138,7 +138,7 @@ async fn numbers_say_nothing_of_what_neighbours_file() {
         of_door.push(erp.sends(&[inventory]).await[0].pre_no.clone());
     }
     assert!(of_door.iter().all(|number| is_given_by_door(number)), "{of_door:?}");
-    tells_nothing_of_others("preNo of the door", &of_door, 9);
+    hides_numbers_of_others("preNo of the door", &of_door, 9);
 }
 
 #[tokio::test(flavor = "multi_thread")]

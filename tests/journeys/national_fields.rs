@@ -9,7 +9,7 @@ use crate::harness::people::{Enterprise, code, filing};
 use crate::harness::{Sandbox, binary, workspace};
 
 /// Status and text of the one receipt that comes at once for a document.
-async fn told(erp: &Erp, document: Document) -> (i32, String) {
+async fn receipt_of(erp: &Erp, document: Document) -> (i32, String) {
     let mut said = erp.sends(std::slice::from_ref(&document)).await;
     let first = said.remove(0);
     (first.return_status, first.return_info)
@@ -25,13 +25,13 @@ async fn identity_numbers_that_belong_to_nobody_are_refused_at_every_door() {
             .enumerate()
     {
         let import = import(&format!("QDFIELD-1{at}")).bought_by(wrong);
-        let (status, text) = told(&erp, import.order()).await;
+        let (status, text) = receipt_of(&erp, import.order()).await;
         assert_eq!(status, -301_008, "{text}");
         assert!(text.starts_with("参数校验不通过，buyerIdNumber：订购人身份证号码有误"), "{text}");
-        let (status, text) = told(&erp, import.payment()).await;
+        let (status, text) = receipt_of(&erp, import.payment()).await;
         assert_eq!(status, -401_009, "{text}");
         assert!(text.contains("支付人身份证号码有误") && !text.contains(wrong), "{text}");
-        let (status, text) = told(&erp, import.inventory()).await;
+        let (status, text) = receipt_of(&erp, import.inventory()).await;
         assert_eq!(status, 100, "{text}");
         assert!(
             text.contains("[Code:SW-2022;Desc:") && text.contains("订购人身份证号码有误"),
@@ -49,7 +49,7 @@ async fn identity_numbers_that_belong_to_nobody_are_refused_at_every_door() {
     // The person of the published samples, whom the sandbox knows.
     let sample = import("QDFIELD-19").bought_by("130681136250023332");
     for document in sample.all() {
-        let (status, text) = told(&erp, document).await;
+        let (status, text) = receipt_of(&erp, document).await;
         assert_eq!(status, 2, "{text}");
     }
     assert!(erp.hears(622, &sample.inventory.head.cop_no, 899).await.contains(&899));
@@ -89,7 +89,7 @@ async fn a_small_x_is_no_fresh_limit() {
         head.actural_paid = value + head.freight + head.tax_total - head.discount;
         import.payment.head.amount_paid = head.actural_paid;
         for document in import.all() {
-            let (status, text) = told(&erp, document).await;
+            let (status, text) = receipt_of(&erp, document).await;
             assert_eq!(status, 2, "{text}");
         }
         let last = if at < 4 { 899 } else { 100 };
@@ -147,11 +147,11 @@ async fn a_faulty_document_is_told_every_element_and_why() {
         (Document::Ceb623(cancel), -623_001, "报文校验失败，[appType：填写了2，限定为1]\""),
     ];
     for (document, status, text) in table {
-        assert_eq!(told(&erp, document).await, (status, text.to_owned()));
+        assert_eq!(receipt_of(&erp, document).await, (status, text.to_owned()));
     }
     // Nothing of it is kept; corrected, everything goes on.
     for document in parcel.all() {
-        assert_eq!(told(&erp, document).await.0, 2);
+        assert_eq!(receipt_of(&erp, document).await.0, 2);
     }
     erp.hears(622, &parcel.inventory.head.cop_no, 899).await;
 }
@@ -219,9 +219,9 @@ async fn a_mismatch_names_the_fields_and_a_taken_key_is_not_called_old() {
     }
 
     (again.head.guid, again.head.app_time) = (guid(), app_time(-60));
-    let (status, text) = told(&erp, Document::Ceb311(again.clone())).await;
+    let (status, text) = receipt_of(&erp, Document::Ceb311(again.clone())).await;
     assert_eq!((status, text.as_str()), (-301_010, "已存在相同编号的订单"));
     again.head.app_type = "2".to_owned();
-    let (status, _) = told(&erp, Document::Ceb311(again)).await;
+    let (status, _) = receipt_of(&erp, Document::Ceb311(again)).await;
     assert_eq!(status, -301_014, "a change may be old");
 }

@@ -214,7 +214,7 @@ impl Files {
     }
 }
 
-fn said(output: &std::process::Output, exit: i32) -> String {
+fn text_of(output: &std::process::Output, exit: i32) -> String {
     let told = shown(output);
     assert_eq!(output.status.code(), Some(exit), "{told}");
     told
@@ -237,13 +237,13 @@ async fn an_import_is_signed_verified_and_sent_from_the_command_line() {
     let (key, cert) = (identity("agent-signer.key"), identity("agent-signer.pem"));
     let ceb = |args: &[&str]| sandbox.command(&[&["ceb"], args].concat());
 
-    let told = said(&ceb(&["verify", &unsigned]), 1);
+    let told = text_of(&ceb(&["verify", &unsigned]), 1);
     assert!(told.contains("not signed"), "{told}");
-    said(&ceb(&["sign", "--key", &key, "--cert", &cert, "-o", &inventory, &unsigned]), 0);
-    let told = said(&ceb(&["verify", &inventory]), 0);
+    text_of(&ceb(&["sign", "--key", &key, "--cert", &cert, "-o", &inventory, &unsigned]), 0);
+    let told = text_of(&ceb(&["verify", &inventory]), 0);
     assert!(told.contains("inventory.xml: good"), "{told}");
     let output = ceb(&["verify", "--authority", &cert, "--output", "json", &inventory]);
-    said(&output, 0);
+    text_of(&output, 0);
     let seal = &lines(&output)[0];
     assert_eq!(
         (&seal["signature"], &seal["certificate"]["key_type"]),
@@ -253,63 +253,64 @@ async fn an_import_is_signed_verified_and_sent_from_the_command_line() {
     let changed = text.replacen("<ceb:netWeight>0.75<", "<ceb:netWeight>0.76<", 1);
     assert_ne!(text, changed);
     let changed = files.write("changed.xml", changed);
-    let told = said(&ceb(&["verify", &inventory, &changed]), 1);
+    let told = text_of(&ceb(&["verify", &inventory, &changed]), 1);
     assert!(told.contains("NOT GOOD (-621028)") && told.contains("inventory.xml: good"), "{told}");
-    let told = said(&ceb(&["send", &changed]), 1);
+    let told = text_of(&ceb(&["send", &changed]), 1);
     assert!(told.contains("-621028"), "{told}");
 
     // One inventory alone waits for the others.
-    said(&ceb(&["send", &inventory]), 0);
-    let told = said(&ceb(&["documents", "--waiting"]), 0);
+    text_of(&ceb(&["send", &inventory]), 0);
+    let told = text_of(&ceb(&["documents", "--waiting"]), 0);
     assert!(told.contains("QDCLI-1") && told.contains("order, payment, waybill"), "{told}");
-    let told = said(&ceb(&["documents", "--waiting", "--language", "zh"]), 0);
+    let told = text_of(&ceb(&["documents", "--waiting", "--language", "zh"]), 0);
     assert!(told.contains("支付单"), "{told}");
-    let told = said(&ceb(&["send", "--wait", "--wait-seconds", "1", &inventory]), 3);
+    let told = text_of(&ceb(&["send", "--wait", "--wait-seconds", "1", &inventory]), 3);
     assert!(told.contains("1 without an end in time"), "{told}");
 
     let whole = [order.as_str(), &payment, &waybill, &inventory];
-    let told = said(&ceb(&[&["send", "--wait"], &whole[..]].concat()), 0);
+    let told = text_of(&ceb(&[&["send", "--wait"], &whole[..]].concat()), 0);
     for expected in ["CEB312", "CEB412", "CEB512", "CEB622", "3702960015 QDCLI-1"] {
         assert!(told.contains(expected), "{expected}: {told}");
     }
     let log = erp.log().await;
     // Again, for a program: the same ends, and no second effect.
     let output = ceb(&[&["send", "--wait", "--output", "json"], &whole[..]].concat());
-    said(&output, 0);
+    text_of(&output, 0);
     let ends: Vec<_> = lines(&output).iter().map(|file| file["documents"][0].clone()).collect();
     assert!(ends.iter().all(|document| document["ended"] == true), "{ends:#?}");
     let statuses: Vec<_> = ends.iter().map(|it| it["receipt"]["return_status"].as_i64()).collect();
     assert_eq!(statuses, [Some(120), Some(120), Some(120), Some(899)]);
     assert_eq!(ends[3]["guid"], parcel.inventory.head.guid);
-    assert_eq!(said(&ceb(&["documents", "--waiting", "--output", "json"]), 0), "");
+    assert_eq!(text_of(&ceb(&["documents", "--waiting", "--output", "json"]), 0), "");
 
     let all = ["receipts", "--dxp-id", DXP];
     let output = ceb(&[&all[..], &["--output", "json"]].concat());
-    said(&output, 0);
+    text_of(&output, 0);
     let position = |told: &Value| told["position"].as_str().and_then(|p| p.parse().ok());
     let told: Vec<Option<u64>> = lines(&output).iter().map(position).collect();
     let expected: Vec<_> = log.iter().map(|message| Some(message.position)).collect();
     assert_eq!(told[..expected.len()], expected[..]);
     let count = |about: &str| log.iter().filter(|message| message.xml.contains(about)).count();
     assert_eq!(count("新增申报成功["), 4, "each was accepted once");
-    let told = said(&ceb(&all), 0);
+    let told = text_of(&ceb(&all), 0);
     assert!(told.contains("CEB622") && told.contains("899 formalities closed"), "{told}");
     let [.., before, last] = &log[..] else { panic!("a log") };
     let after = before.position.to_string();
-    let xml = said(&ceb(&[&all[..], &["--xml", "--after", &after]].concat()), 0);
+    let xml = text_of(&ceb(&[&all[..], &["--xml", "--after", &after]].concat()), 0);
     assert!(xml.starts_with(&last.xml), "{xml}");
-    let told = said(&ceb(&["receipts", "--dxp-id", "DXPENT0000000002", "--as", "enterprise-a"]), 1);
+    let told =
+        text_of(&ceb(&["receipts", "--dxp-id", "DXPENT0000000002", "--as", "enterprise-a"]), 1);
     assert!(told.contains("SW-1306"), "{told}");
 
     // What breaks the schema is shown with its place, and does not keep the others from being sent.
     let (wrong, line) = broken(&erp, "QDCLI-2");
     let wrong = files.write("wrong.xml", wrong);
     let other = files.write("other.xml", erp.message(&[import("QDCLI-3").order()]));
-    let told = said(&ceb(&["send", &wrong, &other]), 1);
+    let told = text_of(&ceb(&["send", &wrong, &other]), 1);
     let place = format!("{wrong}:{line} Order[1]/OrderHead/currency");
     assert!(told.contains(&place) && told.contains("3702960015 QDCLI-3"), "{place}: {told}");
     let output = ceb(&["send", "--output", "json", &wrong]);
-    said(&output, 1);
+    text_of(&output, 1);
     let violation = &lines(&output)[0]["refusal"]["violations"][0];
     assert_eq!(violation["line"], line, "{violation}");
     assert_eq!(violation["element"], "Order[1]/OrderHead/currency");
@@ -332,11 +333,11 @@ fn messages_are_explained_without_a_window() {
     let example = std::fs::read_to_string(workspace().join("docs/examples/ceb/ceb311.xml"));
     let example = example.expect("an example");
     let good = files.write("good.xml.gz", gzip(&example));
-    let told = said(&explain(&[&good]), 0);
+    let told = text_of(&explain(&[&good]), 0);
     for expected in ["CEB311", "Order[1]/OrderHead", "buyerIdNumber", "(CNY)", "nothing is wrong"] {
         assert!(told.contains(expected), "{expected}: {told}");
     }
-    let told = said(&explain(&["--language", "zh", &good]), 0);
+    let told = text_of(&explain(&["--language", "zh", &good]), 0);
     assert!(told.contains("实际支付金额") && told.contains("未发现问题"), "{told}");
 
     let line = line_of(&example, "goodsValue");
@@ -344,11 +345,11 @@ fn messages_are_explained_without_a_window() {
     let wrong = files.write("wrong.xml", wrong);
     let place = format!("{wrong}:{line} Order[1]/OrderHead/goodsValue");
     for language in ["en", "zh"] {
-        let told = said(&explain(&["--language", language, "--brief", &good, &wrong]), 1);
+        let told = text_of(&explain(&["--language", language, "--brief", &good, &wrong]), 1);
         assert!(told.contains(&place), "{place}: {told}");
     }
     let output = explain(&["--output", "json", &wrong]);
-    said(&output, 1);
+    text_of(&output, 1);
     let object = &lines(&output)[0];
     assert_eq!((&object["wrong"], &object["message_type"]), (&true.into(), &311.into()));
     assert_eq!(object["refusal"]["violations"][0]["line"], line, "{object}");
@@ -359,7 +360,7 @@ fn messages_are_explained_without_a_window() {
     let line = line_of(&inventory, "packNo");
     let inventory = inventory.replacen("<ceb:packNo>1<", "<ceb:packNo>2<", 1);
     let inventory = files.write("two.xml", inventory);
-    let told = said(&explain(&["--brief", &inventory]), 1);
+    let told = text_of(&explain(&["--brief", &inventory]), 1);
     let place = format!("SW-2016 {inventory}:{line} Inventory[1]/InventoryHead/packNo");
     assert!(told.contains(&place) && told.contains("NOT GOOD"), "{place}: {told}");
 }
@@ -530,7 +531,7 @@ async fn a_watched_folder_sends_what_is_whole_and_collects_the_receipts() {
     assert_eq!(about, vec![Some(format!("CEB622-{copy}.xml")); 6]);
 
     let second = Watcher::command(&sandbox, folder.0.path()).output().expect("the binary starts");
-    let told = said(&second, 2);
+    let told = text_of(&second, 2);
     assert!(told.contains("another `ceb watch` watches"), "{told}");
     assert_eq!(watcher.interrupt().code(), Some(0));
     assert_eq!(folder.names(""), ["mine.xml.tmp"]);

@@ -8,7 +8,7 @@ use crate::harness::people::Enterprise;
 use crate::harness::{PATIENCE, Sandbox, eventually};
 
 /// What a command prints, an object a line, and how it ended.
-fn said(sandbox: &Sandbox, args: &[&str]) -> (Vec<Value>, Option<i32>) {
+fn output_of(sandbox: &Sandbox, args: &[&str]) -> (Vec<Value>, Option<i32>) {
     let output = sandbox.command(&[&["--output", "json"], args].concat());
     let text = String::from_utf8(output.stdout).expect("it is text");
     let lines = text.lines().map(|line| serde_json::from_str(line).expect("JSON"));
@@ -16,7 +16,7 @@ fn said(sandbox: &Sandbox, args: &[&str]) -> (Vec<Value>, Option<i32>) {
 }
 
 fn findings(sandbox: &Sandbox) -> (Vec<String>, Option<i32>) {
-    let (found, exit) = said(sandbox, &["doctor"]);
+    let (found, exit) = output_of(sandbox, &["doctor"]);
     let line = |it: &Value| format!("{} {}", it["level"], it["what"]["en"]).replace('"', "");
     (found.iter().map(line).collect(), exit)
 }
@@ -27,13 +27,13 @@ async fn an_operator_sees_who_is_behind_and_what_to_do() {
     let filed = Enterprise(sandbox.connect("agent").await).files("QD-OPS-1").await;
     let id = filed.name;
     eventually("the services have heard of it", PATIENCE, async || {
-        let (status, exit) = said(&sandbox, &["status"]);
+        let (status, exit) = output_of(&sandbox, &["status"]);
         let lag = status[0]["consumers"].as_array().expect("a list").iter();
         let behind: Vec<_> = lag.filter(|it| it.get("waiting").is_some()).cloned().collect();
         if behind.is_empty() && exit == Some(0) { Ok(()) } else { Err(status) }
     })
     .await;
-    let (status, _) = said(&sandbox, &["status"]);
+    let (status, _) = output_of(&sandbox, &["status"]);
     let waits: Vec<_> = status[0]["waits"].as_array().expect("a list").iter().collect();
     for (wait, who) in waits.iter().zip(["customs", "quarantine"]) {
         assert_eq!(wait["who"], who, "{waits:?}");
@@ -73,7 +73,7 @@ async fn an_operator_sees_who_is_behind_and_what_to_do() {
     // Nobody answers any more.
     sandbox.may_leave_work = true;
     assert_eq!(sandbox.stop(), Some(Ok(())));
-    let (found, exit) = said(&sandbox, &["doctor"]);
+    let (found, exit) = output_of(&sandbox, &["doctor"]);
     assert_eq!(exit, Some(3), "{found:?}");
     let remedy = found[0]["remedy"]["en"].as_str().expect("a text");
     assert!(remedy.contains("start it"), "{remedy}");

@@ -9,7 +9,7 @@ use crate::harness::national::{Erp, Import, app_time, export, guid, import};
 use crate::harness::{PATIENCE, Sandbox, eventually};
 
 /// What is said about one document, in the order of the log: status, returnTime, invtNo.
-async fn told(erp: &Erp, kind: u32, about: &str) -> Vec<(i32, String, String)> {
+async fn receipts_about(erp: &Erp, kind: u32, about: &str) -> Vec<(i32, String, String)> {
     let log = erp.log().await;
     let own = log.iter().filter(|it| it.message_type == kind && it.xml.contains(about));
     own.map(|message| {
@@ -50,7 +50,7 @@ async fn goods_that_are_examined_are_numbered_and_concluded_first() {
     for import in &imports {
         let copy = &import.inventory.head.cop_no;
         erp.hears(622, copy, 899).await;
-        let told = told(&erp, 622, copy).await;
+        let told = receipts_about(&erp, 622, copy).await;
         let statuses: Vec<i32> = told.iter().map(|(status, ..)| *status).collect();
         assert_eq!(statuses, [2, 3, 120, 399, 500, 800, 899]);
         in_order_of_time(&told);
@@ -63,15 +63,15 @@ async fn goods_that_are_examined_are_numbered_and_concluded_first() {
     let mut statuses = erp.hears(622, copy, 899).await;
     statuses.retain(|status| *status != 399);
     assert_eq!(statuses, [2, 3, 120, 500, 800, 899]);
-    let told_all = told(&erp, 622, copy).await;
+    let told_all = receipts_about(&erp, 622, copy).await;
     let at = |status| told_all.iter().position(|(told, ..)| *told == status);
     assert!(at(399) < at(500), "{told_all:?}");
     for export in &exports {
         let copy = &export.inventory.head.cop_no;
         assert_eq!(erp.hears(604, copy, 500).await[..5], [2, 3, 120, 399, 500]);
-        in_order_of_time(&told(&erp, 604, copy).await);
+        in_order_of_time(&receipts_about(&erp, 604, copy).await);
         assert_eq!(erp.hears(404, &export.money.order_no, 120).await, [2, 3, 120]);
-        in_order_of_time(&told(&erp, 404, &export.money.order_no).await);
+        in_order_of_time(&receipts_about(&erp, 404, &export.money.order_no).await);
     }
 }
 

@@ -229,7 +229,10 @@ impl RefundDesk {
     }
 
     /// Everything that happened to this firm.
-    async fn told(&self, until: impl Fn(&v1::WatchRefundsResponse) -> bool) -> Vec<RefundStep> {
+    async fn steps_until(
+        &self,
+        until: impl Fn(&v1::WatchRefundsResponse) -> bool,
+    ) -> Vec<RefundStep> {
         let request = v1::WatchRefundsRequest { resume_token: "beginning".to_owned() };
         let mut news = std::pin::pin!(client::refunds(self.window.clone(), request));
         let mut steps = Vec::new();
@@ -307,8 +310,9 @@ async fn an_export_is_claimed_and_paid_and_says_what_is_missing_until_then() {
     assert_eq!(states(&lines), [ClaimLineState::Paid]);
     assert_eq!((lines[0].paid_fen, lines[0].net_fen), (780, 6_000));
 
-    let steps =
-        desk.told(|told| told.facts.iter().any(|it| it.step() == RefundStep::LinePaid)).await;
+    let steps = desk
+        .steps_until(|told| told.facts.iter().any(|it| it.step() == RefundStep::LinePaid))
+        .await;
     let expected = [
         RefundStep::ExportReleased,
         RefundStep::ProofRecorded,
@@ -615,7 +619,7 @@ async fn a_firm_is_reminded_and_what_was_not_claimed_in_time_is_taxed() {
     let name = desk.exports("QD-DAYS-1").await;
     let reminders = async |count: usize| {
         let seen = std::sync::atomic::AtomicUsize::new(0);
-        desk.told(|told| {
+        desk.steps_until(|told| {
             let is = |fact: &&v1::RefundFact| fact.step() == RefundStep::Reminder;
             let new = told.facts.iter().filter(is).count();
             seen.fetch_add(new, std::sync::atomic::Ordering::Relaxed) + new >= count
@@ -806,7 +810,8 @@ async fn the_class_of_a_firm_decides_how_fast_it_is_refunded() {
     let fast = v1::SetRefundFirmRequest { request_id: id(), class: 1, ..slow };
     admin.refund().set_refund_firm(fast).await.expect("it may be corrected on its day");
     moves(&admin, days(claim.answer_days_left - 1)).await.expect("forward");
-    let told = desk.told(|told| told.facts.iter().any(|it| it.step() == RefundStep::Reminder));
+    let told =
+        desk.steps_until(|told| told.facts.iter().any(|it| it.step() == RefundStep::Reminder));
     told.await;
     let waiting = desk.claim(&claim.name).await;
     assert_eq!((waiting.undecided, waiting.answer_days_left, waiting.class), (1, 1, 4));

@@ -57,7 +57,7 @@ impl Collector {
 }
 
 /// A value that a span carries.
-fn said(span: &Span, key: &str) -> String {
+fn attribute(span: &Span, key: &str) -> String {
     use opentelemetry_proto::tonic::common::v1::any_value::Value;
     let found = span.attributes.iter().find(|it| it.key == key);
     match found.and_then(|it| it.value.clone()).and_then(|it| it.value) {
@@ -99,8 +99,8 @@ async fn a_filing_and_its_release_are_one_trace() {
         let has = |(service, name, agency): &(&str, &str, &str)| {
             spans.values().any(|it| {
                 it.name == *name
-                    && said(it, "single_window.service") == *service
-                    && said(it, "single_window.agency") == *agency
+                    && attribute(it, "single_window.service") == *service
+                    && attribute(it, "single_window.agency") == *agency
             })
         };
         if wanted.iter().all(has) {
@@ -108,7 +108,7 @@ async fn a_filing_and_its_release_are_one_trace() {
         }
         Err(spans
             .values()
-            .map(|it| (it.name.clone(), said(it, "single_window.agency")))
+            .map(|it| (it.name.clone(), attribute(it, "single_window.agency")))
             .collect::<Vec<_>>())
     })
     .await;

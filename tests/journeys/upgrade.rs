@@ -102,7 +102,7 @@ impl Load {
     }
 }
 
-fn said(command: &mut Command) -> (String, Option<i32>) {
+fn text_and_exit(command: &mut Command) -> (String, Option<i32>) {
     let output = output(command);
     let text = [output.stdout, output.stderr].concat();
     (String::from_utf8(text).expect("it is text"), output.status.code())
@@ -113,7 +113,7 @@ fn migrates(sandbox: &Sandbox, args: &[&str]) -> String {
     let mut command = Command::new(binary());
     command.arg("migrate").args(args).args(["--database-url", &sandbox.database_url()]);
     command.arg("--data-dir").arg(sandbox.directory.path());
-    let (text, exit) = said(&mut command);
+    let (text, exit) = text_and_exit(&mut command);
     assert_eq!(exit, Some(0), "{text}");
     text
 }
@@ -191,7 +191,7 @@ async fn the_version_before_works_on_expanded_tables_and_not_on_contracted_ones(
     assert_eq!(before.stop(), Some(Ok(())));
     let contracted = migrate(&tables, "declaration", &next, Extent::Contracting).await;
     contracted.expect("nobody is left");
-    let (text, exit) = said(
+    let (text, exit) = text_and_exit(
         Command::new(binary())
             .args(["migrate", "--plan", "--database-url", &before.database_url(), "--data-dir"])
             .arg(before.directory.path()),

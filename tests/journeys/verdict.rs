@@ -24,7 +24,7 @@ fn filed(sandbox: &Sandbox, file: &str) -> String {
     lines(&output)[0]["name"].as_str().expect("a name").to_owned()
 }
 
-fn said(sandbox: &Sandbox, agency: &str, args: &[&str]) -> String {
+fn text_of(sandbox: &Sandbox, agency: &str, args: &[&str]) -> String {
     let output = verdict(sandbox, agency, args);
     assert!(output.status.success(), "{}", shown(&output));
     shown(&output)
@@ -56,12 +56,12 @@ async fn a_person_gives_the_verdicts_of_an_agency() {
     let (order_no, pre_no) = (&record["order_no"], &record["pre_no"]);
     let (order_no, pre_no) = (order_no.as_str().expect("text"), pre_no.as_str().expect("text"));
 
-    let held = said(&sandbox, "customs", &[order_no, "--hold", "--reason", "send the invoice"]);
+    let held = text_of(&sandbox, "customs", &[order_no, "--hold", "--reason", "send the invoice"]);
     assert!(held.contains("applied") && held.contains("DOC send the invoice"), "{held}");
     assert!(held.contains("release waits for: verdict of customs, verdict of quar"), "{held}");
-    let cleared = said(&sandbox, "customs", &[pre_no, "--clear"]);
+    let cleared = text_of(&sandbox, "customs", &[pre_no, "--clear"]);
     assert!(cleared.contains("applied"), "{cleared}");
-    assert!(said(&sandbox, "customs", &[order_no, "--clear"]).contains("given before"));
+    assert!(text_of(&sandbox, "customs", &[order_no, "--clear"]).contains("given before"));
     waits_for(&sandbox, &["get", &name], &[QUARANTINE]).await;
     let card = shown(&sandbox.command(&["get", &name]));
     assert!(card.contains("waits for") && card.contains("verdict of quarantine (CIQ)"), "{card}");
@@ -69,7 +69,7 @@ async fn a_person_gives_the_verdicts_of_an_agency() {
     // By its UUID, version and round nothing needs to be found.
     let id = name.rsplit('/').next().expect("an id");
     let named = [id, "--clear", "--version", "1", "--round", "1"];
-    let released = said(&sandbox, "quarantine", &named);
+    let released = text_of(&sandbox, "quarantine", &named);
     assert!(released.contains("applied"), "{released}");
     waits_for(&sandbox, &["get", &name], &[]).await;
     let told = sandbox.command(&["watch", &name, "--until-end"]);
@@ -96,7 +96,7 @@ async fn an_order_says_what_the_release_waits_for() {
     let name = filed(&sandbox, EXPORT);
     waits_for(&sandbox, &["get", &name], &[CUSTOMS, QUARANTINE]).await;
     let look = ["--inspect", "--code", "LOOK", "--reason", "count the boxes"];
-    let demanded = said(&sandbox, "customs", &[&[name.as_str()], &look[..]].concat());
+    let demanded = text_of(&sandbox, "customs", &[&[name.as_str()], &look[..]].concat());
     assert!(demanded.contains("LOOK count the boxes"), "{demanded}");
     let show = ["--as", "site", "inspect", "show", &name];
     waits_for(&sandbox, &show, &[CUSTOMS, QUARANTINE, FINDINGS]).await;
@@ -106,8 +106,8 @@ async fn an_order_says_what_the_release_waits_for() {
     let chinese = shown(&sandbox.command(&[&["--language", "zh"], &show[..]].concat()));
     assert!(chinese.contains("放行尚待") && chinese.contains("联合查验结果"), "{chinese}");
     // A verdict of one agency after the order was made is told with the order too.
-    said(&sandbox, "quarantine", &[&name, "--hold"]);
-    said(&sandbox, "customs", &[&name, "--reject", "1300", "--reason", "wrong goods"]);
+    text_of(&sandbox, "quarantine", &[&name, "--hold"]);
+    text_of(&sandbox, "customs", &[&name, "--reject", "1300", "--reason", "wrong goods"]);
     waits_for(&sandbox, &show, &[]).await;
 }
 
@@ -133,7 +133,7 @@ async fn a_verdict_by_hand_waits_for_no_other_consumer() {
     ];
     for (number, verdict) in verdicts {
         let start = Instant::now();
-        let told = said(&sandbox, "customs", &[&[number], verdict].concat());
+        let told = text_of(&sandbox, "customs", &[&[number], verdict].concat());
         println!("{verdict:?} took {:?}", start.elapsed());
         assert!(told.contains("applied"), "{told}");
         // The lease of another consumer is 15 s; what the command itself takes is a second of a slow machine.

@@ -179,8 +179,8 @@ pub fn money(
         return Err(fault(Code::CodeUnknown, line, "currency", &text, &zh));
     };
     amount::parse_signed(currency, of(name)).map(|amount| (currency, amount)).map_err(|wrong| {
-        let ((english, chinese), said) = (wrong.words(), shown(of(name)));
-        let (text, zh) = (format!("{said} {english}"), format!("{said}{chinese}"));
+        let ((english, chinese), value) = (wrong.words(), shown(of(name)));
+        let (text, zh) = (format!("{value} {english}"), format!("{value}{chinese}"));
         fault(Code::XmlValueUnreadable, line, name, &text, &zh)
     })
 }

@@ -184,10 +184,10 @@ pub(super) fn amount_of(node: &Node, path: &str, found: &mut FaultList) -> Optio
             } else {
                 Code::NumberOutOfRange
             };
-            let (said, letters) = (&node.text, currency.letters());
+            let (given, letters) = (&node.text, currency.letters());
             let (english, chinese) = wrong.words();
             let (text, zh) =
-                (format!("{letters} {said} {english}"), format!("{letters} {said}{chinese}"));
+                (format!("{letters} {given} {english}"), format!("{letters} {given}{chinese}"));
             found.add(code, node.at, path, text, zh);
             None
         }
@@ -202,14 +202,14 @@ pub(super) fn agrees(
     computed: i128,
     found: &mut FaultList,
 ) {
-    let Some(said) = node.find(path) else { return };
+    let Some(given) = node.find(path) else { return };
     // One that cannot be read that exactly cannot be right.
-    if e5_of(&said.text) != Some(computed) {
-        let (name, value, computed) = (said.name, &said.text, decimal_signed(computed));
+    if e5_of(&given.text) != Some(computed) {
+        let (name, value, computed) = (given.name, &given.text, decimal_signed(computed));
         let element = format!("{place}/{}", path.join("/"));
         let text = format!("{name} is {value}; what is there comes to {computed}");
         let zh = format!("{name}为{value}，与实际的{computed}不符");
-        found.add(Code::BankSumWrong, said.at, &element, text, zh);
+        found.add(Code::BankSumWrong, given.at, &element, text, zh);
     }
 }
 
@@ -270,18 +270,18 @@ pub(super) fn of(root: &Node, found: &mut FaultList) -> PaymentOrder {
                 let zh = format!("EndToEndId {end_to_end}重复");
                 found.add(Code::BankSumWrong, node.at, &format!("{place}/PmtId"), text, zh);
             }
-            let Some(said) = node.find(&["Amt", "InstdAmt"]) else {
+            let Some(given) = node.find(&["Amt", "InstdAmt"]) else {
                 let (text, zh) = ("only InstdAmt is executed", "只支持InstdAmt");
                 let element = format!("{place}/Amt");
                 found.add(Code::XmlElementUnexpected, node.at, &element, text.into(), zh.into());
                 continue;
             };
-            let Some(amount) = amount_of(said, &format!("{place}/Amt/InstdAmt"), found) else {
+            let Some(amount) = amount_of(given, &format!("{place}/Amt/InstdAmt"), found) else {
                 continue;
             };
             if amount.1 == 0 {
                 let (text, zh) = ("nothing is no transfer", "金额须大于零");
-                found.add(Code::NumberOutOfRange, said.at, &place, text.into(), zh.into());
+                found.add(Code::NumberOutOfRange, given.at, &place, text.into(), zh.into());
             }
             amounts.push(amount);
             transfers.push(Transfer {
@@ -306,10 +306,10 @@ pub(super) fn of(root: &Node, found: &mut FaultList) -> PaymentOrder {
             transfers,
         });
     }
-    let said: usize = root.all("PmtInf").map(|node| node.all("CdtTrfTxInf").count()).sum();
+    let given: usize = root.all("PmtInf").map(|node| node.all("CdtTrfTxInf").count()).sum();
     let header = "CstmrCdtTrfInitn";
-    agrees(root, &["GrpHdr", "NbOfTxs"], header, count_e5(said), found);
-    if all.len() == said {
+    agrees(root, &["GrpHdr", "NbOfTxs"], header, count_e5(given), found);
+    if all.len() == given {
         agrees(root, &["GrpHdr", "CtrlSum"], header, sum_e5(all.iter()), found);
     }
     PaymentOrder {

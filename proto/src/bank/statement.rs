@@ -44,13 +44,13 @@ fn statement(node: &Node, pagination: &str, place: &str, found: &mut FaultList) 
     let account = match account_of(node, &["Acct", "Id"]) {
         AccountNumber::Iban(account) | AccountNumber::Number(account) => account,
     };
-    let currency = node.find(&["Acct", "Ccy"]).and_then(|said| {
-        let currency = Currency::of(&said.text);
+    let currency = node.find(&["Acct", "Ccy"]).and_then(|given| {
+        let currency = Currency::of(&given.text);
         if currency.is_none() {
-            let letters = &said.text;
+            let letters = &given.text;
             let text = format!("{letters} is no currency that is settled here");
             let zh = format!("不支持币种{letters}");
-            found.add(Code::CodeUnknown, said.at, &format!("{place}/Acct/Ccy"), text, zh);
+            found.add(Code::CodeUnknown, given.at, &format!("{place}/Acct/Ccy"), text, zh);
         }
         currency
     });
@@ -69,10 +69,10 @@ fn statement(node: &Node, pagination: &str, place: &str, found: &mut FaultList) 
     }
     let balance = |names: [&str; 2], found: &mut FaultList| {
         let is = |balance: &&Node| names.contains(&balance.text(&["Tp", "CdOrPrtry", "Cd"]));
-        let said = node.all("Bal").find(is)?;
-        let (_, amount) = amount_of(said.find(&["Amt"])?, &format!("{place}/Bal/Amt"), found)?;
-        let amount = if said.text(&["CdtDbtInd"]) == "DBIT" { -amount } else { amount };
-        Some(Balance { amount, day: said.day(&["Dt"]) })
+        let given = node.all("Bal").find(is)?;
+        let (_, amount) = amount_of(given.find(&["Amt"])?, &format!("{place}/Bal/Amt"), found)?;
+        let amount = if given.text(&["CdtDbtInd"]) == "DBIT" { -amount } else { amount };
+        Some(Balance { amount, day: given.day(&["Dt"]) })
     };
     let (opening, closing) = (balance(["OPBD", "PRCD"], found), balance(["CLBD", "CLBD"], found));
     let statement = Statement {
@@ -84,15 +84,15 @@ fn statement(node: &Node, pagination: &str, place: &str, found: &mut FaultList) 
         closing,
         entries,
     };
-    if let Err(imbalance) = statement.check().map_err(|of| (of.computed, of.said))
+    if let Err(imbalance) = statement.check().map_err(|of| (of.computed, of.stated))
         && movements.len() == node.all("Ntry").count()
     {
-        let (computed, said) = imbalance;
+        let (computed, stated) = imbalance;
         let computed = computed.map_or_else(|| "?".to_owned(), |it| it.to_string());
         let text = format!(
-            "the balances do not agree: opening and booked entries come to {computed}, closing is {said} (minor units)"
+            "the balances do not agree: opening and booked entries come to {computed}, closing is {stated} (minor units)"
         );
-        let zh = format!("余额不符：期初加已记账分录为{computed}，期末为{said}（最小货币单位）");
+        let zh = format!("余额不符：期初加已记账分录为{computed}，期末为{stated}（最小货币单位）");
         found.add(Code::BankSumWrong, node.at, &format!("{place}/Bal"), text, zh);
     }
     statement
@@ -118,9 +118,9 @@ fn entries(
 ) -> Option<(Currency, i64, bool)> {
     let (currency, amount) = amount_of(node.find(&["Amt"])?, &format!("{place}/Amt"), found)?;
     if account.is_some_and(|account| account != currency) {
-        let said = currency.letters();
-        let text = format!("an entry is in {said}, the account is not");
-        let zh = format!("分录币种{said}与账户币种不符");
+        let given = currency.letters();
+        let text = format!("an entry is in {given}, the account is not");
+        let zh = format!("分录币种{given}与账户币种不符");
         found.add(Code::CurrencyWrong, node.at, &format!("{place}/Amt"), text, zh);
     }
     let is_credit = node.text(&["CdtDbtInd"]) == "CRDT";
@@ -181,17 +181,17 @@ fn entries(
 
 /// The amount of a transaction in the currency of its entry.
 fn own_amount(details: &Node, currency: Currency) -> Option<i64> {
-    let said = details.find(&["Amt"]).filter(|said| said.currency == currency.letters())?;
-    domain::payment::amount::parse(currency, &said.text).ok()
+    let given = details.find(&["Amt"]).filter(|given| given.currency == currency.letters())?;
+    domain::payment::amount::parse(currency, &given.text).ok()
 }
 
 fn with_details(mut entry: StatementEntry, node: &Node, details: &[&Node]) -> StatementEntry {
     let role = if entry.is_credit { "Dbtr" } else { "Cdtr" };
     for details in details {
         let refs = |name| details.text(&["Refs", name]);
-        let first = |own: &mut String, said: &str| {
-            if own.is_empty() && said != "NOTPROVIDED" {
-                said.clone_into(own);
+        let first = |own: &mut String, given: &str| {
+            if own.is_empty() && given != "NOTPROVIDED" {
+                given.clone_into(own);
             }
         };
         first(&mut entry.end_to_end, refs("EndToEndId"));
@@ -215,8 +215,8 @@ fn charges(node: &Node, currency: Currency, place: &str, found: &mut FaultList) 
     let kept = records
         .filter(|record| record.is_set(&["ChrgInclInd"]) && record.text(&["CdtDbtInd"]) != "CRDT");
     let amounts = kept.filter_map(|record| {
-        let said = record.find(&["Amt"]).filter(|said| said.currency == currency.letters())?;
-        amount_of(said, &format!("{place}/Chrgs/Rcrd/Amt"), found).map(|(_, amount)| amount)
+        let given = record.find(&["Amt"]).filter(|given| given.currency == currency.letters())?;
+        amount_of(given, &format!("{place}/Chrgs/Rcrd/Amt"), found).map(|(_, amount)| amount)
     });
     // Charges that do not fit are none that can be matched.
     amounts.fold(0_i64, i64::saturating_add)

@@ -184,7 +184,7 @@ impl Pass<'_, '_> {
     ) -> Result<(), Stop> {
         let mut counts = vec![0_usize; table.len()];
         let mut reached = 0;
-        let mut told_text = false;
+        let mut reported_text = false;
         loop {
             // Deep and wide files end at the first hundred faults, like those of the reader.
             if self.found.faults.len() >= limits::VIOLATIONS_MAX {
@@ -194,8 +194,8 @@ impl Pass<'_, '_> {
                 ReaderItem::Open(open) => open,
                 ReaderItem::Close | ReaderItem::End => break,
                 ReaderItem::Text(text) => {
-                    if !told_text && !text.trim().is_empty() {
-                        told_text = true;
+                    if !reported_text && !text.trim().is_empty() {
+                        reported_text = true;
                         let (text, zh) = ("text stands between elements", "元素之间不得有文本");
                         self.fault(Code::XmlElementUnexpected, node.at, "", text.into(), zh.into());
                     }
@@ -330,7 +330,7 @@ fn is_letters(text: &str) -> bool {
 /// What is wrong with a text, in English and Chinese.
 fn wrong(shape: Shape, text: &str) -> Option<(String, String)> {
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let said = |english: &str, chinese: &str| {
+    let wrong = |english: &str, chinese: &str| {
         let text = shown(text);
         Some((format!("{text} {english}"), format!("{text}{chinese}")))
     };
@@ -345,10 +345,10 @@ fn wrong(shape: Shape, text: &str) -> Option<(String, String)> {
         Shape::Word(words) => {
             let listed = words.join(", ");
             let (english, chinese) = (format!("is none of {listed}"), format!("须为{listed}之一"));
-            if words.contains(&text) { None } else { said(&english, &chinese) }
+            if words.contains(&text) { None } else { wrong(&english, &chinese) }
         }
         Shape::Digits(most) if is_digits(text) && text.len() <= most => None,
-        Shape::Digits(most) => said(
+        Shape::Digits(most) => wrong(
             &format!("is no number of at most {most} digits"),
             &format!("须为至多{most}位数字"),
         ),
@@ -362,7 +362,7 @@ fn wrong(shape: Shape, text: &str) -> Option<(String, String)> {
             if fits && signs <= 1 {
                 None
             } else {
-                said("is no decimal number", "不是十进制数")
+                wrong("is no decimal number", "不是十进制数")
             }
         }
         Shape::Amount => {
@@ -370,28 +370,28 @@ fn wrong(shape: Shape, text: &str) -> Option<(String, String)> {
             let fits = is_digits(whole) && is_digits(part) && whole.len() + part.len() <= 19;
             let words =
                 ("is no amount: digits, and at most five after a point", "不是金额，小数至多五位");
-            if fits && part.len() <= 5 { None } else { said(words.0, words.1) }
+            if fits && part.len() <= 5 { None } else { wrong(words.0, words.1) }
         }
         Shape::Date if Date::parse(text, format_description!("[year]-[month]-[day]")).is_ok() => {
             None
         }
-        Shape::Date => said("is no day, as 2026-11-24", "不是日期，应如2026-11-24"),
+        Shape::Date => wrong("is no day, as 2026-11-24", "不是日期，应如2026-11-24"),
         Shape::DateTime if is_time(text) => None,
-        Shape::DateTime => said(
+        Shape::DateTime => wrong(
             "is no time, as 2026-11-24T08:30:00+08:00",
             "不是时间，应如2026-11-24T08:30:00+08:00",
         ),
         Shape::Flag if matches!(text, "true" | "false" | "1" | "0") => None,
-        Shape::Flag => said("is neither true nor false", "须为true或false"),
+        Shape::Flag => wrong("is neither true nor false", "须为true或false"),
         Shape::Currency if is_letters(text) => None,
-        Shape::Currency => said("is no currency of three letters", "须为三位字母的币种"),
+        Shape::Currency => wrong("is no currency of three letters", "须为三位字母的币种"),
         Shape::Iban => {
             let mut bytes = text.bytes();
             let country = bytes.by_ref().take(2).filter(u8::is_ascii_uppercase).count();
             let check = bytes.by_ref().take(2).filter(u8::is_ascii_digit).count();
             let fits = country == 2 && check == 2 && (1..=30).contains(&bytes.len());
             let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-            if fits && is_plain { None } else { said("is no IBAN", "不是IBAN") }
+            if fits && is_plain { None } else { wrong("is no IBAN", "不是IBAN") }
         }
         Shape::Bic => {
             let is_plain =
@@ -399,7 +399,7 @@ fn wrong(shape: Shape, text: &str) -> Option<(String, String)> {
             let country =
                 text.get(4..6).is_some_and(|it| it.bytes().all(|b| b.is_ascii_uppercase()));
             let fits = is_plain && country && matches!(text.len(), 8 | 11);
-            if fits { None } else { said("is no BIC", "不是BIC") }
+            if fits { None } else { wrong("is no BIC", "不是BIC") }
         }
         Shape::Group(_) | Shape::Choice(_) | Shape::Unread => None,
     }

@@ -191,13 +191,13 @@ impl<'i> MessageReader<'i> {
     /// The text of the element that was opened last, when it is nothing but text; its end is read too.
     pub(crate) fn leaf(&mut self, name: &str) -> Result<Option<Cow<'i, str>>, Stop> {
         let mut text = Cow::Borrowed("");
-        let mut told = false;
+        let mut nested = false;
         loop {
             match self.next()? {
                 ReaderItem::Text(more) if text.is_empty() => text = more,
                 ReaderItem::Text(more) => text.to_mut().push_str(&more),
                 // A forgotten end tag makes everything after it a child: one fault is enough.
-                ReaderItem::Open(_) if std::mem::replace(&mut told, true) => self.skip()?,
+                ReaderItem::Open(_) if std::mem::replace(&mut nested, true) => self.skip()?,
                 ReaderItem::Open(open) => {
                     let inner = shown(open.name());
                     self.fault(
@@ -209,7 +209,7 @@ impl<'i> MessageReader<'i> {
                     );
                     self.skip()?;
                 }
-                ReaderItem::Close | ReaderItem::End => return Ok((!told).then_some(text)),
+                ReaderItem::Close | ReaderItem::End => return Ok((!nested).then_some(text)),
             }
         }
     }

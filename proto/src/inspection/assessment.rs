@@ -73,5 +73,5 @@ pub fn decode_instructions(bytes: &[u8]) -> Result<Vec<Instruction>, StoredBytes
     let unreadable = |_| StoredBytesError { what: "assessment" };
     let kept = v1::GetAssessmentResponse::decode(bytes).map_err(unreadable)?;
     let all = kept.assessments.into_iter().flat_map(|assessment| assessment.instructions);
-    all.map(|said| instruction(said).map_err(|what| StoredBytesError { what })).collect()
+    all.map(|wire| instruction(wire).map_err(|what| StoredBytesError { what })).collect()
 }

@@ -56,31 +56,31 @@ pub fn encode_credit(firm: &str, credit: &Credit) -> Vec<u8> {
 pub fn decode_credit(bytes: &[u8]) -> Result<Credit, StoredBytesError> {
     let unreadable = StoredBytesError { what: "credit" };
     let read = || -> Option<Credit> {
-        let said = v1::CreditRecord::decode(bytes).ok()?;
-        let entry = |said: v1::CreditEntry| {
-            let cause = match said.cause.as_str() {
+        let wire = v1::CreditRecord::decode(bytes).ok()?;
+        let entry = |wire: v1::CreditEntry| {
+            let cause = match wire.cause.as_str() {
                 "NO_SHOW" => credit::CreditCause::NoShow,
                 other => credit::CreditCause::Found(FoundResult::parse(other)?),
             };
-            let status = match said.status() {
+            let status = match wire.status() {
                 v1::CreditStatus::Unspecified => return None,
                 v1::CreditStatus::Active => credit::Status::Active,
                 v1::CreditStatus::Appealed => credit::Status::Appealed,
                 v1::CreditStatus::Upheld => credit::Status::Upheld,
                 v1::CreditStatus::Overturned => credit::Status::Overturned,
             };
-            let (date, until) = (parse_day(&said.date)?, parse_day(&said.until)?);
-            Some((said.source, credit::CreditEntry { cause, date, until, status }))
+            let (date, until) = (parse_day(&wire.date)?, parse_day(&wire.until)?);
+            Some((wire.source, credit::CreditEntry { cause, date, until, status }))
         };
-        let conforming = |said: v1::ConformingDay| Some((parse_day(&said.date)?, said.count));
+        let conforming = |wire: v1::ConformingDay| Some((parse_day(&wire.date)?, wire.count));
         Some(Credit {
-            class: credit::Class::parse(&said.class)?,
-            points: said.points,
-            blacklisted: said.blacklisted,
-            certified: said.certified,
-            as_of: parse_day(&said.as_of)?,
-            entries: said.entries.into_iter().map(entry).collect::<Option<_>>()?,
-            conforming: said.conforming.into_iter().map(conforming).collect::<Option<_>>()?,
+            class: credit::Class::parse(&wire.class)?,
+            points: wire.points,
+            blacklisted: wire.blacklisted,
+            certified: wire.certified,
+            as_of: parse_day(&wire.as_of)?,
+            entries: wire.entries.into_iter().map(entry).collect::<Option<_>>()?,
+            conforming: wire.conforming.into_iter().map(conforming).collect::<Option<_>>()?,
         })
     };
     read().ok_or(unreadable)

@@ -13,8 +13,8 @@ use super::{WireResult, agency, wire};
 use crate::v1;
 
 /// The way of looking that is meant.
-pub fn method(said: i32) -> Option<Method> {
-    match v1::Method::try_from(said) {
+pub fn method(wire: i32) -> Option<Method> {
+    match v1::Method::try_from(wire) {
         Ok(v1::Method::Machine) => Some(Method::Machine),
         Ok(v1::Method::Manual) => Some(Method::Manual),
         Ok(v1::Method::Unspecified) | Err(_) => None,
@@ -30,8 +30,8 @@ fn wire_method(method: Method) -> i32 {
 }
 
 /// Who is meant to have been there.
-pub fn attendance(said: i32) -> Option<Attendance> {
-    match v1::Attendance::try_from(said) {
+pub fn attendance(wire: i32) -> Option<Attendance> {
+    match v1::Attendance::try_from(wire) {
         Ok(v1::Attendance::Declarant) => Some(Attendance::Declarant),
         Ok(v1::Attendance::SiteOperator) => Some(Attendance::SiteOperator),
         Ok(v1::Attendance::Unspecified) | Err(_) => None,
@@ -64,15 +64,15 @@ pub(super) fn wire_instruction(
     }
 }
 
-pub(super) fn instruction(said: v1::Instruction) -> WireResult<Instruction> {
-    let agency = agency(said.agency).ok_or("instruction.agency")?;
+pub(super) fn instruction(wire: v1::Instruction) -> WireResult<Instruction> {
+    let agency = agency(wire.agency).ok_or("instruction.agency")?;
     Ok(Instruction {
-        key: InstructionKey { agency, id: said.id },
-        text: said.text,
-        text_zh: said.text_zh,
-        lines: said.lines,
-        method: method(said.method).ok_or("instruction.method")?,
-        sampling: said.sampling,
+        key: InstructionKey { agency, id: wire.id },
+        text: wire.text,
+        text_zh: wire.text_zh,
+        lines: wire.lines,
+        method: method(wire.method).ok_or("instruction.method")?,
+        sampling: wire.sampling,
     })
 }
 
@@ -86,10 +86,10 @@ pub fn wire_appointment(appointment: &Appointment) -> v1::Appointment {
     }
 }
 
-pub(super) fn appointment(said: v1::Appointment) -> WireResult<Appointment> {
+pub(super) fn appointment(wire: v1::Appointment) -> WireResult<Appointment> {
     let time = |time: Option<_>| time.and_then(crate::time).ok_or("appointment");
-    let window = appointment::TimeWindow { start: time(said.start)?, end: time(said.end)? };
-    Ok(Appointment { place: said.place, window })
+    let window = appointment::TimeWindow { start: time(wire.start)?, end: time(wire.end)? };
+    Ok(Appointment { place: wire.place, window })
 }
 
 /// A sample that a site tells of.
@@ -97,13 +97,13 @@ pub(super) fn appointment(said: v1::Appointment) -> WireResult<Appointment> {
 /// # Errors
 ///
 /// The field that means nothing.
-pub fn sample(said: v1::Sample) -> WireResult<Sample> {
-    let agency = agency(said.agency).ok_or("sample.agency")?;
+pub fn sample(wire: v1::Sample) -> WireResult<Sample> {
+    let agency = agency(wire.agency).ok_or("sample.agency")?;
     Ok(Sample {
-        id: said.id,
-        instruction: InstructionKey { agency, id: said.instruction },
-        gnum: said.gnum,
-        officer: said.officer,
+        id: wire.id,
+        instruction: InstructionKey { agency, id: wire.instruction },
+        gnum: wire.gnum,
+        officer: wire.officer,
     })
 }
 
@@ -112,21 +112,21 @@ pub fn sample(said: v1::Sample) -> WireResult<Sample> {
 /// # Errors
 ///
 /// The field that means nothing.
-pub fn finding(said: v1::ExaminationFinding) -> WireResult<ExaminationFinding> {
-    let agency = agency(said.agency).ok_or("findings.agency")?;
+pub fn finding(wire: v1::ExaminationFinding) -> WireResult<ExaminationFinding> {
+    let agency = agency(wire.agency).ok_or("findings.agency")?;
     let digest = |bytes: Vec<u8>| bytes.try_into().map_err(|_| "findings.evidence");
     Ok(ExaminationFinding {
         key: FindingKey {
-            instruction: InstructionKey { agency, id: said.instruction },
-            gnum: said.gnum,
-            sample: Some(said.sample).filter(|sample| !sample.is_empty()),
+            instruction: InstructionKey { agency, id: wire.instruction },
+            gnum: wire.gnum,
+            sample: Some(wire.sample).filter(|sample| !sample.is_empty()),
         },
-        result: FoundResult::parse(&said.result).ok_or("findings.result")?,
-        method: method(said.method).ok_or("findings.method")?,
-        text: said.text,
-        evidence: said.evidence.into_iter().map(digest).collect::<WireResult<_>>()?,
-        officer: said.officer,
-        revision: said.revision,
+        result: FoundResult::parse(&wire.result).ok_or("findings.result")?,
+        method: method(wire.method).ok_or("findings.method")?,
+        text: wire.text,
+        evidence: wire.evidence.into_iter().map(digest).collect::<WireResult<_>>()?,
+        officer: wire.officer,
+        revision: wire.revision,
     })
 }
 
@@ -152,9 +152,9 @@ fn wire_finding(finding: &ExaminationFinding) -> v1::ExaminationFinding {
 /// # Errors
 ///
 /// The field that means nothing.
-pub fn treatment(said: v1::Treatment) -> WireResult<Treatment> {
-    let digest = said.digest.try_into().map_err(|_| "treatment.digest")?;
-    Ok(Treatment { certificate: said.certificate, digest, passed: said.passed })
+pub fn treatment(wire: v1::Treatment) -> WireResult<Treatment> {
+    let digest = wire.digest.try_into().map_err(|_| "treatment.digest")?;
+    Ok(Treatment { certificate: wire.certificate, digest, passed: wire.passed })
 }
 
 fn wire_treatment(treatment: &Treatment) -> v1::Treatment {
@@ -186,12 +186,12 @@ pub(super) fn wire_examination(work: &Examination) -> v1::Examination {
     }
 }
 
-pub(super) fn examination(said: v1::Examination) -> WireResult<Examination> {
+pub(super) fn examination(wire: v1::Examination) -> WireResult<Examination> {
     let mut sent = BTreeMap::new();
     let mut samples = BTreeMap::new();
-    for mut told in said.samples {
-        let laboratory = std::mem::take(&mut told.laboratory);
-        let sample = self::sample(told)?;
+    for mut wire in wire.samples {
+        let laboratory = std::mem::take(&mut wire.laboratory);
+        let sample = self::sample(wire)?;
         if !laboratory.is_empty() {
             sent.insert(sample.id.clone(), laboratory);
         }
@@ -200,21 +200,21 @@ pub(super) fn examination(said: v1::Examination) -> WireResult<Examination> {
     let duty = |duty: v1::Duty| {
         (duty.officer, if duty.replaced { OfficerDuty::Replaced } else { OfficerDuty::On })
     };
-    let methods = said.methods.into_iter().map(|said| method(said).ok_or("methods"));
-    let findings = said.findings.into_iter().map(|said| {
-        let finding = finding(said)?;
+    let methods = wire.methods.into_iter().map(|wire| method(wire).ok_or("methods"));
+    let findings = wire.findings.into_iter().map(|wire| {
+        let finding = finding(wire)?;
         Ok((finding.key.clone(), finding))
     });
     Ok(Examination {
-        officers: said.officers.into_iter().map(duty).collect(),
-        attendance: match said.attendance {
+        officers: wire.officers.into_iter().map(duty).collect(),
+        attendance: match wire.attendance {
             0 => None,
-            said => Some(attendance(said).ok_or("attendance")?),
+            wire => Some(attendance(wire).ok_or("attendance")?),
         },
         methods: methods.collect::<WireResult<BTreeSet<_>>>()?,
         samples,
         sent,
         findings: findings.collect::<WireResult<_>>()?,
-        treatment: said.treatment.map(treatment).transpose()?,
+        treatment: wire.treatment.map(treatment).transpose()?,
     })
 }

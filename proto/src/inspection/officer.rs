@@ -14,11 +14,11 @@ use crate::v1;
 /// # Errors
 ///
 /// Everything that is wrong with it.
-pub fn officer(said: v1::Officer) -> Result<(Candidate, bool), Refusal> {
-    let agency = agency(said.agency).ok_or_else(|| {
+pub fn officer(wire: v1::Officer) -> Result<(Candidate, bool), Refusal> {
+    let agency = agency(wire.agency).ok_or_else(|| {
         wrong(Code::Required, "officer.agency", "customs or quarantine", "须为海关或国检")
     })?;
-    if !is_id(&said.id) {
+    if !is_id(&wire.id) {
         let (en, zh) =
             ("letters, digits and hyphens, at most 40", "仅限字母、数字、连字符，最多40位");
         return Err(wrong(Code::CodeUnknown, "officer.id", en, zh));
@@ -27,14 +27,14 @@ pub fn officer(said: v1::Officer) -> Result<(Candidate, bool), Refusal> {
         let (first, last) = (parse_day(&leave.first)?, parse_day(&leave.last)?);
         (first <= last).then_some((first, last))
     };
-    let leave: Option<Vec<_>> = said.leave.iter().map(days).collect();
+    let leave: Option<Vec<_>> = wire.leave.iter().map(days).collect();
     let leave = leave.ok_or_else(|| {
         let en = "days are YYYY-MM-DD, the first not after the last";
         wrong(Code::CodeUnknown, "officer.leave", en, "日期格式为YYYY-MM-DD，且起不晚于止")
     })?;
-    let last_firm = Some(said.last_firm).filter(|firm| !firm.is_empty());
-    let related_firms = said.related_firms;
-    Ok((Candidate { officer: said.id, agency, leave, last_firm, related_firms }, said.left))
+    let last_firm = Some(wire.last_firm).filter(|firm| !firm.is_empty());
+    let related_firms = wire.related_firms;
+    Ok((Candidate { officer: wire.id, agency, leave, last_firm, related_firms }, wire.left))
 }
 
 /// An officer as it is said.
@@ -62,8 +62,8 @@ pub fn encode_officer(candidate: &Candidate, left: bool) -> Vec<u8> {
 ///
 /// When the bytes are no officer.
 pub fn decode_officer(bytes: &[u8]) -> Result<(Candidate, bool), StoredBytesError> {
-    let said = v1::Officer::decode(bytes).map_err(|_| StoredBytesError { what: "officer" })?;
-    officer(said).map_err(|_| StoredBytesError { what: "officer" })
+    let wire = v1::Officer::decode(bytes).map_err(|_| StoredBytesError { what: "officer" })?;
+    officer(wire).map_err(|_| StoredBytesError { what: "officer" })
 }
 
 /// A conflict in words.

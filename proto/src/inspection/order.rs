@@ -35,8 +35,8 @@ pub fn stage(stage: Stage) -> v1::OrderStage {
 }
 
 /// The stage that is meant; `None` when none is.
-pub fn parse_stage(said: i32) -> Option<Stage> {
-    let wire = v1::OrderStage::try_from(said).ok()?;
+pub fn parse_stage(wire: i32) -> Option<Stage> {
+    let wire = v1::OrderStage::try_from(wire).ok()?;
     let found = STAGES.into_iter().find(|(_, known)| *known == wire);
     found.map(|(stage, _)| stage).filter(|stage| *stage != Stage::None)
 }
@@ -62,37 +62,37 @@ pub fn state(order: &JointOrder) -> v1::OrderState {
     }
 }
 
-fn order(said: v1::OrderState) -> WireResult<JointOrder> {
+fn order(wire: v1::OrderState) -> WireResult<JointOrder> {
     let decided = |word: &str, field| {
         if word.is_empty() {
             return Ok(None);
         }
         Disposal::parse(word).map(Some).ok_or(field)
     };
-    let keyed = |said: v1::Instruction| {
-        let instruction = instruction(said)?;
+    let keyed = |wire: v1::Instruction| {
+        let instruction = instruction(wire)?;
         Ok((instruction.key.clone(), instruction))
     };
-    let late = |said: v1::Instruction| {
-        let on = said.answered_on_version;
-        let instruction = instruction(said)?;
+    let late = |wire: v1::Instruction| {
+        let on = wire.answered_on_version;
+        let instruction = instruction(wire)?;
         Ok((instruction.key.clone(), (on, instruction)))
     };
     Ok(JointOrder {
-        stage: parse_stage(said.stage).ok_or("stage")?,
-        version: said.version,
-        examination: said.examination,
-        instructions: said.instructions.into_iter().map(keyed).collect::<WireResult<_>>()?,
-        late: said.late.into_iter().map(late).collect::<WireResult<_>>()?,
-        appointments: said.appointments,
-        appointment: said.appointment.map(appointment).transpose()?,
-        reschedules: said.reschedules,
-        no_shows: said.no_shows,
-        work: examination(said.work.ok_or("work")?)?,
-        first: said.first.map(examination).transpose()?,
-        by_customs: decided(&said.by_customs, "by_customs")?,
-        by_quarantine: decided(&said.by_quarantine, "by_quarantine")?,
-        disposal: decided(&said.disposal, "disposal")?,
+        stage: parse_stage(wire.stage).ok_or("stage")?,
+        version: wire.version,
+        examination: wire.examination,
+        instructions: wire.instructions.into_iter().map(keyed).collect::<WireResult<_>>()?,
+        late: wire.late.into_iter().map(late).collect::<WireResult<_>>()?,
+        appointments: wire.appointments,
+        appointment: wire.appointment.map(appointment).transpose()?,
+        reschedules: wire.reschedules,
+        no_shows: wire.no_shows,
+        work: examination(wire.work.ok_or("work")?)?,
+        first: wire.first.map(examination).transpose()?,
+        by_customs: decided(&wire.by_customs, "by_customs")?,
+        by_quarantine: decided(&wire.by_quarantine, "by_quarantine")?,
+        disposal: decided(&wire.disposal, "disposal")?,
     })
 }
 
@@ -107,8 +107,8 @@ pub fn encode_order(order: &JointOrder) -> Vec<u8> {
 ///
 /// When the bytes are no order.
 pub fn decode_order(bytes: &[u8]) -> Result<JointOrder, StoredBytesError> {
-    let said = v1::OrderState::decode(bytes).map_err(|_| StoredBytesError { what: "order" })?;
-    order(said).map_err(|what| StoredBytesError { what })
+    let wire = v1::OrderState::decode(bytes).map_err(|_| StoredBytesError { what: "order" })?;
+    order(wire).map_err(|what| StoredBytesError { what })
 }
 
 /// A fact as it is said.
@@ -252,7 +252,7 @@ pub fn decode_record(bytes: &[u8]) -> Result<v1::OrderRecord, StoredBytesError> 
 /// # Errors
 ///
 /// When the bytes are no facts.
-pub fn decode_told(bytes: &[u8]) -> Result<Vec<v1::OrderFact>, StoredBytesError> {
+pub fn decode_order_facts(bytes: &[u8]) -> Result<Vec<v1::OrderFact>, StoredBytesError> {
     let facts = v1::OrderFacts::decode(bytes).map_err(|_| StoredBytesError { what: "facts" })?;
     Ok(facts.facts)
 }
@@ -292,10 +292,10 @@ pub enum OrderNotice {
 }
 
 /// What happened at one time, as it is kept and said.
-pub fn encode_told(told: &[OrderNotice]) -> bytes::Bytes {
+pub fn encode_order_facts(notices: &[OrderNotice]) -> bytes::Bytes {
     use v1::OrderFactKind as K;
     let plain = |kind: K, detail: String| v1::OrderFact { kind: kind.into(), agency: 0, detail };
-    let facts = told.iter().map(|told| match told {
+    let facts = notices.iter().map(|notices| match notices {
         OrderNotice::Fact(fact) => self::fact(fact),
         OrderNotice::Claimed(by) => plain(K::Claimed, by.clone()),
         OrderNotice::ObjectionMade => plain(K::ObjectionMade, String::new()),

@@ -13,7 +13,7 @@ use crate::v1;
 /// # Errors
 ///
 /// Everything that is wrong with it.
-pub fn place(said: v1::Place) -> Result<(appointment::Place, Vec<String>), Refusal> {
+pub fn place(wire: v1::Place) -> Result<(appointment::Place, Vec<String>), Refusal> {
     let mut violations = Vec::new();
     let mut wrong = |field: &str, text: &str, text_zh: &str| {
         violations.push(Violation {
@@ -24,36 +24,36 @@ pub fn place(said: v1::Place) -> Result<(appointment::Place, Vec<String>), Refus
             customs_code: None,
         });
     };
-    if !is_id(&said.id) {
+    if !is_id(&wire.id) {
         wrong("id", "letters, digits and hyphens, at most 40", "仅限字母、数字、连字符，最多40位");
     }
     let named = |name: &str| !name.trim().is_empty() && name.chars().count() <= 100;
-    if !named(&said.name) || !named(&said.name_zh) {
+    if !named(&wire.name) || !named(&wire.name_zh) {
         wrong("name", "a name in both languages, at most 100 characters", "须有中英文名称");
     }
-    if said.capacity == 0 || said.capacity > CAPACITY_MAX {
+    if wire.capacity == 0 || wire.capacity > CAPACITY_MAX {
         wrong("capacity", "1 to 10,000", "1至10000");
     }
     // What no u16 holds is out of range, like none.
-    let minutes = u16::try_from(said.window_minutes).unwrap_or(0);
+    let minutes = u16::try_from(wire.window_minutes).unwrap_or(0);
     if !(appointment::WINDOW_MINUTES_MIN..=1_440).contains(&minutes) {
         wrong("window_minutes", "10 to 1,440", "10至1440");
     }
     let hour = |text: &str| Time::parse(text, HOUR).ok();
-    let (opens, closes) = (hour(&said.opens), hour(&said.closes));
+    let (opens, closes) = (hour(&wire.opens), hour(&wire.closes));
     if opens.is_none() || closes.is_none() {
         wrong("opens", "opens and closes are HH:MM", "开放和关闭时间格式为HH:MM");
     }
-    let rest_days: Option<Vec<Weekday>> = said.rest_days.iter().map(|day| weekday(*day)).collect();
+    let rest_days: Option<Vec<Weekday>> = wire.rest_days.iter().map(|day| weekday(*day)).collect();
     if rest_days.is_none() {
         wrong("rest_days", "1 Monday to 7 Sunday", "1（周一）至7（周日）");
     }
-    let closed: Option<Vec<Date>> = said.closed.iter().map(|day| parse_day(day)).collect();
+    let closed: Option<Vec<Date>> = wire.closed.iter().map(|day| parse_day(day)).collect();
     if closed.is_none() {
         wrong("closed", "days are YYYY-MM-DD", "日期格式为YYYY-MM-DD");
     }
     let house = |code: &String| code.len() == 4 && code.bytes().all(|byte| byte.is_ascii_digit());
-    if !said.port_codes.iter().all(house) {
+    if !wire.port_codes.iter().all(house) {
         wrong("port_codes", "a customs house has four digits", "关区代码为4位数字");
     }
     let (Some(opens), Some(closes), Some(rest_days), Some(closed), true) =
@@ -62,17 +62,17 @@ pub fn place(said: v1::Place) -> Result<(appointment::Place, Vec<String>), Refus
         return Err(Refusal::invalid(violations));
     };
     let place = appointment::Place {
-        id: said.id,
-        name: said.name,
-        name_zh: said.name_zh,
-        capacity: said.capacity,
+        id: wire.id,
+        name: wire.name,
+        name_zh: wire.name_zh,
+        capacity: wire.capacity,
         window_minutes: minutes,
         opens,
         closes,
         rest_days,
         closed,
     };
-    Ok((place, said.port_codes))
+    Ok((place, wire.port_codes))
 }
 
 /// Examinations at once at one place.
@@ -111,8 +111,8 @@ pub fn encode_place(place: &appointment::Place, port_codes: &[String]) -> Vec<u8
 ///
 /// When the bytes are no place.
 pub fn decode_place(bytes: &[u8]) -> Result<(appointment::Place, Vec<String>), StoredBytesError> {
-    let said = v1::Place::decode(bytes).map_err(|_| StoredBytesError { what: "place" })?;
-    place(said).map_err(|_| StoredBytesError { what: "place" })
+    let wire = v1::Place::decode(bytes).map_err(|_| StoredBytesError { what: "place" })?;
+    place(wire).map_err(|_| StoredBytesError { what: "place" })
 }
 
 /// Whether something can be an id of a place or an officer.

@@ -29,17 +29,18 @@ const CHINA: UtcOffset = time::macros::offset!(+8);
 /// What the bank says to an event.
 pub(crate) fn replies(event: &v1::Event) -> Vec<ConsumerAnswer> {
     let facts = event.facts.iter().flat_map(|facts| &facts.facts);
-    let told = facts.filter_map(|fact| match &fact.kind {
-        Some(Kind::BankNotice(told)) => told.what.as_ref(),
+    let notice = facts.filter_map(|fact| match &fact.kind {
+        Some(Kind::BankNotice(notice)) => notice.what.as_ref(),
         _ => None,
     });
     let at = event.time.and_then(proto::time);
     let at = at.unwrap_or(OffsetDateTime::UNIX_EPOCH); // the window always says it
-    told.flat_map(|what| match what {
-        What::Trade(trade) => incoming(event, trade, at),
-        What::Document(document) => execute(event, document, at),
-    })
-    .collect()
+    notice
+        .flat_map(|what| match what {
+            What::Trade(trade) => incoming(event, trade, at),
+            What::Document(document) => execute(event, document, at),
+        })
+        .collect()
 }
 
 fn day(at: OffsetDateTime) -> Date {
@@ -47,7 +48,7 @@ fn day(at: OffsetDateTime) -> Date {
 }
 
 /// A file under a name of its own; twice, where the bank is told to say things twice.
-fn say(
+fn file_answers(
     event: &v1::Event,
     wish: BankWish,
     (name, after): (&str, Duration),
@@ -153,8 +154,9 @@ fn incoming(
             let after = if after == 0 { Duration::ZERO } else { SLOW };
             let document = notice(&number, vec![(account.clone(), vec![entry])], at);
             let name = format!("bank/{number}");
-            answers
-                .extend(document.into_iter().flat_map(|it| say(event, wish, (&name, after), it)));
+            answers.extend(
+                document.into_iter().flat_map(|it| file_answers(event, wish, (&name, after), it)),
+            );
         }
     }
     answers
@@ -185,15 +187,16 @@ fn execute(event: &v1::Event, document: &str, at: OffsetDateTime) -> Vec<Consume
         ("ACTC", Vec::new())
     };
     let first = report(&order, status, reasons, at);
-    let mut answers = say(event, wish, (&format!("{status}/{id}"), Duration::ZERO), first);
+    let mut answers = file_answers(event, wish, (&format!("{status}/{id}"), Duration::ZERO), first);
     if wish.rejects {
         return answers;
     }
     let after = if wish.late { SLOW } else { Duration::ZERO };
     let Some(bought) = terms else {
         let paid = pay_tax(&order, payment, transfer, wish, at);
-        let paid =
-            paid.into_iter().flat_map(|it| say(event, wish, (&format!("pay/{id}"), after), it));
+        let paid = paid
+            .into_iter()
+            .flat_map(|it| file_answers(event, wish, (&format!("pay/{id}"), after), it));
         answers.extend(paid);
         return answers;
     };
@@ -213,7 +216,8 @@ fn execute(event: &v1::Event, document: &str, at: OffsetDateTime) -> Vec<Consume
     let accounts = vec![(from.clone(), vec![left]), (to.clone(), vec![came])];
     let executed = notice(&format!("FX{id}").chars().take(35).collect::<String>(), accounts, at);
     let name = format!("execute/{id}");
-    answers.extend(executed.into_iter().flat_map(|it| say(event, wish, (&name, after), it)));
+    answers
+        .extend(executed.into_iter().flat_map(|it| file_answers(event, wish, (&name, after), it)));
     if wish.recalls {
         answers.extend(recall(event, transfer, (from, wish), at));
     }
@@ -237,7 +241,7 @@ fn recall(
     let number: String = format!("RC{reference}").chars().take(35).collect();
     let document = notice(&number, vec![(account.to_owned(), vec![back])], at);
     let name = format!("recall/{reference}");
-    document.into_iter().flat_map(|it| say(event, wish, (&name, SLOW), it)).collect()
+    document.into_iter().flat_map(|it| file_answers(event, wish, (&name, SLOW), it)).collect()
 }
 
 /// Tax leaves the account of whoever owes it: all of it, or half.

@@ -220,34 +220,34 @@ mod tests {
         let only_pests = &pests[1..];
         let prohibited = [(Customs, "PROHIBITED"), (Quarantine, "CONFORM")];
         let wrong = [(Customs, "QTY_MISMATCH"), (Quarantine, "CONFORM")];
-        let said = |disposal, treated| RemainingActs { disposal, treated };
-        let nothing = said(None, None);
+        let acts = |disposal, treated| RemainingActs { disposal, treated };
+        let nothing = acts(None, None);
         let table = [
             (
                 OrderStage::Found,
                 &pests[..],
                 None,
-                said(Some(Release), None),
-                said(Some(Treat), None),
+                acts(Some(Release), None),
+                acts(Some(Treat), None),
             ),
-            (OrderStage::Found, only_pests, None, nothing, said(Some(Treat), None)),
+            (OrderStage::Found, only_pests, None, nothing, acts(Some(Treat), None)),
             (OrderStage::Treating, &pests, None, nothing, nothing),
-            (OrderStage::Found, &pests, Some(true), said(None, Some(true)), said(None, Some(true))),
+            (OrderStage::Found, &pests, Some(true), acts(None, Some(true)), acts(None, Some(true))),
             (
                 OrderStage::Found,
                 &pests,
                 Some(false),
-                said(Some(Release), Some(false)),
-                said(None, Some(false)),
+                acts(Some(Release), Some(false)),
+                acts(None, Some(false)),
             ),
             (
                 OrderStage::Disposed,
                 &pests,
                 Some(false),
-                said(None, Some(false)),
-                said(None, Some(false)),
+                acts(None, Some(false)),
+                acts(None, Some(false)),
             ),
-            (OrderStage::Found, &prohibited, None, nothing, said(Some(Release), None)),
+            (OrderStage::Found, &prohibited, None, nothing, acts(Some(Release), None)),
             (OrderStage::Found, &wrong, None, nothing, nothing),
             (OrderStage::Ordered, &pests, None, nothing, nothing),
         ];

@@ -139,9 +139,10 @@ mod tests {
             ("SBX-BACKHALF-1", Awaited, 0, Some(200_000)),
             ("SBX-BACKHALF-1", Awaited, 200_000, None),
         ] {
-            let said = report(&goods(order_no, state, counted));
-            let said = said.and_then(|it| it.lines.first().map(|line| line.qty_e5));
-            assert_eq!(said, reported, "{order_no} {state:?}");
+            let first_quantity = report(&goods(order_no, state, counted));
+            let first_quantity =
+                first_quantity.and_then(|it| it.lines.first().map(|line| line.qty_e5));
+            assert_eq!(first_quantity, reported, "{order_no} {state:?}");
         }
     }
 }

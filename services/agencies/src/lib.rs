@@ -127,14 +127,14 @@ pub async fn run(
     };
     let consumer = Consumer::new(window.clone(), agency.into(), name);
     let (office, real) = (AgencyState::new(agency), AtomicBool::new(false));
-    let (say, said) = mpsc::channel(VERDICTS_WAITING_MAX);
+    let (sender, answers) = mpsc::channel(VERDICTS_WAITING_MAX);
     let handler = AgencyRun { agency, office: &office, real: &real };
     tokio::select! {
-        ended = consumer.serve(handler, said, shutdown) => match ended {
+        ended = consumer.serve(handler, answers, shutdown) => match ended {
             Err(_) if real.load(Ordering::Relaxed) => Err(Error::NotASandbox),
             ended => Ok(ended?),
         },
-        never = office.serve(&window, say) => match never {},
+        never = office.serve(&window, sender) => match never {},
         never = async {
             reference::prepare(&window, agency).await;
             std::future::pending().await
@@ -146,8 +146,8 @@ async fn run_bank(window: Window, name: &str, shutdown: CancellationToken) -> Re
     let real = AtomicBool::new(false);
     let consumer = Consumer::new(window, v1::Subscriber::Bank, name);
     // It says nothing by itself.
-    let (_say, said) = mpsc::channel(1);
-    match consumer.serve(Bank { real: &real }, said, shutdown).await {
+    let (_sender, answers) = mpsc::channel(1);
+    match consumer.serve(Bank { real: &real }, answers, shutdown).await {
         Err(_) if real.load(Ordering::Relaxed) => Err(Error::NotASandbox),
         ended => Ok(ended?),
     }
@@ -197,11 +197,11 @@ impl Handler for AgencyRun<'_> {
         &mut self,
         events: Vec<v1::Event>,
     ) -> impl Future<Output = Result<Vec<Vec<ConsumerAnswer>>, Status>> + Send {
-        let say = |event: &v1::Event| {
-            self.office.hear(event);
+        let answer = |event: &v1::Event| {
+            self.office.note_event(event);
             replies(self.agency, event)
         };
-        std::future::ready(Ok(events.iter().map(say).collect()))
+        std::future::ready(Ok(events.iter().map(answer).collect()))
     }
 
     fn result(&mut self, result: &v1::Result) {
@@ -228,10 +228,13 @@ fn note(agency: v1::Agency, result: &v1::Result) {
 /// What an agency says to an event.
 pub fn replies(agency: v1::Agency, event: &v1::Event) -> Vec<ConsumerAnswer> {
     let facts = event.facts.iter().flat_map(|facts| &facts.facts);
-    facts.filter_map(|fact| fact.kind.as_ref()).flat_map(|kind| say(agency, event, kind)).collect()
+    facts
+        .filter_map(|fact| fact.kind.as_ref())
+        .flat_map(|kind| answers_to(agency, event, kind))
+        .collect()
 }
 
-fn say(agency: v1::Agency, event: &v1::Event, fact: &Kind) -> Vec<ConsumerAnswer> {
+fn answers_to(agency: v1::Agency, event: &v1::Event, fact: &Kind) -> Vec<ConsumerAnswer> {
     match (agency, fact) {
         (v1::Agency::Customs | v1::Agency::Quarantine, Kind::Filed(_) | Kind::Amended(_)) => {
             review(agency, event, &script(event))

@@ -68,7 +68,7 @@ impl AgencyState {
     }
 
     /// Notes that an order is worth a look.
-    pub(crate) fn hear(&self, event: &v1::Event) {
+    pub(crate) fn note_event(&self, event: &v1::Event) {
         let mut kinds = event.facts.iter().flat_map(|facts| &facts.facts);
         if !kinds.any(|fact| fact.kind.as_ref().is_some_and(|kind| self.concerns(kind))) {
             return;
@@ -125,9 +125,10 @@ impl AgencyState {
     pub(crate) async fn serve(
         &self,
         window: &Window,
-        say: mpsc::Sender<ConsumerAnswer>,
+        answers: mpsc::Sender<ConsumerAnswer>,
     ) -> std::convert::Infallible {
-        let work = |name, look| -> Work<'_, Look> { Box::pin(self.look(window, &say, name, look)) };
+        let work =
+            |name, look| -> Work<'_, Look> { Box::pin(self.look(window, &answers, name, look)) };
         let mut queue = WorkQueue::new(ORDERS_AT_ONCE_MAX);
         let all = || Some(Box::pin(orders::list(window, &[v1::OrderStage::Found])));
         let mut listing = all();
@@ -170,8 +171,8 @@ impl AgencyState {
     /// An order that waited while nobody was here. Its round follows from its examinations: each one
     /// that is completed begins the next round.
     fn missed(&self, record: v1::OrderRecord) -> Option<(String, Look)> {
-        let said = pending(self.agency, &record);
-        let state = record.state.filter(|_| said.disposal.is_some() || said.treated.is_some())?;
+        let acts = pending(self.agency, &record);
+        let state = record.state.filter(|_| acts.disposal.is_some() || acts.treated.is_some())?;
         let look = Look { version: state.version, round: state.examination.saturating_add(1) };
         Some((record.name, look))
     }
@@ -179,11 +180,11 @@ impl AgencyState {
     async fn look(
         &self,
         window: &Window,
-        say: &mpsc::Sender<ConsumerAnswer>,
+        answers: &mpsc::Sender<ConsumerAnswer>,
         name: String,
         look: Look,
     ) -> (String, Look, Next) {
-        let next = match self.decide(window, say, &name, look).await {
+        let next = match self.decide(window, answers, &name, look).await {
             Ok(()) => Next::Done,
             Err(status) => {
                 tracing::warn!(order = name, %status, "a decision about goods waits");
@@ -196,21 +197,21 @@ impl AgencyState {
     async fn decide(
         &self,
         window: &Window,
-        say: &mpsc::Sender<ConsumerAnswer>,
+        answers: &mpsc::Sender<ConsumerAnswer>,
         name: &str,
         Look { version, round }: Look,
     ) -> Result<(), Status> {
         for _ in 0..REFUSALS_MAX {
             let Some(record) = orders::read(window, name).await? else { return Ok(()) };
-            let said = pending(self.agency, &record);
+            let acts = pending(self.agency, &record);
             let id = name.trim_start_matches("declarations/").trim_end_matches("/inspection");
             let round = Round { declaration_id: id, version, round };
-            let verdict = said.treated.and_then(|it| after_treatment(self.agency, &round, it));
+            let verdict = acts.treated.and_then(|it| after_treatment(self.agency, &round, it));
             if let Some(verdict) = verdict {
                 // Nobody listens only when the agency ends.
-                let _ = say.send(verdict).await;
+                let _ = answers.send(verdict).await;
             }
-            let Some(disposal) = said.disposal else { return Ok(()) };
+            let Some(disposal) = acts.disposal else { return Ok(()) };
             let request = self.request(&record, disposal);
             let dispose = || async { window.inspection().dispose(request.clone()).await };
             match client::repeat(dispose).await {
@@ -281,7 +282,7 @@ mod tests {
             for (agency, expected) in [(Agency::Customs, customs), (Agency::Quarantine, quarantine)]
             {
                 let office = AgencyState::new(agency);
-                office.hear(&event("a", 1, TIME, kind.clone()));
+                office.note_event(&event("a", 1, TIME, kind.clone()));
                 let looks = std::mem::take(&mut office.fresh().looks);
                 assert_eq!(!looks.is_empty(), expected, "{agency:?} {kind:?}");
             }
@@ -297,7 +298,7 @@ mod tests {
         };
         for n in 0..=FRESH_MAX {
             let kind = Kind::InspectionProgress(moved.clone());
-            office.hear(&event(&n.to_string(), 1, TIME, kind));
+            office.note_event(&event(&n.to_string(), 1, TIME, kind));
         }
         let fresh = office.fresh();
         assert_eq!((fresh.looks.len(), fresh.more), (FRESH_MAX, true));

@@ -134,7 +134,7 @@ impl Watch {
                 },
                 Some(stream) => match stream.message().await {
                     Ok(Some(news)) => {
-                        self.hear(&news.resume_token);
+                        self.note_token(&news.resume_token);
                         match news.order {
                             Some(order) => return Ok(vec![order]),
                             None => continue,
@@ -167,7 +167,7 @@ impl Watch {
         Ok(())
     }
 
-    fn hear(&mut self, token: &str) {
+    fn note_token(&mut self, token: &str) {
         self.failed = 0;
         if token.is_empty() {
             return;

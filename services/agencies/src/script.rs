@@ -315,8 +315,8 @@ mod tests {
         for (order_no, sampled, laboratory, found) in table {
             let script = Script::of(order_no);
             assert_eq!((script.sampled, script.laboratory), (sampled, laboratory), "{order_no}");
-            let said = (script.analysed(Agency::Customs), script.analysed(Agency::Quarantine));
-            assert_eq!(said, found, "{order_no}");
+            let analysed = (script.analysed(Agency::Customs), script.analysed(Agency::Quarantine));
+            assert_eq!(analysed, found, "{order_no}");
         }
         assert!(!Script::of("SBX-TREATFAIL-1").treatable);
         assert!(Script::of("SBX-MACHINE-1").machine);

@@ -55,7 +55,7 @@ pub async fn run(window: Window, shutdown: CancellationToken) -> Result<(), Stat
             () = shutdown.cancelled() => return Ok(()),
             never = &mut counting => match never {},
             () = queue.turn(&work) => {}
-            Some(told) = news.next(), if queue.has_room() => for record in told? {
+            Some(update) = news.next(), if queue.has_room() => for record in update? {
                 let visit = Visit::to(record);
                 if visit.is_worth_while() {
                     queue.add(visit.name(), visit);

@@ -224,9 +224,9 @@ fn seen(
     findings
 }
 
-fn agency(said: i32) -> v1::Agency {
+fn agency(wire: i32) -> v1::Agency {
     // An agency that this program does not know has no officers here.
-    v1::Agency::try_from(said).unwrap_or(v1::Agency::Unspecified)
+    v1::Agency::try_from(wire).unwrap_or(v1::Agency::Unspecified)
 }
 
 fn treatment(record: &v1::OrderRecord, state: &v1::OrderState, script: &Script) -> v1::Treatment {
@@ -337,7 +337,7 @@ mod tests {
     }
 
     /// A step in one line.
-    fn told(step: &SiteStep) -> String {
+    fn describe(step: &SiteStep) -> String {
         match step {
             SiteStep::Nothing => "nothing".to_owned(),
             SiteStep::Wait(left) => format!("wait {}", left.as_millis()),
@@ -365,7 +365,7 @@ mod tests {
     }
 
     fn next(record: &v1::OrderRecord, order_no: &str, elapsed: StepTimes) -> String {
-        told(&next_step(record, &Script::of(order_no), elapsed))
+        describe(&next_step(record, &Script::of(order_no), elapsed))
     }
 
     #[test]
@@ -444,7 +444,7 @@ mod tests {
             if step == SiteStep::Nothing {
                 return done;
             }
-            done.push(told(&step));
+            done.push(describe(&step));
             keep(record, step);
         }
     }
@@ -528,9 +528,9 @@ mod tests {
         };
         let instructions = (0..200).map(wide).collect();
         let mut record = record(OrderStage::Examining, instructions, at_work(&[Method::Manual]));
-        let told = play(&mut record, "SBX-LAB-1");
+        let steps = play(&mut record, "SBX-LAB-1");
         let work = record.state.as_ref().and_then(|state| state.work.as_ref()).expect("work");
         assert_eq!((work.samples.len(), work.findings.len()), (SAMPLES_MAX, 200));
-        assert_eq!(told.len(), 2 * SAMPLES_MAX + 1);
+        assert_eq!(steps.len(), 2 * SAMPLES_MAX + 1);
     }
 }

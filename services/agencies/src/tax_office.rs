@@ -125,7 +125,7 @@ pub async fn run(window: Window, shutdown: CancellationToken) -> Result<(), Stat
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 () = tokio::time::sleep_until(until) => break,
-                Some(told) = news.next() => if told?.facts.iter().any(concerns) { break },
+                Some(update) = news.next() => if update?.facts.iter().any(concerns) { break },
             }
         }
     }
@@ -265,7 +265,7 @@ impl TaxOffice {
         if claim.goods_back == 0 {
             return Ok(());
         }
-        let mut said = Vec::new();
+        let mut decisions = Vec::new();
         for line in self.lines_of(claim, ClaimLineState::Unspecified, true).await? {
             let name = format!("{}/returned/{}", claim.name, line.line);
             let negative = number(&name);
@@ -280,30 +280,30 @@ impl TaxOffice {
                 }
                 _ => continue,
             };
-            said.push(v1::ClaimDecision { line: line.line, what: Some(what) });
+            decisions.push(v1::ClaimDecision { line: line.line, what: Some(what) });
         }
-        if said.is_empty() { Ok(()) } else { self.decide(claim, said).await }
+        if decisions.is_empty() { Ok(()) } else { self.decide(claim, decisions).await }
     }
 
     /// Recovers advance refunds that nobody settled in time, and books what is paid back of those that were.
     async fn settle(&mut self, claim: &v1::RefundClaim) -> Result<(), Status> {
-        let mut said = Vec::new();
+        let mut decisions = Vec::new();
         for line in self.lines(claim, ClaimLineState::Paid).await? {
             if line.overdue {
                 let negative = number(&format!("{}/unsettled/{}", claim.name, line.line));
                 let reason_code = v1::RecoveryReason::Unsettled.into();
                 let recover = What::Recovered(v1::RecoveredLine { reason_code, negative });
-                said.push(v1::ClaimDecision { line: line.line, what: Some(recover) });
+                decisions.push(v1::ClaimDecision { line: line.line, what: Some(recover) });
             }
         }
         for line in self.lines(claim, ClaimLineState::Recovering).await? {
             let name = format!("{}/negative/{}", claim.name, line.negative);
             if line.advance && !line.goods_back && self.has_waited(&name, LATER) {
                 let what = Some(What::Repaid(line.negative));
-                said.push(v1::ClaimDecision { line: line.line, what });
+                decisions.push(v1::ClaimDecision { line: line.line, what });
             }
         }
-        if said.is_empty() { Ok(()) } else { self.decide(claim, said).await }
+        if decisions.is_empty() { Ok(()) } else { self.decide(claim, decisions).await }
     }
 
     async fn recover(&mut self, claim: &v1::RefundClaim, script: &TaxScript) -> Result<(), Status> {
@@ -473,11 +473,11 @@ mod tests {
             amount_fen: 101,
             ..Default::default()
         };
-        let said = |line| first_look(&script, &line).what.expect("something");
-        assert!(matches!(said(line(1, 0)), What::Raised(_)));
-        assert_eq!(said(line(1, 1)), What::ApprovedFen(101));
-        assert_eq!(said(line(2, 0)), What::ApprovedFen(51));
-        assert_eq!(said(line(3, 0)), What::ApprovedFen(101));
+        let look = |line| first_look(&script, &line).what.expect("something");
+        assert!(matches!(look(line(1, 0)), What::Raised(_)));
+        assert_eq!(look(line(1, 1)), What::ApprovedFen(101));
+        assert_eq!(look(line(2, 0)), What::ApprovedFen(51));
+        assert_eq!(look(line(3, 0)), What::ApprovedFen(101));
     }
 
     #[test]

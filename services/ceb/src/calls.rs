@@ -88,16 +88,16 @@ impl Ceb {
             let command = |reply| CebCommand::Receive(Box::new(document), reply);
             self.batch.send(slot, share, command, when_full)
         });
-        let mut said: Vec<IssuedReceipt> = Vec::new();
+        let mut receipts: Vec<IssuedReceipt> = Vec::new();
         for done in join_all(waiting).await {
             // What was refused for lack of room is sent again whole: documents are known by guid.
-            said.extend(done?);
+            receipts.extend(done?);
         }
         Ok(v1::SendResponse {
             guid,
             message_type: message_type.number().into(),
             envelope_id,
-            messages: grouped(said),
+            messages: grouped(receipts),
             faults: Vec::new(),
         })
     }
@@ -228,13 +228,13 @@ impl Ceb {
             };
             loop {
                 // Others read meanwhile.
-                let heard = turn::rest(async {
+                let next = turn::rest(async {
                     tokio::select! {
-                        heard = tokio::time::timeout_at(until, tail.next()) => heard.ok(),
+                        next = tokio::time::timeout_at(until, tail.next()) => next.ok(),
                         () = self.draining.cancelled() => None,
                     }
                 });
-                let Some(entries) = heard.await else { return Ok(Vec::new()) };
+                let Some(entries) = next.await else { return Ok(Vec::new()) };
                 if entries?.iter().any(|entry| entry.owner == dxp_id) {
                     break;
                 }
@@ -286,7 +286,7 @@ fn follow_log(
             }
             loop {
                 let signal = tokio::select! {
-                    signal = tail.hear() => Some(signal),
+                    signal = tail.next_signal() => Some(signal),
                     () = ceb.draining.cancelled() => None,
                 };
                 let drains = || Refusal::of(Code::Unavailable).with("reason", "the window drains");

@@ -120,11 +120,11 @@ impl Transaction for CebWriter {
             Requests::load(&mut *tx, commands.iter().flat_map(CebCommand::requests)).await?;
         let events = follow::EventWrites::load(&mut *tx, commands).await?;
         let mut step = CebTransaction::new(now, shelf, numbers, requests, events);
-        let mut said = Vec::new();
+        let mut replies = Vec::new();
         for command in commands {
             match command {
                 CebCommand::Receive(received, reply) => {
-                    said.push((reply, receive::receive(&mut step, received)));
+                    replies.push((reply, receive::receive(&mut step, received)));
                 }
                 CebCommand::Malformed(malformed, reply) => {
                     receive::malformed(&mut step, malformed);
@@ -153,7 +153,7 @@ impl Transaction for CebWriter {
         }
         let WrittenRows { entries, positions, work } =
             step.write(&mut *tx, self.tail.cipher()).await?;
-        for (reply, mut receipts) in said {
+        for (reply, mut receipts) in replies {
             for receipt in &mut receipts {
                 // What its sender cannot read was written nowhere.
                 receipt.position = positions.get(&receipt.event).copied().unwrap_or_default();
@@ -164,7 +164,7 @@ impl Transaction for CebWriter {
     }
 
     fn publish(&self, (entries, work): Self::Publication) {
-        self.tail.tell(entries);
+        self.tail.publish(entries);
         if work {
             self.hints.give();
         }

@@ -66,7 +66,8 @@ pub(crate) async fn insert(
     let encrypt = |p: &&StoredDocument| cipher.encrypt(body_of(p.slot, &p.id), &p.body);
     let bodies: Vec<Vec<u8>> = papers.iter().map(encrypt).collect::<Result<_, _>>()?;
     let received: Vec<OffsetDateTime> = papers.iter().map(|p| p.received).collect();
-    let told: Vec<OffsetDateTime> = papers.iter().map(|p| p.told).collect();
+    let last_receipt_time: Vec<OffsetDateTime> =
+        papers.iter().map(|p| p.last_receipt_time).collect();
     let held_back: Vec<i32> = papers.iter().map(|p| p.held_back).collect();
     sqlx::query!(
             "insert into document (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
@@ -135,7 +136,7 @@ pub(crate) async fn insert(
             &texts(|p| &p.cancels),
             &texts(|p| &p.info),
             now,
-            &told,
+            &last_receipt_time,
             &held_back
         )
         .execute(tx)
@@ -162,7 +163,8 @@ pub(crate) async fn update(
     let declarations: Vec<Option<Uuid>> = papers.iter().map(|p| p.declaration).collect();
     let released: Vec<Option<OffsetDateTime>> = papers.iter().map(|p| p.released).collect();
     let digests: Vec<&[u8]> = papers.iter().map(|p| p.digest.as_slice()).collect();
-    let told: Vec<OffsetDateTime> = papers.iter().map(|p| p.told).collect();
+    let last_receipt_time: Vec<OffsetDateTime> =
+        papers.iter().map(|p| p.last_receipt_time).collect();
     let held_back: Vec<i32> = papers.iter().map(|p| p.held_back).collect();
     sqlx::query!(
         "update document d
@@ -195,7 +197,7 @@ pub(crate) async fn update(
         &texts(|p| &p.cancels),
         &texts(|p| &p.info),
         now,
-        &told,
+        &last_receipt_time,
         &held_back
     )
     .execute(tx)
@@ -207,6 +209,28 @@ pub(crate) async fn update(
 pub(crate) fn kind_column(kind: DocumentKind) -> i16 {
     kind.number().cast_signed()
 }
+
+/// A query of whole documents, with what each waits for: `d` is the document in what it reads from, `t` its place in a
+/// queue; what follows is the condition.
+macro_rules! whole_documents {
+    ($from:literal, $condition:literal, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            $crate::document_rows::Row,
+            r#"select d.slot, d.kind, d.key, d.id, d.guid, d.app_time, d.draft, d.deleted, d.status, d.info, d.dxp_id,
+                      d.subscribers, d.order_no, d.logistics_code, d.logistics_no, d.agent_code, d.ebc_code,
+                      d.cop_no, d.bill_no, d.pre_no, d.invt_no, d.declaration_id, d.released_time, d.sum_no,
+                      d.cancels, t.queue as "queue?", d.signed, d.digest, d.body, d.received_time,
+                      d.changed_time, d.told_time, d.held_back
+               from "# + $from + r#"
+               left join (select slot, id as document, queue from queue_item
+                          where queue in ('filing', 'withdrawal', 'matching')) t
+                      on t.slot = d.slot and t.document = d.id
+               "# + $condition,
+            $($argument),+
+        )
+    };
+}
+pub(crate) use whole_documents;
 
 /// A row of the table, as every query of whole documents reads it.
 pub(crate) struct Row {
@@ -295,7 +319,7 @@ impl Row {
             body,
             received: row.received_time,
             changed: row.changed_time,
-            told: row.told_time,
+            last_receipt_time: row.told_time,
             held_back: row.held_back,
             sender: None,
         })
@@ -321,21 +345,13 @@ pub(crate) async fn find(
     let slots: Vec<i16> = places.iter().map(|(slot, ..)| *slot).collect();
     let kinds: Vec<i16> = places.iter().map(|(_, kind, _)| *kind).collect();
     let keys: Vec<&str> = places.iter().map(|(.., key)| key.as_str()).collect();
-    let rows = sqlx::query_as!(
-        Row,
-        r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, info, dxp_id,
-                  subscribers,
-                  order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
-                  invt_no, declaration_id, released_time, sum_no, cancels, t.queue as "queue?", signed,
-                  digest, body, received_time, changed_time, told_time, held_back
-           from unnest($1::smallint[], $2::smallint[], $3::text[]) as found (slot, kind, key)
-           join document d on d.slot = found.slot and d.kind = found.kind and d.key = found.key
-           left join (select slot, id as document, queue from queue_item
-                      where queue in ('filing', 'withdrawal', 'matching')) t
-                  on t.slot = d.slot and t.document = d.id"#,
+    let rows = whole_documents!(
+        "unnest($1::smallint[], $2::smallint[], $3::text[]) as found (slot, kind, key)
+         join document d on d.slot = found.slot and d.kind = found.kind and d.key = found.key",
+        "",
         &slots,
         &kinds,
-        &keys as &[&str]
+        &keys as &[&str],
     )
     .fetch_all(tx)
     .await?;
@@ -463,20 +479,12 @@ pub(crate) async fn of_items(
 ) -> Result<Vec<Option<Result<StoredDocument, Fault>>>, Fault> {
     let slots: Vec<i16> = items.iter().map(|item| item.slot.column()).collect();
     let ids: Vec<Uuid> = items.iter().map(|item| item.id).collect();
-    let rows = sqlx::query_as!(
-        Row,
-        r#"select d.slot, d.kind, d.key, d.id, guid, app_time, draft, deleted, status, info, dxp_id,
-                  subscribers,
-                  order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
-                  invt_no, declaration_id, released_time, sum_no, cancels, t.queue as "queue?", signed,
-                  digest, body, received_time, changed_time, told_time, held_back
-           from unnest($1::smallint[], $2::uuid[]) as asked (slot, id)
-           join document d on d.slot = asked.slot and d.id = asked.id
-           left join (select slot, id as document, queue from queue_item
-                      where queue in ('filing', 'withdrawal', 'matching')) t
-                  on t.slot = d.slot and t.document = d.id"#,
+    let rows = whole_documents!(
+        "unnest($1::smallint[], $2::uuid[]) as asked (slot, id)
+         join document d on d.slot = asked.slot and d.id = asked.id",
+        "",
         &slots,
-        &ids
+        &ids,
     )
     .fetch_all(pool)
     .await?;

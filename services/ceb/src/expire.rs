@@ -38,5 +38,5 @@ pub(crate) fn expire(step: &mut CebTransaction, expired: &Expiry) -> bool {
         return false;
     }
     let (id, rejection) = (paper.id, too_late(&step.shelf, paper));
-    rejection.is_some_and(|rejection| step.say(id, &rejection).is_some())
+    rejection.is_some_and(|rejection| step.issue_receipt(id, &rejection).is_some())
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::document_set::Period;
 use crate::export_news;
-use crate::import::{InventoryReference, named, over_inventory, released, say_all};
+use crate::import::{InventoryReference, issue_receipts, named, over_inventory, released};
 use crate::receipt;
 use crate::receipt::IssuedReceipt;
 use crate::receive::{days_since, missing, parts_there, whole};
@@ -34,7 +34,7 @@ pub(crate) fn money(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     for inventory in concluded {
         export_news::money_announced(step, inventory, &paper, false);
     }
-    say_all(step, id, &[ReceiptStatus::sent(), ReceiptStatus::taken_in()])
+    issue_receipts(step, id, &[ReceiptStatus::sent(), ReceiptStatus::taken_in()])
 }
 
 /// A 403 that was taken in is deleted: its money is announced no more.
@@ -71,14 +71,14 @@ fn conclude_whole(step: &mut CebTransaction, id: Uuid) -> (Vec<Uuid>, Vec<Issued
             ReceiptStatus::new(status::SENT, format!("{}；{waits}", ReceiptStatus::sent().info))
         }
     };
-    let mut own = say_all(step, id, &[sent]);
+    let mut own = issue_receipts(step, id, &[sent]);
     let Some(parts) = step.shelf.get(id).and_then(|paper| whole(step, paper)) else {
         return (Vec::new(), own);
     };
     for part in &parts {
-        let said = say_all(step, *part, &[ReceiptStatus::concluded()]);
+        let issued = issue_receipts(step, *part, &[ReceiptStatus::concluded()]);
         if *part == id {
-            own.extend(said);
+            own.extend(issued);
         }
     }
     (parts, own)
@@ -109,9 +109,9 @@ pub(crate) fn waybill_list(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedRec
         .collect();
     if !unknown.is_empty() {
         let text = format!("清单不存在，[WayBillList.logisticsNo:{}]", unknown.join(","));
-        return say_all(step, id, &[ReceiptStatus::new(status::REJECTED, text)]);
+        return issue_receipts(step, id, &[ReceiptStatus::new(status::REJECTED, text)]);
     }
-    let (parts, said) = conclude_whole(step, id);
+    let (parts, issued) = conclude_whole(step, id);
     for (code, no) in parcels(step, &parts) {
         if let Some(inventory) = own_inventory(step, &code, &no, &bill) {
             step.shelf.change(inventory, |paper| paper.names.bill_no.clone_from(&bill.bill_no));
@@ -120,7 +120,7 @@ pub(crate) fn waybill_list(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedRec
     if !parts.is_empty() {
         step.bills.insert(bill);
     }
-    said
+    issued
 }
 
 /// The inventory of a parcel, when the agent of the list declared it.
@@ -172,14 +172,14 @@ pub(crate) fn release_bill(step: &mut CebTransaction, bill: &Bill) {
     if let Some(what) = about_lists {
         for list in lists {
             if step.shelf.get(list).is_some_and(|list| list.status != what.status) {
-                step.say(list, &what);
+                step.issue_receipt(list, &what);
             }
         }
     }
     if free {
         for (inventory, status, _) in inventories {
             if status < status::RELEASED {
-                step.say(inventory, &ReceiptStatus::released());
+                step.issue_receipt(inventory, &ReceiptStatus::released());
             }
         }
         close_departed(step, &bill.bill_no);
@@ -188,9 +188,9 @@ pub(crate) fn release_bill(step: &mut CebTransaction, bill: &Bill) {
 
 /// 509: the vehicle has left. What it carries is closed.
 pub(crate) fn departure(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
-    let (parts, said) = conclude_whole(step, id);
+    let (parts, issued) = conclude_whole(step, id);
     close_carried(step, &parts);
-    said
+    issued
 }
 
 /// Inventories that were released after their vehicle left.
@@ -212,7 +212,7 @@ fn close_carried(step: &mut CebTransaction, departures: &[Uuid]) {
         for (code, no) in parcels(step, &[*departure]) {
             let Some(inventory) = export_inventory(step, &code, &no) else { continue };
             if step.shelf.get(inventory).is_some_and(|it| it.status == status::RELEASED) {
-                step.say(inventory, &ReceiptStatus::closed());
+                step.issue_receipt(inventory, &ReceiptStatus::closed());
                 export_news::departed(step, inventory, day);
             }
         }
@@ -226,7 +226,7 @@ pub(crate) fn goods_return(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedRec
         InventoryReference::Inventory(inventory) => inventory.clone(),
         InventoryReference::Nothing => {
             let unknown = ReceiptStatus::new(status::REJECTED, "原出口清单不存在");
-            return say_all(step, id, &[unknown]);
+            return issue_receipts(step, id, &[unknown]);
         }
         InventoryReference::Several(wrong) => {
             return step
@@ -248,7 +248,7 @@ pub(crate) fn goods_return(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedRec
     step.shelf.change(id, |paper| paper.invt_no.clone_from(&inventory.invt_no));
     let application = step.shelf.get(id).cloned();
     application.iter().for_each(|it| export_news::return_allowed(step, inventory.id, it));
-    say_all(
+    issue_receipts(
         step,
         id,
         &[ReceiptStatus::sent(), ReceiptStatus::taken_in(), ReceiptStatus::released()],
@@ -266,12 +266,12 @@ pub(crate) fn tally(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
         let tally = paper.clone();
         export_news::came_back(step, &tally);
     }
-    let said = if is_known {
+    let statuses = if is_known {
         vec![ReceiptStatus::sent(), ReceiptStatus::concluded()]
     } else {
         vec![ReceiptStatus::new(status::REJECTED, format!("原出口清单不存在，[invtNo:{invt_no}]"))]
     };
-    say_all(step, id, &said)
+    issue_receipts(step, id, &statuses)
 }
 
 /// The period of a summary application, where it names one: the list counts for nothing then.
@@ -319,12 +319,12 @@ pub(crate) fn summary(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt>
     };
     if numbers.is_empty() {
         let text = "没有可汇总的已结关汇总申报（B）清单";
-        return say_all(step, id, &[ReceiptStatus::new(status::REJECTED, text)]);
+        return issue_receipts(step, id, &[ReceiptStatus::new(status::REJECTED, text)]);
     }
     let (inventories, wrong) = summable(step, &paper, &numbers);
     if !wrong.is_empty() {
         let text = format!("不可汇总，[SummaryApplyList.invtNo]：{}", wrong.join("；"));
-        return say_all(step, id, &[ReceiptStatus::new(status::REJECTED, text)]);
+        return issue_receipts(step, id, &[ReceiptStatus::new(status::REJECTED, text)]);
     }
     let (taken_up, inventories): (Vec<Uuid>, Vec<summary::SummaryInventory>) =
         inventories.into_iter().unzip();
@@ -333,9 +333,9 @@ pub(crate) fn summary(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt>
     let results = if whole { results(step, &paper, head, &declarations) } else { Ok(Vec::new()) };
     let results = match results {
         Ok(results) => results,
-        Err(refusal) => return say_all(step, id, &[refusal]),
+        Err(refusal) => return issue_receipts(step, id, &[refusal]),
     };
-    let (_, said) = conclude_whole(step, id);
+    let (_, issued) = conclude_whole(step, id);
     for results in results.chunks(limits::CEB_DOCUMENTS_MAX) {
         let guid = Uuid::now_v7().to_string().to_uppercase();
         let body = ceb::write(MessageType::Ceb792, &guid, results);
@@ -343,16 +343,16 @@ pub(crate) fn summary(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt>
         step.mail(&paper, MessageType::Ceb792, status::CONCLUDED, &body, (event, ""));
     }
     if whole {
-        tell_forms(step, &results, &inventories, &taken_up);
+        report_forms(step, &results, &inventories, &taken_up);
         for inventory in taken_up {
             step.shelf.change(inventory, |it| it.sum_no.clone_from(&paper.pre_no));
         }
     }
-    said
+    issued
 }
 
 /// Tells inventories of the form that they are in.
-fn tell_forms(
+fn report_forms(
     step: &mut CebTransaction,
     results: &[Document],
     inventories: &[summary::SummaryInventory],

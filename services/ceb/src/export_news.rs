@@ -45,7 +45,7 @@ pub(crate) fn departed(step: &mut CebTransaction, inventory: Uuid, day: Date) {
         text,
         text_zh: format!("{day}离境"),
     };
-    tell(step, inventory, moved);
+    report(step, inventory, moved);
 }
 
 /// An inventory is in a goods declaration form.
@@ -59,7 +59,7 @@ pub(crate) fn summarised(step: &mut CebTransaction, inventory: Uuid, entry_id: &
         text: format!("in the goods declaration form {entry_id}"),
         text_zh: format!("已汇总为报关单{entry_id}"),
     };
-    tell(step, inventory, moved);
+    report(step, inventory, moved);
 }
 
 /// Goods of an inventory may come back, by this application (213).
@@ -78,7 +78,7 @@ pub(crate) fn return_allowed(
         text_zh: format!("退货申请{number}已放行，待监管场所理货"),
         number,
     };
-    tell(step, inventory, moved);
+    report(step, inventory, moved);
 }
 
 /// Goods came back and were counted (215): those of the applications under the number that the tally names.
@@ -107,7 +107,7 @@ pub(crate) fn came_back(step: &mut CebTransaction, tally: &StoredDocument) {
             text: format!("goods of application {number} are back and counted"),
             text_zh: format!("退货申请{number}的货物已退回并理货"),
         };
-        tell(step, inventory, moved);
+        report(step, inventory, moved);
     }
 }
 
@@ -118,10 +118,10 @@ pub(crate) fn money_announced(
     paper: &StoredDocument,
     taken_back: bool,
 ) {
-    let Document::Ceb403(told) = &*paper.document else { return };
-    let currency = Currency::ALL.into_iter().find(|it| it.customs_code() == told.currency);
-    let letters = currency.map_or(told.currency.as_str(), |it| it.letters());
-    let (amount, pay_no) = (decimal(told.charge), told.pay_no.clone());
+    let Document::Ceb403(notice) = &*paper.document else { return };
+    let currency = Currency::ALL.into_iter().find(|it| it.customs_code() == notice.currency);
+    let letters = currency.map_or(notice.currency.as_str(), |it| it.letters());
+    let (amount, pay_no) = (decimal(notice.charge), notice.pay_no.clone());
     let (text, text_zh) = if taken_back {
         (
             format!("{amount} {letters} {pay_no} are announced no more"),
@@ -129,21 +129,21 @@ pub(crate) fn money_announced(
         )
     } else {
         (
-            format!("{amount} {letters} are announced, payment {pay_no} by {}", told.pay_name),
-            format!("收款单{pay_no}：{}代收{amount} {letters}", told.pay_name),
+            format!("{amount} {letters} are announced, payment {pay_no} by {}", notice.pay_name),
+            format!("收款单{pay_no}：{}代收{amount} {letters}", notice.pay_name),
         )
     };
-    let amount_e5 = if taken_back { 0 } else { told.charge };
-    let accounted = PrimitiveDateTime::parse(&told.accounting_date, C14);
+    let amount_e5 = if taken_back { 0 } else { notice.charge };
+    let accounted = PrimitiveDateTime::parse(&notice.accounting_date, C14);
     let moved = ExportProgress {
         step: ExportStep::MoneyAnnounced,
         day: accounted.map_or(today(step.now), PrimitiveDateTime::date),
         number: pay_no.clone(),
         lines: Vec::new(),
         money: Some(AnnouncedMoney {
-            pay_code: told.pay_code.clone(),
+            pay_code: notice.pay_code.clone(),
             pay_no,
-            currency: told.currency.clone(),
+            currency: notice.currency.clone(),
             amount_e5,
         }),
         text,
@@ -151,7 +151,7 @@ pub(crate) fn money_announced(
     };
     // Each version of the document is news of its own.
     let version = format!("{}/{}", paper.guid, paper.app_time);
-    tell_as(step, inventory, &version, moved);
+    report_as(step, inventory, &version, moved);
 }
 
 fn back(application: &StoredDocument) -> Vec<BackQuantity> {
@@ -163,13 +163,13 @@ fn back(application: &StoredDocument) -> Vec<BackQuantity> {
 }
 
 /// Tells it, where the inventory became a declaration.
-fn tell(step: &mut CebTransaction, inventory: Uuid, moved: ExportProgress) {
+fn report(step: &mut CebTransaction, inventory: Uuid, moved: ExportProgress) {
     let which = moved.number.clone();
-    tell_as(step, inventory, &which, moved);
+    report_as(step, inventory, &which, moved);
 }
 
 /// Tells one of several things of a kind.
-fn tell_as(step: &mut CebTransaction, inventory: Uuid, which: &str, moved: ExportProgress) {
+fn report_as(step: &mut CebTransaction, inventory: Uuid, which: &str, moved: ExportProgress) {
     let Some(paper) = step.shelf.get(inventory) else { return };
     let Some(declaration) = paper.declaration else { return };
     let name = format!("{declaration}/{:?}/{which}", moved.step);
@@ -197,8 +197,8 @@ fn tell_as(step: &mut CebTransaction, inventory: Uuid, which: &str, moved: Expor
 
 /// The day on which a vehicle left, as its departure (509) says; today, where it says a later one or none.
 pub(crate) fn leave_day(departure: &StoredDocument, now: OffsetDateTime) -> Date {
-    let said = PrimitiveDateTime::parse(&departure.document.text("leaveTime"), C14);
-    said.map_or(today(now), |time| time.date().min(today(now)))
+    let left = PrimitiveDateTime::parse(&departure.document.text("leaveTime"), C14);
+    left.map_or(today(now), |time| time.date().min(today(now)))
 }
 
 fn today(now: OffsetDateTime) -> Date {

@@ -84,7 +84,7 @@ pub(crate) fn answered(step: &mut CebTransaction, answered: &FilingAnswer) {
         }
         (FilingWork::File, FilingOutcome::Refused { code, text }) => {
             let text = format!("[Code:{code};Desc:{text}]");
-            step.say(id, &ReceiptStatus::new(status::REJECTED, text));
+            step.issue_receipt(id, &ReceiptStatus::new(status::REJECTED, text));
             settle_cancellations(step, id, InventoryEnd::Ended);
         }
         (FilingWork::Withdraw, FilingOutcome::Done(_)) => {

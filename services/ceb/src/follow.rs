@@ -148,7 +148,7 @@ pub(crate) fn take(step: &mut CebTransaction, batch: &EventBatch) {
     step.events.behind.extend(behind.cloned());
     let events = batch.events.iter().filter(|event| event.is_new(inbox, requests));
     let events: Vec<_> = events.collect();
-    tell_all(step, &events);
+    apply_facts(step, &events);
 }
 
 /// The same for an event out of the queue. What another process has taken out meanwhile has no effect.
@@ -157,11 +157,11 @@ pub(crate) fn take_late(step: &mut CebTransaction, late: &LateEvent) {
     let (inbox, requests) = (&mut step.events.inbox, &mut step.requests);
     let is_new = event.parked.is_none() || event.is_new(inbox, requests);
     if step.events.late.remove(&late.id) && is_new {
-        tell_all(step, &[&late.event]);
+        apply_facts(step, &[&late.event]);
     }
 }
 
-fn tell_all(step: &mut CebTransaction, events: &[&ReceiptEvent]) {
+fn apply_facts(step: &mut CebTransaction, events: &[&ReceiptEvent]) {
     let facts = events.iter().flat_map(|it| it.facts.iter().map(|fact| (it.declaration, fact)));
     let mut held_back = BTreeSet::new();
     for (declaration, fact) in facts {
@@ -177,31 +177,31 @@ fn tell_all(step: &mut CebTransaction, events: &[&ReceiptEvent]) {
                 paper.work = FilingWork::None;
             });
         }
-        tell(step, id, fact);
+        apply_fact(step, id, fact);
         held_back.insert(id);
     }
     // Customs may have more to say of the data in the same breath as its number.
     for id in held_back {
-        tell_held_back(step, id);
+        issue_held_back(step, id);
     }
 }
 
-fn tell(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
+fn apply_fact(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
     let Some(inventory) = step.shelf.get(id).cloned() else { return };
     let import = inventory.kind == DocumentKind::ImportInventory;
     match fact {
         Fact::Filed(_) => {
-            step.say(id, &ReceiptStatus::sent());
+            step.issue_receipt(id, &ReceiptStatus::sent());
             to_companions(step, &inventory, &ReceiptStatus::sent());
         }
         Fact::Numbered(invt_no) => {
             step.shelf.change(id, |paper| paper.invt_no.clone_from(invt_no));
-            step.say(id, &ReceiptStatus::taken_in());
+            step.issue_receipt(id, &ReceiptStatus::taken_in());
             to_companions(step, &inventory, &ReceiptStatus::taken_in());
         }
         Fact::Customs(CustomsStep::ManualReview) => {
             if inventory.status < status::MANUAL_REVIEW {
-                step.say(id, &ReceiptStatus::manual_review());
+                step.issue_receipt(id, &ReceiptStatus::manual_review());
             }
         }
         Fact::Customs(CustomsStep::Concluded) => conclude(step, &inventory),
@@ -213,14 +213,14 @@ fn tell(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
             hold_back(step, id, status::EXAMINATION);
         }
         Fact::Released => {
-            tell_held_back(step, id);
+            issue_held_back(step, id);
             conclude(step, &inventory);
             let now = step.now;
             step.shelf.change(id, |paper| paper.released = Some(now));
             if import {
-                step.say(id, &ReceiptStatus::released());
+                step.issue_receipt(id, &ReceiptStatus::released());
                 // Nothing is left to do for an import: its formalities are closed with the release.
-                step.say(id, &ReceiptStatus::closed());
+                step.issue_receipt(id, &ReceiptStatus::closed());
             }
             // An export may go when everything under its bill may.
             step.look_at_bill(id);
@@ -232,11 +232,11 @@ fn tell(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
             } else {
                 ReceiptStatus::rejected_manually(reason)
             };
-            tell_held_back(step, id);
+            issue_held_back(step, id);
             end(step, id, &text);
         }
         Fact::Returned(reason) => {
-            tell_held_back(step, id);
+            issue_held_back(step, id);
             end(step, id, &ReceiptStatus::returned(reason));
         }
         Fact::Withdrawn => {
@@ -253,19 +253,19 @@ fn tell(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
 /// It ends without a release. What was held back is told no more.
 fn end(step: &mut CebTransaction, id: Uuid, what: &ReceiptStatus) {
     step.shelf.change(id, |paper| paper.held_back = 0);
-    step.say(id, what);
+    step.issue_receipt(id, what);
     step.look_at_bill(id);
     settle_cancellations(step, id, InventoryEnd::Ended);
 }
 
 /// Examination and detention are told when customs has numbered the inventory, the last of them.
 fn hold_back(step: &mut CebTransaction, id: Uuid, status: i32) {
-    tell_held_back(step, id);
+    issue_held_back(step, id);
     step.shelf.change(id, |paper| paper.held_back = status);
 }
 
 /// Tells what was held back, once customs has given its number.
-fn tell_held_back(step: &mut CebTransaction, id: Uuid) {
+fn issue_held_back(step: &mut CebTransaction, id: Uuid) {
     let status = match step.shelf.get(id) {
         Some(paper) if !paper.invt_no.is_empty() => paper.held_back,
         Some(_) | None => return,
@@ -275,7 +275,7 @@ fn tell_held_back(step: &mut CebTransaction, id: Uuid) {
     }
     step.shelf.change(id, |paper| paper.held_back = 0);
     let examined = status == status::EXAMINATION;
-    step.say(
+    step.issue_receipt(
         id,
         &if examined { ReceiptStatus::examination() } else { ReceiptStatus::detained(status) },
     );
@@ -286,7 +286,7 @@ fn tell_held_back(step: &mut CebTransaction, id: Uuid) {
 fn conclude(step: &mut CebTransaction, inventory: &StoredDocument) {
     let status = step.shelf.get(inventory.id).map_or(0, |paper| paper.status);
     if status < status::CONCLUDED {
-        step.say(inventory.id, &ReceiptStatus::concluded());
+        step.issue_receipt(inventory.id, &ReceiptStatus::concluded());
     }
     let waiting: Vec<Uuid> = step
         .shelf
@@ -299,8 +299,8 @@ fn conclude(step: &mut CebTransaction, inventory: &StoredDocument) {
         if let Some(paper) = step.shelf.get(id).cloned() {
             export_news::money_announced(step, inventory.id, &paper, false);
         }
-        step.say(id, &ReceiptStatus::sent());
-        step.say(id, &ReceiptStatus::taken_in());
+        step.issue_receipt(id, &ReceiptStatus::sent());
+        step.issue_receipt(id, &ReceiptStatus::taken_in());
     }
 }
 
@@ -309,7 +309,7 @@ fn to_companions(step: &mut CebTransaction, inventory: &StoredDocument, what: &R
     let ids: Vec<Uuid> = Companions::of(&step.shelf, inventory).ids().collect();
     for id in ids {
         if step.shelf.get(id).is_some_and(|paper| paper.status < what.status) {
-            step.say(id, what);
+            step.issue_receipt(id, what);
         }
     }
 }

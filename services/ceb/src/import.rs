@@ -16,12 +16,12 @@ use proto::ceb::parcel;
 const RETURN_DAYS: i64 = 30;
 
 /// Says several things about one document.
-pub(crate) fn say_all(
+pub(crate) fn issue_receipts(
     step: &mut CebTransaction,
     id: Uuid,
-    said: &[ReceiptStatus],
+    statuses: &[ReceiptStatus],
 ) -> Vec<IssuedReceipt> {
-    said.iter().filter_map(|what| step.say(id, what)).collect()
+    statuses.iter().filter_map(|what| step.issue_receipt(id, what)).collect()
 }
 
 /// The inventory that a document is about.
@@ -46,12 +46,12 @@ pub(crate) fn named<'a>(shelf: &'a DocumentSet, paper: &StoredDocument) -> Inven
     } else {
         DocumentKind::ImportInventory
     };
-    let by = |said: &str, test: &dyn Fn(&StoredDocument) -> bool| {
+    let by = |number: &str, test: &dyn Fn(&StoredDocument) -> bool| {
         let test = |other: &StoredDocument| {
             other.kind == kind && knows(shelf, paper, other) && test(other)
         };
         // Of several that had a number one after the other, the one that counts.
-        (!said.is_empty())
+        (!number.is_empty())
             .then(|| {
                 shelf.find(|other| test(other) && other.is_live()).or_else(|| shelf.find(test))
             })
@@ -86,12 +86,12 @@ pub(crate) fn named<'a>(shelf: &'a DocumentSet, paper: &StoredDocument) -> Inven
     if number_of_other {
         wrong.push(format!("invtNo[{invt_no}]不是该清单的编号"));
     }
-    for (element, said, other) in [
+    for (element, number, other) in [
         ("preNo", &pre_no, by_pre_no),
         ("copNo", &names.cop_no, by_own.filter(|own| own.is_live())),
     ] {
         if other.is_some_and(|other| other.id != found.id) {
-            wrong.push(format!("{element}[{said}]属于另一清单"));
+            wrong.push(format!("{element}[{number}]属于另一清单"));
         }
     }
     if wrong.is_empty() {
@@ -137,9 +137,9 @@ pub(crate) fn cancel(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> 
     let inventory = match named(&step.shelf, paper) {
         InventoryReference::Inventory(inventory) => inventory.clone(),
         InventoryReference::Nothing => {
-            let said = looked_for(paper);
+            let value = looked_for(paper);
             return step
-                .refuse(id, &ReceiptStatus::refused(-623_003, &[&said]))
+                .refuse(id, &ReceiptStatus::refused(-623_003, &[&value]))
                 .into_iter()
                 .collect();
         }
@@ -161,17 +161,17 @@ pub(crate) fn cancel(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> 
         let refusal = ReceiptStatus::refused(code, &[number(&inventory)]);
         return step.refuse(id, &refusal).into_iter().collect();
     }
-    let mut said = say_all(step, id, &[ReceiptStatus::sent()]);
+    let mut issued = issue_receipts(step, id, &[ReceiptStatus::sent()]);
     if inventory.declaration.is_none() && inventory.work == FilingWork::None {
         // Customs has not heard of it yet.
-        said.extend(cancelled(step, id, Some(inventory.id)));
+        issued.extend(cancelled(step, id, Some(inventory.id)));
     } else {
         step.shelf.change(id, |paper| {
             paper.work = FilingWork::Withdraw;
             paper.cancels.clone_from(&inventory.key);
         });
     }
-    said
+    issued
 }
 
 /// The number of an inventory: that of customs, ours before.
@@ -198,7 +198,7 @@ pub(crate) fn cancelled(
         });
         step.look_at_bill(inventory);
     }
-    say_all(step, id, &[ReceiptStatus::cancelled()])
+    issue_receipts(step, id, &[ReceiptStatus::cancelled()])
 }
 
 /// 625: goods come back within 30 days of release. Customs takes the application in and lets the goods
@@ -208,9 +208,9 @@ pub(crate) fn refund(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> 
     let inventory = match named(&step.shelf, paper) {
         InventoryReference::Inventory(inventory) => inventory.clone(),
         InventoryReference::Nothing => {
-            let said = looked_for(paper);
+            let value = looked_for(paper);
             return step
-                .refuse(id, &ReceiptStatus::refused(-625_001, &[&said]))
+                .refuse(id, &ReceiptStatus::refused(-625_001, &[&value]))
                 .into_iter()
                 .collect();
         }
@@ -233,14 +233,14 @@ pub(crate) fn refund(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> 
         return step.refuse(id, &refusal).into_iter().collect();
     }
     step.shelf.change(id, |paper| paper.invt_no.clone_from(&inventory.invt_no));
-    let said = say_all(
+    let issued = issue_receipts(
         step,
         id,
         &[ReceiptStatus::sent(), ReceiptStatus::taken_in(), ReceiptStatus::released()],
     );
     // The tax bill and the buyer's yearly amount are customs' matter.
     step.show_customs(id);
-    said
+    issued
 }
 
 /// When the goods of an inventory were let go.
@@ -291,19 +291,19 @@ pub(crate) fn signed_for(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedRecei
         .shelf
         .of_parcel(DocumentKind::ImportInventory, &names.logistics_code, &names.logistics_no)
         .any(|inventory| inventory.released.is_some());
-    let said = if released {
+    let statuses = if released {
         vec![ReceiptStatus::sent(), ReceiptStatus::taken_in(), ReceiptStatus::concluded()]
     } else {
         let text =
             format!("运单对应的清单未放行，[LogisticsStatus.logisticsNo:{}]", names.logistics_no);
         vec![ReceiptStatus::new(status::REJECTED, text)]
     };
-    say_all(step, id, &said)
+    issue_receipts(step, id, &statuses)
 }
 
 /// 711: parcels are counted in at the site.
 pub(crate) fn delivery(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
-    say_all(
+    issue_receipts(
         step,
         id,
         &[ReceiptStatus::sent(), ReceiptStatus::taken_in(), ReceiptStatus::concluded()],

@@ -138,7 +138,7 @@ fn mount(
     let withdrawal = relay::withdrawal::WithdrawalPort(Arc::clone(&ceb), window.clone());
     loops.queue("ceb.withdrawal", withdrawal, Arc::clone(&hints.withdrawal));
     loops.queue("ceb.matching", relay::matching::MatchingPort(Arc::clone(&ceb)), Arc::default());
-    let (pending, said) = PendingAnswers::new();
+    let (pending, outgoing) = PendingAnswers::new();
     let pending = Arc::new(pending);
     let news = relay::export_news::ExportNews(Arc::clone(&ceb), Arc::clone(&pending));
     loops.queue("ceb.export-news", news, Arc::clone(&hints.news));
@@ -146,7 +146,7 @@ fn mount(
     loops.queue("ceb.late-events", LateEvents(Arc::clone(&seat)), Arc::default());
     let (events, stop) = (loops.progress("ceb.events"), parts.draining.clone());
     let consumer = ReceiptEvents::consumer(window, &name);
-    loops.add(async move { listen(&*seat, consumer, said, &events, &stop).await });
+    loops.add(async move { listen(&*seat, consumer, outgoing, &events, &stop).await });
     let batch = ceb.batch.clone();
     loops.mount(QUEUES, |all| routes(all, Service(ceb))).within(move || batch.most_of_each())
 }

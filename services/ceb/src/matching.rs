@@ -120,7 +120,7 @@ pub(crate) fn complete(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
     let waiting: Vec<Uuid> =
         if paper.kind.is_inventory() { vec![id] } else { inventories(&step.shelf, paper) };
-    let mut said = Vec::new();
+    let mut issued = Vec::new();
     for inventory in waiting {
         let paper = step.shelf.get(inventory).filter(|paper| is_waiting(paper));
         let Some(paper) = paper else { continue };
@@ -138,14 +138,14 @@ pub(crate) fn complete(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt
                 None
             }
             Some(MatchOutcome::Refused(broken)) => {
-                step.say(inventory, &ReceiptStatus::rejected(&broken))
+                step.issue_receipt(inventory, &ReceiptStatus::rejected(&broken))
             }
             Some(MatchOutcome::Waiting(_)) | None => None,
         };
         // Whoever sent the last document is not told about somebody else's inventory.
-        said.extend(refusal.filter(|_| inventory == id));
+        issued.extend(refusal.filter(|_| inventory == id));
     }
-    said
+    issued
 }
 
 /// Whether several payments stand for the order of an inventory.

@@ -83,7 +83,7 @@ pub(crate) fn read(
     let (read, signature) = match verified(policy, &message, now) {
         Ok(read) => read,
         Err(faults) => {
-            let text = told(&faults);
+            let text = faults_text(&faults);
             return Ok(broken(faults, text));
         }
     };
@@ -210,10 +210,10 @@ pub(crate) fn violation(fault: MessageFault) -> Violation {
 /// The platform's code for what breaks the schema, as a negative status.
 const SCHEMA: i32 = -2;
 
-fn told(faults: &[MessageFault]) -> String {
-    let told =
+fn faults_text(faults: &[MessageFault]) -> String {
+    let text =
         |fault: &MessageFault| format!("第{}行{}：{}", fault.line, fault.element, fault.text_zh);
-    faults.iter().map(told).collect::<Vec<_>>().join("；")
+    faults.iter().map(text).collect::<Vec<_>>().join("；")
 }
 
 /// A signature may stand in the message. Only then is its cost paid.
@@ -471,7 +471,7 @@ fn broken_rules(
     // A signed document was read from its canonical text, whose lines count differently.
     let line = |line| verified.map_or(line, |verified| verified.lines.original(line));
     let violations = domain::Declaration::from(declared).check(&policy.profile).err()?;
-    let told = |violation: &Violation| {
+    let text_of = |violation: &Violation| {
         let place = document.place(&violation.field);
         let place = place.map(|place| format!("第{}行{}：", line(place.line), place.element));
         // A rule about the whole document has no place.
@@ -493,7 +493,7 @@ fn broken_rules(
         // What the text of the code says already is not told twice.
         first.as_ref().is_none_or(|(first, _)| at != first)
     });
-    let texts: Vec<String> = others.map(|(_, violation)| told(violation)).collect();
+    let texts: Vec<String> = others.map(|(_, violation)| text_of(violation)).collect();
     match first {
         Some((_, first)) if texts.is_empty() => Some(first),
         Some((_, first)) => Some(first.with_more(&[texts.join(",")])),

@@ -11,7 +11,7 @@ use store::{Fault, ServiceError, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::document_rows::{Row, kind_column};
+use crate::document_rows::{kind_column, whole_documents};
 use crate::document_set::{DocumentKeys, DocumentSet};
 use crate::stored_document::StoredDocument;
 use crate::{Ceb, matching, receipt};
@@ -183,24 +183,15 @@ pub(crate) async fn documents(
         Some(number) => Some(named(pool, number).await?),
         None => None,
     };
-    let rows = sqlx::query_as!(
-        Row,
-        r#"select d.slot, d.kind, d.key, id, guid, app_time, draft, deleted, status, info, dxp_id,
-                  subscribers,
-                  order_no, logistics_code, logistics_no, agent_code, ebc_code, cop_no, bill_no, pre_no,
-                  invt_no, declaration_id, released_time, sum_no, cancels, t.queue as "queue?", signed,
-                  digest, body, received_time, changed_time, told_time, held_back
-           from document d
-           left join (select slot, id as document, queue from queue_item
-                      where queue in ('filing', 'withdrawal', 'matching')) t
-                  on t.slot = d.slot and t.document = d.id
-           where ($1::text is null or order_no = $1)
-             and ($2::smallint is null or d.kind = $2)
-             and (not $3 or t.queue = 'matching')
-             and ($4::text[] is null or dxp_id = any($4))
-             and id < $5
-             and ($7::uuid[] is null or id = any($7))
-           order by id desc limit $6"#,
+    let rows = whole_documents!(
+        "document d",
+        "where ($1::text is null or order_no = $1)
+           and ($2::smallint is null or d.kind = $2)
+           and (not $3 or t.queue = 'matching')
+           and ($4::text[] is null or dxp_id = any($4))
+           and id < $5
+           and ($7::uuid[] is null or id = any($7))
+         order by id desc limit $6",
         filter.order_no.as_deref(),
         filter.kind.map(kind_column),
         filter.waiting,

@@ -28,10 +28,10 @@ pub(crate) fn about(
         "returnInfo" => Some(what.info.clone()),
         "preNo" => Some(paper.pre_no.clone()),
         "invtNo" => {
-            let told = paper.document.value("invtNo").filter(|no| is_whole(paper.kind, no));
+            let own_number = paper.document.value("invtNo").filter(|no| is_whole(paper.kind, no));
             Some(paper.invt_no.clone())
                 .filter(|no| !no.is_empty())
-                .or(told)
+                .or(own_number)
                 // Until customs gave one.
                 .or_else(|| Some(String::new()))
         }

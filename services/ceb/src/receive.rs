@@ -280,11 +280,11 @@ pub(crate) fn receive(
     step.shelf.put(paper);
     send_copies(step, received);
     let first = matching::warn_of_missing_payment(step, id, first);
-    let mut said = vec![step.say(id, &first)];
+    let mut issued = vec![step.issue_receipt(id, &first)];
     if !header.draft {
-        said.extend(act(step, id, received.kind).into_iter().map(Some));
+        issued.extend(act(step, id, received.kind).into_iter().map(Some));
     }
-    said.into_iter().flatten().collect()
+    issued.into_iter().flatten().collect()
 }
 
 /// Refuses a document because of one that is there, with the numbers of that one. The receipt is about the
@@ -298,7 +298,7 @@ fn refuse_repetition(
 ) -> IssuedReceipt {
     paper.pre_no.clone_from(&there.pre_no);
     paper.invt_no.clone_from(&there.invt_no);
-    paper.told = there.told;
+    paper.last_receipt_time = there.last_receipt_time;
     step.post(&paper, refusal, &received.trace)
 }
 
@@ -309,18 +309,18 @@ fn delete(
     held: Option<StoredDocument>,
 ) -> Vec<IssuedReceipt> {
     let Some(held) = held else { return step.broken("a document is deleted that is not there") };
-    let said = step.post(&held, &ReceiptStatus::deleted(&header.guid), &received.trace);
+    let issued = step.post(&held, &ReceiptStatus::deleted(&header.guid), &received.trace);
     step.shelf.change(held.id, |paper| {
         paper.deleted = true;
         paper.guid.clone_from(&header.guid);
         paper.app_time.clone_from(&header.app_time);
         paper.digest.clone_from(&received.digest);
-        paper.told = said.time;
+        paper.last_receipt_time = issued.time;
     });
     if held.kind == DocumentKind::MoneyReceipt && held.status >= status::TAKEN_IN {
         export::money_deleted(step, held.id);
     }
-    vec![said]
+    vec![issued]
 }
 
 /// Whether the sender may change what is held: it came under the same exchange number, or from a firm for
@@ -367,7 +367,7 @@ fn send_copies(step: &mut CebTransaction, received: &ReceivedDocument) {
 
 /// A document changed: what the window and customs gave before stays with it, unless it was ended.
 fn keep_numbers(paper: &mut StoredDocument, held: &StoredDocument) {
-    paper.told = held.told;
+    paper.last_receipt_time = held.last_receipt_time;
     if held.is_live() || held.draft {
         paper.pre_no.clone_from(&held.pre_no);
         paper.received = held.received;
@@ -419,12 +419,12 @@ fn wrong_part(step: &CebTransaction, paper: &StoredDocument, part: Split) -> Opt
         );
         return Some(ReceiptStatus::new(status::REJECTED, text));
     }
-    let told = there.and_then(|other| split(&other.document));
+    let earlier = there.and_then(|other| split(&other.document));
     if part.count > limits::CEB_PARTS_MAX {
         let text = format!("msgCount超过{}", limits::CEB_PARTS_MAX);
         return Some(ReceiptStatus::new(status::REJECTED, text));
     }
-    part.check(told.map(|told| told.count)).err().or_else(|| stray_part(step, paper, part))
+    part.check(earlier.map(|earlier| earlier.count)).err().or_else(|| stray_part(step, paper, part))
 }
 
 /// The first part under a copNo, when another copNo of the same bill of lading lacks just this part: the
@@ -481,7 +481,7 @@ fn paper(received: &ReceivedDocument, header: &Header, now: OffsetDateTime) -> S
         body: received.body.clone(),
         received: now,
         changed: now,
-        told: OffsetDateTime::UNIX_EPOCH,
+        last_receipt_time: OffsetDateTime::UNIX_EPOCH,
         held_back: 0,
         sender: Some(Arc::clone(&received.principal)),
     }
@@ -506,7 +506,7 @@ fn repeat(step: &mut CebTransaction, held: Option<&StoredDocument>) -> Vec<Issue
     let cancelled = held.deleted && held.kind.is_inventory() && !held.draft;
     let info = if cancelled { "清单已撤单".to_owned() } else { held.info.clone() };
     let again = ReceiptStatus::new(held.status, info);
-    vec![receipt::about(held, &again, receipt::after(held.told, step.now))]
+    vec![receipt::about(held, &again, receipt::after(held.last_receipt_time, step.now))]
 }
 
 /// What a declared document sets going.

@@ -59,7 +59,7 @@ pub(crate) struct StoredDocument {
     pub(crate) received: OffsetDateTime,
     pub(crate) changed: OffsetDateTime,
     /// The returnTime of its last receipt: the next one is later.
-    pub(crate) told: OffsetDateTime,
+    pub(crate) last_receipt_time: OffsetDateTime,
     /// Inventories: 500, or the kind of detention, of goods that customs has not numbered yet; told
     /// after 120. 0: nothing.
     pub(crate) held_back: i32,

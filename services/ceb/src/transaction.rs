@@ -35,7 +35,7 @@ pub(crate) struct CebTransaction {
     numbers: DayNumbers,
     /// The returnTime of the last receipt of each document in this transaction, by kind and key: also of
     /// those that are not kept.
-    told: HashMap<(u16, String), OffsetDateTime>,
+    last_receipts: HashMap<(u16, String), OffsetDateTime>,
     /// What came over the exchange.
     pub(crate) events: follow::EventWrites,
     pub(crate) requests: Requests,
@@ -90,7 +90,7 @@ impl CebTransaction {
             shelf,
             mail: Vec::new(),
             numbers,
-            told: HashMap::new(),
+            last_receipts: HashMap::new(),
             events,
             requests,
             bills: BTreeSet::new(),
@@ -128,17 +128,21 @@ impl CebTransaction {
 
     /// Writes a receipt about a document to its sender and subscribers. The status of the document
     /// follows when the rules of its kind let it.
-    pub(crate) fn say(&mut self, id: Uuid, what: &ReceiptStatus) -> Option<IssuedReceipt> {
+    pub(crate) fn issue_receipt(
+        &mut self,
+        id: Uuid,
+        what: &ReceiptStatus,
+    ) -> Option<IssuedReceipt> {
         let paper = self.shelf.get(id)?.clone();
-        let said = self.post(&paper, what, "");
-        self.shelf.change(id, |paper| paper.told = said.time);
+        let issued = self.post(&paper, what, "");
+        self.shelf.change(id, |paper| paper.last_receipt_time = issued.time);
         if paper.status == what.status || supersedes(paper.kind, paper.status, what.status) {
             self.shelf.change(id, |paper| {
                 paper.status = what.status;
                 paper.info.clone_from(&what.info);
             });
         }
-        Some(said)
+        Some(issued)
     }
 
     /// The bill of an export is looked at once more at the end of the transaction.
@@ -153,7 +157,7 @@ impl CebTransaction {
     /// Refuses a document that was kept: it can be sent again, corrected.
     pub(crate) fn refuse(&mut self, id: Uuid, what: &ReceiptStatus) -> Option<IssuedReceipt> {
         self.shelf.change(id, |paper| paper.status = what.status);
-        self.say(id, what)
+        self.issue_receipt(id, what)
     }
 
     /// Writes a receipt about a document that may not be kept.
@@ -164,13 +168,16 @@ impl CebTransaction {
         trace: &str,
     ) -> IssuedReceipt {
         let key = (paper.kind.number(), paper.key.clone());
-        let last = self.told.get(&key).map_or(paper.told, |told| paper.told.max(*told));
-        let said = receipt::about(paper, what, receipt::after(last, self.now));
-        self.told.insert(key, said.time);
+        let last = self
+            .last_receipts
+            .get(&key)
+            .map_or(paper.last_receipt_time, |time| paper.last_receipt_time.max(*time));
+        let issued = receipt::about(paper, what, receipt::after(last, self.now));
+        self.last_receipts.insert(key, issued.time);
         let guid = Uuid::now_v7().to_string().to_uppercase();
-        let body = ceb::write(said.message_type, &guid, std::slice::from_ref(&*said.document));
-        self.mail(paper, said.message_type, what.status, &body, (said.event, trace));
-        said
+        let body = ceb::write(issued.message_type, &guid, std::slice::from_ref(&*issued.document));
+        self.mail(paper, issued.message_type, what.status, &body, (issued.event, trace));
+        issued
     }
 
     /// Puts a message into the log of a document's sender and of its subscribers.

@@ -10,9 +10,9 @@ use crate::read;
 use crate::receipt::{DocumentRef, IssuedReceipt};
 
 /// Receipts as messages, one for each type.
-pub(crate) fn grouped(said: Vec<IssuedReceipt>) -> Vec<v1::OutgoingMessage> {
+pub(crate) fn grouped(issued: Vec<IssuedReceipt>) -> Vec<v1::OutgoingMessage> {
     let mut types: Vec<(MessageType, Vec<IssuedReceipt>)> = Vec::new();
-    for one in said {
+    for one in issued {
         match types.iter_mut().find(|(kind, _)| *kind == one.message_type) {
             Some((_, same)) => same.push(one),
             None => types.push((one.message_type, vec![one])),
@@ -21,18 +21,20 @@ pub(crate) fn grouped(said: Vec<IssuedReceipt>) -> Vec<v1::OutgoingMessage> {
     let mut messages = Vec::new();
     for (kind, same) in types {
         // A message carries a hundred.
-        messages.extend(same.chunks(limits::CEB_DOCUMENTS_MAX).map(|said| together(kind, said)));
+        messages
+            .extend(same.chunks(limits::CEB_DOCUMENTS_MAX).map(|issued| together(kind, issued)));
     }
     messages
 }
 
 /// Receipts of one type as one message.
-pub(crate) fn together(kind: MessageType, said: &[IssuedReceipt]) -> v1::OutgoingMessage {
-    let documents: Vec<Document> = said.iter().map(|one| Document::clone(&one.document)).collect();
+pub(crate) fn together(kind: MessageType, issued: &[IssuedReceipt]) -> v1::OutgoingMessage {
+    let documents: Vec<Document> =
+        issued.iter().map(|one| Document::clone(&one.document)).collect();
     v1::OutgoingMessage {
         // 0 where none was written into a log.
-        position: said.iter().map(|one| one.position).max().unwrap_or(0),
-        receipts: said.iter().filter_map(|one| receipt_of(&one.document, &one.about)).collect(),
+        position: issued.iter().map(|one| one.position).max().unwrap_or(0),
+        receipts: issued.iter().filter_map(|one| receipt_of(&one.document, &one.about)).collect(),
         ..outgoing(kind, &documents)
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use proto::v1;
 
-use super::{BilingualText, Exit, Output, Session, say, say_json};
+use super::{BilingualText, Exit, Output, Session, print_json, print_line};
 
 /// Archive declarations that ended long ago: what was declared and what happened leaves the database; where
 /// they stood, their numbers and releases stay.
@@ -65,9 +65,9 @@ pub async fn run(session: &Session, args: ArchiveArgs) -> anyhow::Result<Exit> {
     }
     match session.output {
         Output::Json => {
-            say_json(&serde_json::json!({ "archived": archived, "waiting": waiting }))?;
+            print_json(&serde_json::json!({ "archived": archived, "waiting": waiting }))?;
         }
-        Output::Table => say(words(archived, waiting).text(session.language))?,
+        Output::Table => print_line(words(archived, waiting).text(session.language))?,
     }
     Ok(Exit::Done)
 }

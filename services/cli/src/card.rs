@@ -29,10 +29,10 @@ pub(super) fn whole(record: &v1::DeclarationRecord, language: Language) -> Strin
     }
     for asked in &record.document_requests {
         let fact = v1::Fact { kind: Some(Kind::DocumentsRequested(asked.clone())) };
-        let told = describe_all(&[fact], language);
+        let described = describe_all(&[fact], language);
         let how =
             pick(language, "answer with: single-window provide", "答复命令：single-window provide");
-        let _infallible = write!(text, "\n{told} ({how})");
+        let _infallible = write!(text, "\n{described} ({how})");
     }
     for entry in &record.history {
         let time = when(entry.time.and_then(proto::time));

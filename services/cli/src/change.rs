@@ -9,7 +9,7 @@ use tonic::Status;
 use super::input::{self, InputDocument};
 use super::problem::{BrokenRule, Problem};
 use super::words::{self, pick};
-use super::{BilingualText, Exit, Output, Session, read, say, say_json};
+use super::{BilingualText, Exit, Output, Session, print_json, print_line, read};
 
 /// File a new version of a declaration. Verdicts for older versions are void, and review begins
 /// again.
@@ -71,7 +71,7 @@ pub async fn amend(session: &Session, args: AmendArgs) -> anyhow::Result<Exit> {
         validate_only: args.check,
     };
     match session.ask(request, async |it, ask| it.declarations().amend(ask).await).await {
-        Ok(answer) => tell_version(session, answer, &file, args.check),
+        Ok(answer) => print_version(session, answer, &file, args.check),
         Err(status) => {
             let problem = Problem::of_status(&status, session.language);
             Err(problem.in_file(&file).into())
@@ -79,14 +79,14 @@ pub async fn amend(session: &Session, args: AmendArgs) -> anyhow::Result<Exit> {
     }
 }
 
-fn tell_version(
+fn print_version(
     session: &Session,
     answer: v1::AmendResponse,
     file: &str,
     check: bool,
 ) -> anyhow::Result<Exit> {
     if session.output == Output::Json {
-        say_json(&answer)?;
+        print_json(&answer)?;
         return Ok(Exit::Done);
     }
     let language = session.language;
@@ -101,7 +101,7 @@ fn tell_version(
         let word = pick(language, "warning", "警告");
         text.push_str(&format!("\n  {word} {} {}", warning.code, warning.placed_text(Some(file))));
     }
-    say(&text)?;
+    print_line(&text)?;
     Ok(Exit::Done)
 }
 
@@ -123,7 +123,7 @@ pub async fn withdraw(session: &Session, args: WithdrawArgs) -> anyhow::Result<E
     let answer =
         session.ask(request, async |it, ask| it.declarations().withdraw(ask).await).await?;
     if args.check {
-        return session.print_said(&answer, "correct, nothing is kept", "校验通过，未保存");
+        return session.print_sentence(&answer, "correct, nothing is kept", "校验通过，未保存");
     }
     session.print_one(&answer, |answer, _| {
         let (english, chinese) = words::state(answer.state());

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use tonic::{Code as Grpc, Response, Status};
 
 use super::words::{self, pick};
-use super::{BilingualText, Exit, Output, Session, say, say_json};
+use super::{BilingualText, Exit, Output, Session, print_json, print_line};
 
 /// Show the time in the sandbox, or move it forward (deadlines of days and years can be tried so).
 ///
@@ -73,7 +73,7 @@ pub async fn run(session: &Session, args: ClockArgs) -> anyhow::Result<Exit> {
         clock => clock?.ok_or_else(|| Status::internal("the window's answer holds no time"))?,
     };
     match session.output {
-        Output::Json => say_json(&clock)?,
+        Output::Json => print_json(&clock)?,
         Output::Table => {
             let ahead = std::time::Duration::from_secs(clock.ahead_seconds);
             let ahead = if ahead.is_zero() {
@@ -83,7 +83,7 @@ pub async fn run(session: &Session, args: ClockArgs) -> anyhow::Result<Exit> {
                     pick(session.language, "ahead of the machine's clock by", "比本机时钟提前");
                 format!("{word} {}", humantime::format_duration(ahead))
             };
-            say(&format!("{}  {ahead}", words::when(clock.time.and_then(proto::time))))?;
+            print_line(&format!("{}  {ahead}", words::when(clock.time.and_then(proto::time))))?;
         }
     }
     Ok(Exit::Done)

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::session::{TableRow, print_rows};
 use super::table::{columns, fields};
 use super::words::pick;
-use super::{BilingualText, Exit, Language, Output, OutputFormat, say, say_json};
+use super::{BilingualText, Exit, Language, Output, OutputFormat, print_json, print_line};
 
 /// How one window is reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -163,11 +163,11 @@ impl Contexts {
         made.and_then(|()| std::fs::write(&place, format!("{name}\n")))
             .with_context(|| BilingualText::unwritable(&place))?;
         match output {
-            Output::Json => say_json(&serde_json::json!({ "in_use": name }))?,
+            Output::Json => print_json(&serde_json::json!({ "in_use": name }))?,
             Output::Table if name.is_empty() => {
-                say(pick(language, "no context is in use", "不使用任何环境"))?;
+                print_line(pick(language, "no context is in use", "不使用任何环境"))?;
             }
-            Output::Table => say(&match language {
+            Output::Table => print_line(&match language {
                 Language::English => format!("{name} is in use"),
                 Language::Chinese => format!("正在使用{name}"),
             })?,
@@ -181,8 +181,8 @@ impl Contexts {
             || BilingualText::new("no context is in use; name one", "未使用任何环境，请指定名称");
         let context = found.with_context(none)?;
         match output {
-            Output::Json => say_json(context)?,
-            Output::Table => say(&fields(&context.fields(), columns()))?,
+            Output::Json => print_json(context)?,
+            Output::Table => print_line(&fields(&context.fields(), columns()))?,
         }
         Ok(Exit::Done)
     }

@@ -312,21 +312,21 @@ mod tests {
         }
     }
 
-    fn said(status: &v1::GetOperatingStatusResponse) -> Vec<(DiagnosisLevel, String)> {
+    fn levels_and_texts(status: &v1::GetOperatingStatusResponse) -> Vec<(DiagnosisLevel, String)> {
         let found = diagnoses(status).into_iter();
         found.map(|it| (it.level, it.what.text(Language::English).to_owned())).collect()
     }
 
     #[test]
     fn a_window_that_is_well_is_told_nothing() {
-        assert!(said(&well()).is_empty());
+        assert!(levels_and_texts(&well()).is_empty());
         // What is new, small or far away is nothing to worry about.
         let mut status = well();
         status.consumers[0].waiting = 3;
         status.consumers[0].oldest_time = at(NOW - 60);
         status.certificates = vec![v1::CertificateValidity { days_left: 30, ..Default::default() }];
         status.storage = Some(v1::Storage { free_bytes: 4, least_bytes: 1, short: false });
-        assert!(said(&status).is_empty());
+        assert!(levels_and_texts(&status).is_empty());
     }
 
     #[test]
@@ -367,8 +367,8 @@ mod tests {
             },
             v1::CertificateValidity { days_left: 29, ..Default::default() },
         ];
-        let said = said(&status);
-        let errors: Vec<_> = said
+        let diagnosed = levels_and_texts(&status);
+        let errors: Vec<_> = diagnosed
             .iter()
             .filter(|it| it.0 == DiagnosisLevel::Error)
             .map(|it| it.1.as_str())
@@ -383,7 +383,7 @@ mod tests {
                 "the certificate of window has ended ()",
             ]
         );
-        let warnings: Vec<_> = said[errors.len()..].iter().map(|it| it.1.as_str()).collect();
+        let warnings: Vec<_> = diagnosed[errors.len()..].iter().map(|it| it.1.as_str()).collect();
         assert_eq!(
             warnings,
             [

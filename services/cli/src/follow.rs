@@ -54,14 +54,14 @@ impl Follower {
         // Asked once, the watch is on its way to the window, ahead of what is filed next.
         tokio::select! {
             biased;
-            () = follower.hear() => {}
+            () = follower.receive() => {}
             () = std::future::ready(()) => {}
         }
         follower
     }
 
     /// Waits for one entry and keeps it. May be dropped at any time without losing one.
-    pub(super) async fn hear(&mut self) {
+    pub(super) async fn receive(&mut self) {
         match self.news.next().await {
             Some(Ok(entry)) => self.note(entry),
             Some(Err(_)) | None => {
@@ -110,7 +110,7 @@ impl Follower {
         while !open.is_empty() {
             progress(open.len());
             tokio::select! {
-                () = self.hear() => {}
+                () = self.receive() => {}
                 _ = looks.tick() => {
                     let unheard = |name: &&String| self.deaf || !self.known.contains_key(*name);
                     self.look(session, open.iter().filter(unheard).cloned().collect()).await?;

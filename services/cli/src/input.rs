@@ -288,11 +288,11 @@ fn request(value: &FileValue, in_list: bool) -> Result<v1::SubmitRequest, (Strin
     };
     let mut request = read().map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        let said = error.to_string();
+        let message = error.to_string();
         let place = format!(" at line {line} column {column}");
-        let said = said.strip_suffix(&place).unwrap_or(&said);
+        let message = message.strip_suffix(&place).unwrap_or(&message);
         let column = if line <= 1 { value.column.saturating_sub(1) + column } else { column };
-        (guess(said), value.line.saturating_sub(1) + line, column)
+        (guess(message), value.line.saturating_sub(1) + line, column)
     })?;
     if request.request_id.is_empty() {
         // Without a declaration the window refuses the request, whatever its id.
@@ -304,12 +304,14 @@ fn request(value: &FileValue, in_list: bool) -> Result<v1::SubmitRequest, (Strin
 }
 
 /// Instead of the list of all ninety fields, the one that was perhaps meant.
-fn guess(said: &str) -> String {
-    let Some((what, known)) = said.split_once(", expected one of ") else { return said.to_owned() };
+fn guess(message: &str) -> String {
+    let Some((what, known)) = message.split_once(", expected one of ") else {
+        return message.to_owned();
+    };
     let known: Vec<&str> = known.split(", ").map(|name| name.trim_matches('`')).collect();
     let written = what.split('`').nth(1).unwrap_or_default(); // then nothing is like it
     if known.len() <= KNOWN_SHOWN_MAX {
-        return said.to_owned();
+        return message.to_owned();
     }
     let alike = |name: &&str| name.chars().zip(written.chars()).take_while(|(a, b)| a == b).count();
     match known.into_iter().max_by_key(alike).filter(|name| alike(name) >= ALIKE_MIN) {

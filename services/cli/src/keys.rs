@@ -70,8 +70,8 @@ async fn create(session: &Session, args: CreateKeyArgs) -> anyhow::Result<Exit> 
     // Not repeated: each time would make one more.
     let answer = session.window.operation().create_key(session.request(request)).await?;
     let answer = answer.into_inner();
-    let said = answer.key.clone();
-    session.print_said(&answer, &said, &said)
+    let key = answer.key.clone();
+    session.print_sentence(&answer, &key, &key)
 }
 
 async fn list(session: &Session, args: ListKeysArgs) -> anyhow::Result<Exit> {
@@ -84,7 +84,7 @@ async fn list(session: &Session, args: ListKeysArgs) -> anyhow::Result<Exit> {
 async fn revoke(session: &Session, id: Uuid) -> anyhow::Result<Exit> {
     let request = v1::RevokeKeyRequest { id: id.to_string() };
     let answer = session.ask(request, async |it, ask| it.operation().revoke_key(ask).await).await?;
-    session.print_said(&answer, "revoked", "已吊销")
+    session.print_sentence(&answer, "revoked", "已吊销")
 }
 
 impl TableRow for v1::KeyRecord {

@@ -338,8 +338,8 @@ impl BilingualText {
 pub type ErrorZh = fn(&(dyn std::error::Error + 'static)) -> Option<String>;
 
 /// An error with its causes, in the caller's language as far as it is known.
-pub fn told(error: &anyhow::Error, language: Language, error_zh: ErrorZh) -> String {
-    let said = error.downcast_ref::<BilingualText>();
+pub fn error_text(error: &anyhow::Error, language: Language, error_zh: ErrorZh) -> String {
+    let bilingual = error.downcast_ref::<BilingualText>();
     let connection = error.downcast_ref::<client::Error>();
     let code = error.downcast_ref::<Code>();
     let part = |cause: &(dyn std::error::Error + 'static)| {
@@ -347,8 +347,8 @@ pub fn told(error: &anyhow::Error, language: Language, error_zh: ErrorZh) -> Str
             return text;
         }
         let cause = cause.to_string();
-        if let Some(said) = said.filter(|said| said.english == cause) {
-            return said.text(language).to_owned();
+        if let Some(bilingual) = bilingual.filter(|bilingual| bilingual.english == cause) {
+            return bilingual.text(language).to_owned();
         }
         if let Some(connection) = connection.filter(|error| error.to_string() == cause) {
             return connection.text(language);
@@ -370,7 +370,7 @@ pub fn failed(error: &anyhow::Error, language: Language, error_zh: ErrorZh) -> E
     }
     let word = words::pick(language, "error: ", "错误：");
     // Nothing can be done when even this cannot be written.
-    let _unsaid = writeln!(io::stderr(), "{word}{}", told(error, language, error_zh));
+    let _unprinted = writeln!(io::stderr(), "{word}{}", error_text(error, language, error_zh));
     Exit::of_error(error).into()
 }
 
@@ -405,9 +405,9 @@ pub async fn interrupted() {
 }
 
 /// Tells a refusal of the whole request, and how the command ends by it.
-fn tell_refusal(output: Output, problem: &Problem) -> io::Result<Exit> {
+fn print_refusal(output: Output, problem: &Problem) -> io::Result<Exit> {
     match output {
-        Output::Json => say_json(&serde_json::json!({ "refusal": problem }))?,
+        Output::Json => print_json(&serde_json::json!({ "refusal": problem }))?,
         Output::Table => writeln!(io::stderr(), "{}", clean(&problem.text()))?,
     }
     Ok(problem.exit)
@@ -420,14 +420,14 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// Writes a text for people and ends the line.
-fn say(text: &str) -> io::Result<()> {
+fn print_line(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", clean(text))?;
     out.flush()
 }
 
 /// Writes a value for programs as one line.
-fn say_json(value: &impl Serialize) -> io::Result<()> {
+fn print_json(value: &impl Serialize) -> io::Result<()> {
     let mut out = io::stdout().lock();
     serde_json::to_writer(&mut out, value).map_err(io::Error::from)?;
     writeln!(out)?;
@@ -457,18 +457,18 @@ mod tests {
 
     #[test]
     fn errors_are_told_in_the_language_of_the_caller() {
-        let said = BilingualText::new("another program has port 1", "端口1已被占用");
-        let error = anyhow::anyhow!("os error 98").context(said).context(Code::PortInUse);
+        let text = BilingualText::new("another program has port 1", "端口1已被占用");
+        let error = anyhow::anyhow!("os error 98").context(text).context(Code::PortInUse);
         assert_eq!(
-            told(&error, Language::English, |_| None),
+            error_text(&error, Language::English, |_| None),
             "SW-4002: another program has port 1: os error 98"
         );
         assert_eq!(
-            told(&error, Language::Chinese, |_| None),
+            error_text(&error, Language::Chinese, |_| None),
             "SW-4002 端口已被占用：端口1已被占用：os error 98"
         );
         let error = anyhow::Error::from(client::Error::Address("x".to_owned()));
-        assert!(told(&error, Language::Chinese, |_| None).starts_with("x不是地址"));
+        assert!(error_text(&error, Language::Chinese, |_| None).starts_with("x不是地址"));
     }
 
     #[test]

@@ -102,12 +102,12 @@ impl Problem {
     /// A refusal of one item of a stream.
     pub(super) fn of_refusal(refusal: v1::Refusal, language: Language) -> Self {
         let v1::Refusal { grpc_code, code, message, message_zh, violations, metadata } = refusal;
-        let said = match language {
+        let text = match language {
             Language::English => message,
             Language::Chinese => message_zh,
         };
         Self {
-            title: title(&code, language, &said),
+            title: title(&code, language, &text),
             code,
             data: metadata.into_iter().collect(),
             violations: violations.into_iter().map(|v| BrokenRule::of_item(v, language)).collect(),
@@ -161,9 +161,9 @@ impl Problem {
 }
 
 /// The title of our code in the caller's language, or else what was said.
-fn title(code: &str, language: Language, said: &str) -> String {
+fn title(code: &str, language: Language, text: &str) -> String {
     let known = known(code).map(|code| words::pick(language, code.title(), code.title_zh()));
-    known.unwrap_or(said).to_owned()
+    known.unwrap_or(text).to_owned()
 }
 
 /// A code of this version of the rules.
@@ -174,9 +174,9 @@ pub(super) fn known(code: &str) -> Option<Code> {
 impl BrokenRule {
     /// `[SW-2001] text (customs code)`, as `proto::status` writes it into a status.
     fn of_status(violation: &tonic_types::FieldViolation) -> Self {
-        let said = violation.description.as_str();
-        let split = said.strip_prefix('[').and_then(|rest| rest.split_once("] "));
-        let (code, text) = split.unwrap_or(("", said));
+        let text = violation.description.as_str();
+        let split = text.strip_prefix('[').and_then(|rest| rest.split_once("] "));
+        let (code, text) = split.unwrap_or(("", text));
         let (code, text) = (code.to_owned(), text.to_owned());
         Self { code, text, field: violation.field.clone(), ..Self::default() }
     }

@@ -77,12 +77,12 @@ pub async fn run(session: &Session, args: ProvideArgs) -> anyhow::Result<Exit> {
         reason,
         ..Default::default()
     }));
-    let said = v1::DocumentsProvided {
+    let provided = v1::DocumentsProvided {
         document_request_id: asked.clone(),
         documents: documents.clone(),
         ..Default::default()
     };
-    let content = prost::Message::encode_to_vec(&said);
+    let content = prost::Message::encode_to_vec(&provided);
     let request = v1::ProvideDocumentsRequest {
         request_id: input::change_id("provide", &name, record.version, &content),
         name,
@@ -94,7 +94,7 @@ pub async fn run(session: &Session, args: ProvideArgs) -> anyhow::Result<Exit> {
     let call = async |it: &client::Window, ask| it.declarations().provide_documents(ask).await;
     let answer = session.ask(request, call).await?;
     if check {
-        return session.print_said(&answer, "correct, nothing is kept", "校验通过，未保存");
+        return session.print_sentence(&answer, "correct, nothing is kept", "校验通过，未保存");
     }
     session.print_one(&answer, |answer, language| {
         format!("{}  {}", answer.name, pick(language, "documents provided", "已补交单证"))

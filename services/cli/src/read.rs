@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::session::rows;
 use super::words;
-use super::{BilingualText, Exit, Output, Session, card, clean, say, say_json};
+use super::{BilingualText, Exit, Output, Session, card, clean, print_json, print_line};
 
 /// Show one declaration with its history.
 #[derive(Debug, clap::Args)]
@@ -65,11 +65,11 @@ fn choose(
     candidates: &[v1::DeclarationRecord],
 ) -> anyhow::Result<Exit> {
     match session.output {
-        Output::Json => say_json(&serde_json::json!({ "candidates": candidates }))?,
+        Output::Json => print_json(&serde_json::json!({ "candidates": candidates }))?,
         Output::Table => {
-            say(&rows(candidates, session.language))?;
-            let said = several(text, candidates.len(), "");
-            writeln!(io::stderr(), "{}", clean(said.text(session.language)))?;
+            print_line(&rows(candidates, session.language))?;
+            let text = several(text, candidates.len(), "");
+            writeln!(io::stderr(), "{}", clean(text.text(session.language)))?;
         }
     }
     Ok(Exit::Usage)

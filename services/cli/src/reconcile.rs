@@ -20,7 +20,7 @@ use super::ceb::message;
 use super::problem::{BrokenRule, Problem};
 use super::tax::TaxPrinter;
 use super::words::{pick, table};
-use super::{BilingualText, Exit, OutputFormat, csv, input, say, say_json, tell_refusal};
+use super::{BilingualText, Exit, OutputFormat, csv, input, print_json, print_line, print_refusal};
 
 /// Match the statement of a bank with expected receipts: partial and combined ones, fees, and why something
 /// does not match. Asks no window.
@@ -68,7 +68,7 @@ pub(super) fn run(voice: TaxPrinter, args: &Reconcile) -> anyhow::Result<Exit> {
     let orders = match orders(&args.orders, language) {
         Ok(orders) => orders,
         Err(problem) => {
-            refused = tell_refusal(format.output(), &problem)?;
+            refused = print_refusal(format.output(), &problem)?;
             Vec::new()
         }
     };
@@ -79,7 +79,7 @@ pub(super) fn run(voice: TaxPrinter, args: &Reconcile) -> anyhow::Result<Exit> {
                 statements.extend(read);
                 is_early.insert(early);
             }
-            Err(problem) => refused = refused.max(tell_refusal(format.output(), &problem)?),
+            Err(problem) => refused = refused.max(print_refusal(format.output(), &problem)?),
         }
     }
     if refused != Exit::Done {
@@ -109,11 +109,11 @@ pub(super) fn run(voice: TaxPrinter, args: &Reconcile) -> anyhow::Result<Exit> {
     let receipts = receipts.map(|sorted| (sorted.line.as_str(), sorted)).collect();
     let matched = MatchReport { orders, receipts, sorted: &sorted, groups, language };
     match format {
-        OutputFormat::Table => say(matched.text().trim_end())?,
-        OutputFormat::Csv => say(matched.csv().trim_end())?,
+        OutputFormat::Table => print_line(matched.text().trim_end())?,
+        OutputFormat::Csv => print_line(matched.csv().trim_end())?,
         OutputFormat::Json => {
             for value in matched.json() {
-                say_json(&value)?;
+                print_json(&value)?;
             }
         }
     }

@@ -16,7 +16,7 @@ use super::follow::FollowedState;
 use super::problem::{self, BrokenRule, Problem};
 use super::table::Table;
 use super::words::{self, is_final, pick};
-use super::{Exit, Output, say_json};
+use super::{Exit, Output, print_json};
 
 /// So many documents are shown; of more only what is not well, and no more of it. Programs get all.
 const FEW_MAX: usize = 20;
@@ -157,8 +157,8 @@ impl DocumentResult {
     }
 
     fn state(&self) -> Option<v1::State> {
-        let heard = self.standing.as_ref().map(|standing| standing.state);
-        heard.or_else(|| self.receipt().map(v1::SubmitResponse::state))
+        let followed = self.standing.as_ref().map(|standing| standing.state);
+        followed.or_else(|| self.receipt().map(v1::SubmitResponse::state))
     }
 }
 
@@ -224,7 +224,7 @@ impl DocumentReport {
         self.exit = self.exit.max(exit);
         self.count += 1;
         if self.output == Output::Json {
-            return say_json(&object(&row));
+            return print_json(&object(&row));
         }
         *self.sums.entry(row.outcome.word(self.language)).or_default() += 1;
         if let (true, Some(state), Some(_)) = (self.waited, row.state(), row.receipt()) {
@@ -347,19 +347,19 @@ fn is_well(row: &DocumentResult, waited: bool) -> bool {
 }
 
 fn object(row: &DocumentResult) -> serde_json::Value {
-    let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let non_empty = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let mut object = json!({
         "file": &*row.file,
         "document": row.document,
-        "order_no": said(&row.order_no),
-        "request_id": said(&row.request_id),
+        "order_no": non_empty(&row.order_no),
+        "request_id": non_empty(&row.request_id),
         "status": row.outcome.status(),
         "repeated": row.outcome.is_repeated(),
         "name": row.name(),
         "pre_no": row.receipt().map(|receipt| &receipt.pre_no),
         "state": row.state().map(|state| state.as_str_name()),
-        "invt_no": row.standing.as_ref().and_then(|standing| said(&standing.invt_no)),
-        "release_id": row.standing.as_ref().and_then(|standing| said(&standing.release_id)),
+        "invt_no": row.standing.as_ref().and_then(|standing| non_empty(&standing.invt_no)),
+        "release_id": row.standing.as_ref().and_then(|standing| non_empty(&standing.release_id)),
         "warnings": row.warnings,
     });
     if let DocumentOutcome::Refused(problem) = &row.outcome {

@@ -9,7 +9,8 @@ use tonic::{Request, Response, Status};
 use crate::problem::Problem;
 use crate::words::pick;
 use crate::{
-    Exit, Language, Output, OutputFormat, csv, is_closed_pipe, say, say_json, table, tell_refusal,
+    Exit, Language, Output, OutputFormat, csv, is_closed_pipe, print_json, print_line,
+    print_refusal, table,
 };
 
 /// What every command works with.
@@ -79,22 +80,22 @@ impl Session {
         text: impl FnOnce(&T, Language) -> String,
     ) -> anyhow::Result<Exit> {
         match self.output {
-            Output::Json => say_json(item)?,
-            Output::Table => say(&text(item, self.language))?,
+            Output::Json => print_json(item)?,
+            Output::Table => print_line(&text(item, self.language))?,
         }
         Ok(Exit::Done)
     }
 
     /// Tells one thing: a line of JSON, or a sentence in both languages.
-    pub(crate) fn print_said<T: Serialize>(
+    pub(crate) fn print_sentence<T: Serialize>(
         &self,
         item: &T,
         english: impl AsRef<str>,
         chinese: impl AsRef<str>,
     ) -> anyhow::Result<Exit> {
         match self.output {
-            Output::Json => say_json(item)?,
-            Output::Table => say(match self.language {
+            Output::Json => print_json(item)?,
+            Output::Table => print_line(match self.language {
                 Language::English => english.as_ref(),
                 Language::Chinese => chinese.as_ref(),
             })?,
@@ -184,21 +185,21 @@ pub(crate) fn print_list<T: Serialize, C: IntoIterator<Item = String>>(
     cells: impl Fn(&T, Language) -> C,
 ) -> anyhow::Result<Exit> {
     match format {
-        OutputFormat::Json => items.iter().try_for_each(say_json)?,
+        OutputFormat::Json => items.iter().try_for_each(print_json)?,
         OutputFormat::Csv => {
-            say(&csv::row(columns(Language::English).header))?;
+            print_line(&csv::row(columns(Language::English).header))?;
             for item in items {
-                say(&csv::row(cells(item, Language::English)))?;
+                print_line(&csv::row(cells(item, Language::English)))?;
             }
         }
-        OutputFormat::Table if items.is_empty() => say(columns(language).none)?,
+        OutputFormat::Table if items.is_empty() => print_line(columns(language).none)?,
         OutputFormat::Table => {
             let columns = columns(language);
             let mut table = table::table(&columns.header, columns.flexible);
             for item in items {
                 table.add_row(cells(item, language));
             }
-            say(&table.to_string())?;
+            print_line(&table.to_string())?;
         }
     }
     Ok(Exit::Done)
@@ -238,12 +239,12 @@ pub(crate) fn settle(
     language: Language,
     ended: anyhow::Result<Exit>,
 ) -> anyhow::Result<Exit> {
-    let told = ended.or_else(|error| {
+    let printed = ended.or_else(|error| {
         let problem = match error.downcast::<Problem>() {
             Ok(problem) => problem,
             Err(error) => Problem::of_status(&error.downcast::<Status>()?, language),
         };
-        tell_refusal(output, &problem).map_err(anyhow::Error::new)
+        print_refusal(output, &problem).map_err(anyhow::Error::new)
     });
-    told.or_else(|error| if is_closed_pipe(&error) { Ok(Exit::Done) } else { Err(error) })
+    printed.or_else(|error| if is_closed_pipe(&error) { Ok(Exit::Done) } else { Err(error) })
 }

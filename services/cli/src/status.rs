@@ -13,7 +13,7 @@ use super::options::Options;
 use super::session::{Session, TableRow, rows};
 use super::table::{columns, fields, wrapped};
 use super::words::{self, pick};
-use super::{BilingualText, Exit, Language, Output, sandbox, say, say_json};
+use super::{BilingualText, Exit, Language, Output, print_json, print_line, sandbox};
 
 /// Show how the window gets on: services, who is behind, what waits and on whom, space, certificates.
 ///
@@ -73,9 +73,11 @@ pub async fn doctor(options: &Options) -> anyhow::Result<Exit> {
         },
     };
     match output {
-        Output::Json => found.iter().try_for_each(|diagnosis| say_json(&shown(diagnosis)))?,
-        Output::Table if found.is_empty() => say(pick(language, "nothing is wrong", "一切正常"))?,
-        Output::Table => say(&advice(&found, language))?,
+        Output::Json => found.iter().try_for_each(|diagnosis| print_json(&shown(diagnosis)))?,
+        Output::Table if found.is_empty() => {
+            print_line(pick(language, "nothing is wrong", "一切正常"))?
+        }
+        Output::Table => print_line(&advice(&found, language))?,
     }
     Ok(exit)
 }
@@ -127,7 +129,7 @@ fn unreachable(away: &client::Error, data_dir: &Path) -> Diagnosis {
 }
 
 fn shown(diagnosis: &Diagnosis) -> serde_json::Value {
-    let texts = |said: &BilingualText| json!({ "en": said.text(Language::English), "zh": said.text(Language::Chinese) });
+    let texts = |text: &BilingualText| json!({ "en": text.text(Language::English), "zh": text.text(Language::Chinese) });
     json!({
         "level": diagnosis.level,
         "what": texts(&diagnosis.what),
@@ -142,11 +144,11 @@ fn list(found: &[Diagnosis], language: Language) -> String {
 
 fn advice(found: &[Diagnosis], language: Language) -> String {
     let columns = columns().saturating_sub(4);
-    let said = found.iter().map(|it| {
+    let lines = found.iter().map(|it| {
         let remedy = wrapped(it.remedy.text(language), columns).join("\n    ");
         format!("{}  {}\n    {remedy}", it.level.word(language), it.what.text(language))
     });
-    said.collect::<Vec<_>>().join("\n")
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Everything for people.

@@ -145,12 +145,12 @@ async fn retry(session: &Session, id: Option<Uuid>) -> anyhow::Result<Exit> {
     let answer =
         session.ask(request, async |it, ask| it.operation().retry_stuck(ask).await).await?;
     let count = answer.retried;
-    session.print_said(&answer, format!("{count} tried again"), format!("重试{count}件"))
+    session.print_sentence(&answer, format!("{count} tried again"), format!("重试{count}件"))
 }
 
 async fn drop(session: &Session, id: Uuid) -> anyhow::Result<Exit> {
     let request = v1::DropStuckRequest { id: id.to_string() };
     // Not repeated: the second time there would be nothing of this name.
     let answer = session.window.operation().drop_stuck(session.request(request)).await?;
-    session.print_said(&answer.into_inner(), "given up", "已放弃")
+    session.print_sentence(&answer.into_inner(), "given up", "已放弃")
 }

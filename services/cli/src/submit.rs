@@ -19,7 +19,7 @@ use super::input::{self, InputDocument, InputResult};
 use super::problem::Problem;
 use super::report::{DocumentReport, DocumentResult};
 use super::words::pick;
-use super::{Exit, Output, Session, ceb, say, tell_refusal};
+use super::{Exit, Output, Session, ceb, print_line, print_refusal};
 
 /// Fewer documents are done before a bar could be read.
 const BAR_FROM: u64 = 21;
@@ -88,16 +88,16 @@ async fn declare(session: &Session, args: &SubmitArgs) -> anyhow::Result<Exit> {
     }
     let report = batch.end()?;
     if session.output == Output::Table {
-        say(&report.text())?;
+        print_line(&report.text())?;
     }
     match ended {
         Ok(()) => Ok(report.exit()),
         Err(status) => {
-            let told =
-                tell_refusal(session.output, &Problem::of_status(&status, session.language))?;
+            let exit =
+                print_refusal(session.output, &Problem::of_status(&status, session.language))?;
             // A caller who may not file at all is refused; repeating would not help.
             let final_word = !proto::status::is_worth_repeating(status.code());
-            Ok(if final_word { told } else { report.exit().max(told) })
+            Ok(if final_word { exit } else { report.exit().max(exit) })
         }
     }
 }
@@ -151,7 +151,7 @@ impl Batch {
             self.requests += 1;
         }
         self.rows.push_back(row);
-        self.tell();
+        self.report_finished();
         request
     }
 
@@ -161,11 +161,11 @@ impl Batch {
         if let Some(row) = document.and_then(|document| self.rows.get_mut(document - self.first)) {
             row.answered(answer, session.language);
         }
-        self.tell();
+        self.report_finished();
     }
 
     /// Tells of the documents in front that wait for nothing, and forgets them.
-    fn tell(&mut self) {
+    fn report_finished(&mut self) {
         if self.keeps {
             return;
         }
@@ -219,7 +219,7 @@ impl Batch {
         let filed = loop {
             tokio::select! {
                 filed = &mut filing => break filed,
-                () = follower.hear() => {}
+                () = follower.receive() => {}
                 _ = tokio::signal::ctrl_c() => break Ok(()),
             }
         };

@@ -32,8 +32,8 @@ pub(super) fn table(header: &[&str], flexible: Option<usize>) -> Table {
 /// How many columns there are: of the terminal, or as `COLUMNS` says.
 pub(super) fn columns() -> usize {
     let terminal = comfy_table::Table::new().width().map(usize::from);
-    let said = || std::env::var_os("COLUMNS")?.to_str()?.parse().ok();
-    terminal.or_else(said).filter(|columns| *columns > 0).unwrap_or(COLUMNS)
+    let from_environment = || std::env::var_os("COLUMNS")?.to_str()?.parse().ok();
+    terminal.or_else(from_environment).filter(|columns| *columns > 0).unwrap_or(COLUMNS)
 }
 
 /// Columns that a text takes, where Chinese characters take two.

@@ -13,7 +13,7 @@ use crate::pay::{purpose, yuan};
 use crate::table::{columns, wrapped};
 use crate::watch::describe;
 use crate::words::{self, pick, when};
-use crate::{BilingualText, Exit, Language, Output, Session, read, say, say_json};
+use crate::{BilingualText, Exit, Language, Output, Session, print_json, print_line, read};
 
 /// Tell the whole story of one parcel: who said what when, by which rule, which money, what is open.
 #[derive(Debug, clap::Args)]
@@ -196,9 +196,9 @@ pub(super) async fn run(session: &Session, args: TraceArgs) -> anyhow::Result<Ex
     let record = read::fetch(session, &name).await?;
     let story = ParcelStory::new(&record, &asked(session, TraceRequests::of(&record)).await?);
     match session.output {
-        Output::Json => say_json(&story)?,
+        Output::Json => print_json(&story)?,
         Output::Table => {
-            say(story.page(session.language, words::state(record.state())).trim_end())?
+            print_line(story.page(session.language, words::state(record.state())).trim_end())?
         }
     }
     Ok(Exit::Done)
@@ -314,8 +314,9 @@ impl ParcelStory {
     fn clearance(&mut self, record: &v1::DeclarationRecord) {
         for entry in &record.history {
             for fact in &entry.facts {
-                let said = |language| describe(fact, language);
-                let what = TraceText::new(said(Language::English), said(Language::Chinese));
+                let in_language = |language| describe(fact, language);
+                let what =
+                    TraceText::new(in_language(Language::English), in_language(Language::Chinese));
                 self.event(entry.time.and_then(proto::time), ("declaration", speaker(fact)), what);
             }
         }
@@ -333,8 +334,9 @@ impl ParcelStory {
         for requested in requests {
             let until = requested.asked.as_ref().and_then(|asked| asked.until_time);
             let fact = v1::Fact { kind: Some(Kind::DocumentsRequested(requested.clone())) };
-            let said = |language| describe(&fact, language);
-            let what = TraceText::new(said(Language::English), said(Language::Chinese));
+            let in_language = |language| describe(&fact, language);
+            let what =
+                TraceText::new(in_language(Language::English), in_language(Language::Chinese));
             self.open("firm", &words::minute(until.and_then(proto::time)), what);
         }
     }
@@ -510,9 +512,9 @@ impl ParcelStory {
             format!("{}  {english} {chinese}  {order} {}\n", self.declaration, self.order_no);
         for event in &self.events {
             let head = format!("{}  {:<13} ", when(event.at), event.who);
-            let said = event.what.pick(language);
+            let what = event.what.pick(language);
             // One line an event, however long: people look for words in it.
-            let _infallible = writeln!(text, "{head}{said}");
+            let _infallible = writeln!(text, "{head}{what}");
         }
         let mut section = |title: &str, lines: Vec<String>| {
             let none = pick(language, "nothing", "无").to_owned();

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::problem::Problem;
 use super::words::{self, pick};
-use super::{Exit, Language, Output, Session, input, say, say_json, watch};
+use super::{Exit, Language, Output, Session, input, print_json, print_line, watch};
 
 /// So long nothing comes when everything was told that followed from a verdict; an agency is not told of everything.
 const QUIET: Duration = Duration::from_millis(500);
@@ -39,7 +39,7 @@ pub struct VerdictArgs {
     /// Name (declarations/UUID), UUID, preNo or order number.
     pub name: String,
     #[command(flatten)]
-    said: OutcomeArgs,
+    outcome_args: OutcomeArgs,
     /// Code of the reason, or of the instruction with --inspect [default: 500, DOC or 700].
     #[arg(long, value_name = "CODE", conflicts_with_all = ["reject", "detain"])]
     code: Option<String>,
@@ -131,7 +131,7 @@ impl VerdictArgs {
     }
 
     fn reasons(&self) -> Vec<v1::Reason> {
-        let (_, default) = self.said.outcome();
+        let (_, default) = self.outcome_args.outcome();
         let text = self.reason.clone().unwrap_or_default(); // a reason is optional
         match self.code.as_deref().or(default) {
             Some(code) => vec![v1::Reason { code: code.to_owned(), text }],
@@ -164,7 +164,7 @@ pub async fn run(session: &Session, args: VerdictArgs) -> anyhow::Result<Exit> {
         None => find(session, &args.name, id).await?,
     };
     let agency = line.agency;
-    let (outcome, _) = args.said.outcome();
+    let (outcome, _) = args.outcome_args.outcome();
     let (name, reasons) = (known.id.name(), args.reasons());
     let documents = args.documents();
     // Without documents it is the id that it always was.
@@ -179,15 +179,15 @@ pub async fn run(session: &Session, args: VerdictArgs) -> anyhow::Result<Exit> {
         what: Some(v1::answer::What::Verdict(verdict)),
         trace_id: String::new(),
     };
-    let result = line.say(&answer).await?;
+    let result = line.send_until_decided(&answer).await?;
     let is_applied = result.result() == ResultCode::Applied;
     let after = if is_applied { line.events_of(known.id).await? } else { Vec::new() };
     line.close().await;
-    tell(session, (agency, outcome), &answer, &result, &after)
+    print_outcome(session, (agency, outcome), &answer, &result, &after)
 }
 
 /// What became of it, and what happened to the declaration.
-fn tell(
+fn print_outcome(
     session: &Session,
     (agency, outcome): (v1::Agency, Outcome),
     answer: &v1::Answer,
@@ -221,7 +221,7 @@ fn tell(
     };
     let name = format!("declarations/{}", answer.declaration_id);
     if session.output == Output::Json {
-        say_json(&serde_json::json!({
+        print_json(&serde_json::json!({
             "name": name,
             "agency": agency.as_str_name(),
             "version": answer.version,
@@ -252,7 +252,7 @@ fn tell(
         text.push_str(label);
         text.push_str(&waits_for);
     }
-    say(&text)?;
+    print_line(&text)?;
     Ok(Exit::Done)
 }
 
@@ -335,7 +335,7 @@ struct Line {
     out: mpsc::Sender<v1::ConnectRequest>,
     frames: Streaming<v1::ConnectResponse>,
     /// What was told beside an answer.
-    heard: Vec<v1::Event>,
+    events_before: Vec<v1::Event>,
 }
 
 impl Line {
@@ -364,7 +364,7 @@ impl Line {
         let mut frames =
             session.window.exchange().connect(requests).await.map(Response::into_inner)?;
         match frames.message().await?.and_then(|answer| answer.frame) {
-            Some(In::Opened(_)) => Ok(Self { agency, out, frames, heard: Vec::new() }),
+            Some(In::Opened(_)) => Ok(Self { agency, out, frames, events_before: Vec::new() }),
             _ => Err(Status::unavailable("the exchange did not open the stream")),
         }
     }
@@ -386,13 +386,13 @@ impl Line {
 
     /// What happened to a declaration by what was said.
     async fn events_of(&mut self, id: DeclarationId) -> Result<Vec<v1::Event>, Status> {
-        let mut events = std::mem::take(&mut self.heard);
+        let mut events = std::mem::take(&mut self.events_before);
         let is_of_it = |event: &v1::Event| DeclarationId::parse(&event.declaration_id) == Some(id);
-        let mut is_told = false;
-        while !is_told && let Ok(frame) = timeout(QUIET, self.frames.message()).await {
+        let mut is_complete = false;
+        while !is_complete && let Ok(frame) = timeout(QUIET, self.frames.message()).await {
             match frame?.and_then(|answer| answer.frame) {
                 Some(In::Batch(batch)) => {
-                    is_told = batch.events.iter().any(is_of_it);
+                    is_complete = batch.events.iter().any(is_of_it);
                     events.extend(batch.events);
                 }
                 Some(In::Opened(_) | In::Results(_) | In::Heartbeat(_)) => {}
@@ -404,7 +404,7 @@ impl Line {
     }
 
     /// Says it until the window has decided about it.
-    async fn say(&mut self, answer: &v1::Answer) -> Result<v1::Result, Status> {
+    async fn send_until_decided(&mut self, answer: &v1::Answer) -> Result<v1::Result, Status> {
         let since = Instant::now();
         loop {
             let answers = v1::Answers { answers: vec![answer.clone()] };
@@ -427,7 +427,7 @@ impl Line {
                         return Ok(found);
                     }
                 }
-                Some(In::Batch(batch)) => self.heard.extend(batch.events),
+                Some(In::Batch(batch)) => self.events_before.extend(batch.events),
                 Some(In::Opened(_) | In::Heartbeat(_)) => {}
                 Some(In::GoAway(_)) | None => return Err(drains()),
             }

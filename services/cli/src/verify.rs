@@ -4,7 +4,7 @@ use proto::v1;
 
 use super::options::Options;
 use super::session::settle;
-use super::{Exit, Language, Output, Session, say, say_json};
+use super::{Exit, Language, Output, Session, print_json, print_line};
 
 /// Recompute the ledger of payments from its entries: every balance, hold and sum.
 #[derive(Debug, clap::Args)]
@@ -40,8 +40,8 @@ async fn recompute(session: &Session, args: LedgerArgs) -> anyhow::Result<Exit> 
     let sums = found.sums.iter().all(|it| it.sum == 0 && it.held == 0);
     let is_well = found.difference.is_empty() && sums;
     match session.output {
-        Output::Json => say_json(&found)?,
-        Output::Table => say(&words(&found, session.language))?,
+        Output::Json => print_json(&found)?,
+        Output::Table => print_line(&words(&found, session.language))?,
     }
     Ok(if is_well { Exit::Done } else { Exit::Refused })
 }

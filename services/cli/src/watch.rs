@@ -12,7 +12,7 @@ use tonic::Status;
 
 use super::problem::Problem;
 use super::words::{self, pick};
-use super::{Exit, Output, Session, clean, read, reader_gone, say, say_json};
+use super::{Exit, Output, Session, clean, print_json, print_line, read, reader_gone};
 
 /// Columns of the longest state.
 const STATE_COLUMNS: usize = 12;
@@ -52,8 +52,8 @@ pub async fn run(session: &Session, args: WatchArgs) -> anyhow::Result<Exit> {
     let mut news = pin!(client::watch_updates(session.window.clone(), request));
     while let Some(entry) = connection.next(&mut news).await? {
         match session.output {
-            Output::Json => say_json(&entry)?,
-            Output::Table => say(&line(&entry, session.language))?,
+            Output::Json => print_json(&entry)?,
+            Output::Table => print_line(&line(&entry, session.language))?,
         }
         let ended = words::is_final(entry.state()) && entry.version >= last_version;
         if args.until_end && ended {
@@ -172,7 +172,7 @@ pub(super) fn describe_all(facts: &[v1::Fact], language: Language) -> String {
 
 /// A fact in words.
 pub fn describe(fact: &v1::Fact, language: Language) -> String {
-    let say = |english: String, chinese: String| match language {
+    let in_language = |english: String, chinese: String| match language {
         Language::English => english,
         Language::Chinese => chinese,
     };
@@ -182,13 +182,13 @@ pub fn describe(fact: &v1::Fact, language: Language) -> String {
     };
     match kind {
         Kind::Filed(v1::Filed { pre_no }) => {
-            say(format!("filed as {pre_no}"), format!("已申报，预录入编号{pre_no}"))
+            in_language(format!("filed as {pre_no}"), format!("已申报，预录入编号{pre_no}"))
         }
         Kind::Amended(v1::Amended { previous_version: old }) => {
-            say(format!("amended; version {old} is void"), format!("已变更，第{old}版作废"))
+            in_language(format!("amended; version {old} is void"), format!("已变更，第{old}版作废"))
         }
         Kind::Withdrawn(v1::Withdrawn { reason }) => {
-            say(format!("withdrawn: {reason}"), format!("企业撤单：{reason}"))
+            in_language(format!("withdrawn: {reason}"), format!("企业撤单：{reason}"))
         }
         Kind::StandChanged(changed) if changed.who().agency().is_none() => {
             words::checked(language, changed.who()).to_owned()
@@ -201,25 +201,28 @@ pub fn describe(fact: &v1::Fact, language: Language) -> String {
         }
         Kind::InspectionOrdered(ordered) => {
             let (by, what) = (who(ordered.demanded_by()), reasons(&ordered.instructions, language));
-            say(
+            in_language(
                 format!("one joint inspection ordered by {by}{what}"),
                 format!("{by}布控，开立一次联合查验{what}"),
             )
         }
         Kind::InspectionJoined(joined) => {
             let (by, what) = (who(joined.demanded_by()), reasons(&joined.instructions, language));
-            say(
+            in_language(
                 format!("{by} joined the same joint inspection{what}"),
                 format!("{by}加入同一次联合查验{what}"),
             )
         }
         Kind::InspectionCompleted(done) => {
             let found = findings(&done.findings, language);
-            say(format!("joint inspection completed{found}"), format!("联合查验完成{found}"))
+            in_language(
+                format!("joint inspection completed{found}"),
+                format!("联合查验完成{found}"),
+            )
         }
         Kind::InspectionAnswered(answered) => {
             let by = who(answered.demanded_by());
-            say(
+            in_language(
                 format!("{by} asked to inspect again; answered from the recorded findings"),
                 format!("{by}再次要求查验，以已有查验结果答复"),
             )
@@ -227,7 +230,7 @@ pub fn describe(fact: &v1::Fact, language: Language) -> String {
         Kind::InspectionCancelled(_) => {
             pick(language, "the joint inspection fell away", "联合查验取消").to_owned()
         }
-        Kind::InspectionReopened(v1::InspectionReopened { reason, .. }) => say(
+        Kind::InspectionReopened(v1::InspectionReopened { reason, .. }) => in_language(
             format!("the joint inspection is open again, on objection: {reason}"),
             format!("联合查验复验：{reason}"),
         ),
@@ -235,40 +238,50 @@ pub fn describe(fact: &v1::Fact, language: Language) -> String {
         Kind::DutyProgress(moved) => {
             let code =
                 if moved.code.is_empty() { String::new() } else { format!("{} ", moved.code) };
-            say(format!("duty: {code}{}", moved.text), format!("税款：{code}{}", moved.text_zh))
+            in_language(
+                format!("duty: {code}{}", moved.text),
+                format!("税款：{code}{}", moved.text_zh),
+            )
         }
         Kind::ReceiptProgress(moved) => {
-            say(format!("receipt: {}", moved.text), format!("收汇：{}", moved.text_zh))
+            in_language(format!("receipt: {}", moved.text), format!("收汇：{}", moved.text_zh))
         }
         Kind::ExportProgress(moved) => {
-            say(format!("export: {}", moved.text), format!("出口：{}", moved.text_zh))
+            in_language(format!("export: {}", moved.text), format!("出口：{}", moved.text_zh))
         }
         Kind::DocumentsRequested(requested) => {
             let (by, what) = (who(requested.agency()), asked_for(requested, language));
-            say(format!("{by} asks for documents{what}"), format!("{by}要求补交单证{what}"))
+            in_language(format!("{by} asks for documents{what}"), format!("{by}要求补交单证{what}"))
         }
         Kind::DocumentsProvided(provided) => {
             let (to, what) = (who(provided.agency()), provided_for(provided, language));
-            say(format!("documents provided to {to}{what}"), format!("已向{to}补交单证{what}"))
+            in_language(
+                format!("documents provided to {to}{what}"),
+                format!("已向{to}补交单证{what}"),
+            )
         }
         Kind::DocumentsWaived(waived) => {
             let by = who(waived.agency());
-            say(format!("{by} goes on without the documents"), format!("{by}不再要求补交单证"))
+            in_language(
+                format!("{by} goes on without the documents"),
+                format!("{by}不再要求补交单证"),
+            )
         }
         Kind::BankNotice(_) => pick(language, "a bank was told", "已通知银行").to_owned(),
         Kind::Numbered(v1::Numbered { invt_no }) => {
-            say(format!("customs number {invt_no}"), format!("海关清单编号{invt_no}"))
+            in_language(format!("customs number {invt_no}"), format!("海关清单编号{invt_no}"))
         }
-        Kind::Released(v1::Released { release_id, invt_no: _ }) => {
-            say(format!("RELEASED, release {release_id}"), format!("放行，放行编号{release_id}"))
-        }
+        Kind::Released(v1::Released { release_id, invt_no: _ }) => in_language(
+            format!("RELEASED, release {release_id}"),
+            format!("放行，放行编号{release_id}"),
+        ),
         Kind::Rejected(rejected) => {
             let (by, why) = (who(rejected.agency()), reasons(&rejected.reasons, language));
-            say(format!("rejected by {by}{why}"), format!("{by}退单{why}"))
+            in_language(format!("rejected by {by}{why}"), format!("{by}退单{why}"))
         }
         Kind::Returned(returned) => {
             let (by, why) = (who(returned.agency()), reasons(&returned.reasons, language));
-            say(format!("sent back abroad by {by}{why}"), format!("{by}责令退运{why}"))
+            in_language(format!("sent back abroad by {by}{why}"), format!("{by}责令退运{why}"))
         }
     }
 }
@@ -281,9 +294,9 @@ fn moved_on(moved: &v1::InspectionProgress, language: Language) -> String {
         Language::English => (&moved.place_name, &moved.text),
         Language::Chinese => (&moved.place_name_zh, &moved.text_zh),
     };
-    let said = if text.is_empty() { Vec::new() } else { vec![text.clone()] };
+    let parts = if text.is_empty() { Vec::new() } else { vec![text.clone()] };
     if !matches!(moved.step(), v1::InspectionStep::Appointed | v1::InspectionStep::Rescheduled) {
-        return format!("{step}{}", listed(said, language));
+        return format!("{step}{}", listed(parts, language));
     }
     let place = if name.is_empty() { &moved.place } else { name };
     let place = match (place.as_str(), language) {
@@ -298,7 +311,7 @@ fn moved_on(moved: &v1::InspectionProgress, language: Language) -> String {
         (false, Language::English) => format!(", {start} to {end}"),
         (false, Language::Chinese) => format!("，{start}至{end}"),
     };
-    format!("{step}{place}{window}{}", listed(said, language))
+    format!("{step}{place}{window}{}", listed(parts, language))
 }
 
 /// What an agency asks for: `: invoice (with the seller's stamp), contract if there is one, until …`.
@@ -335,8 +348,8 @@ fn provided_for(provided: &v1::DocumentsProvided, language: Language) -> String 
 
 /// What agencies say: `: 1313 weights differ, …`; nothing when they say nothing.
 fn reasons(reasons: &[v1::Reason], language: Language) -> String {
-    let said = reasons.iter().map(|reason| format!("{} {}", reason.code, reason.text));
-    listed(said.map(|reason| reason.trim().to_owned()).collect(), language)
+    let parts = reasons.iter().map(|reason| format!("{} {}", reason.code, reason.text));
+    listed(parts.map(|reason| reason.trim().to_owned()).collect(), language)
 }
 
 /// What was found, each under the agency that asked.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::session::TableRow;
 use super::words::{self, pick};
-use super::{BilingualText, Exit, Language, Output, Session, say, say_json};
+use super::{BilingualText, Exit, Language, Output, Session, print_json, print_line};
 
 /// Webhooks: what happens is posted to an address, signed as Standard Webhooks has it.
 #[derive(Debug, clap::Args)]
@@ -167,8 +167,8 @@ async fn create(session: &Session, args: CreateWebhookArgs) -> anyhow::Result<Ex
     let call = async |it: &client::Window, ask| it.webhooks().create_webhook(ask).await;
     let answer = session.ask(request, call).await?;
     let id = proto::text(answer.webhook.as_ref().map(|it| it.id.clone()));
-    let said = format!("{id}\n{}", answer.secret);
-    session.print_said(&answer, &said, &said)
+    let text = format!("{id}\n{}", answer.secret);
+    session.print_sentence(&answer, &text, &text)
 }
 
 async fn list(session: &Session) -> anyhow::Result<Exit> {
@@ -187,14 +187,14 @@ async fn delete(session: &Session, id: Uuid) -> anyhow::Result<Exit> {
     let request = v1::DeleteWebhookRequest { id: id.to_string() };
     let call = async |it: &client::Window, ask| it.webhooks().delete_webhook(ask).await;
     let answer = session.ask(request, call).await?;
-    session.print_said(&answer, "it has ended", "已删除")
+    session.print_sentence(&answer, "it has ended", "已删除")
 }
 
 async fn resume(session: &Session, id: Uuid) -> anyhow::Result<Exit> {
     let request = v1::ResumeWebhookRequest { id: id.to_string() };
     let call = async |it: &client::Window, ask| it.webhooks().resume_webhook(ask).await;
     let answer = session.ask(request, call).await?;
-    session.print_said(&answer, "it goes on", "已恢复")
+    session.print_sentence(&answer, "it goes on", "已恢复")
 }
 
 async fn deliveries(session: &Session, args: DeliveriesArgs) -> anyhow::Result<Exit> {
@@ -215,15 +215,15 @@ async fn resend(session: &Session, args: ResendArgs) -> anyhow::Result<Exit> {
     let request = v1::ResendRequest { id: text(args.id), message_id: text(args.message) };
     let answer = session.ask(request, async |it, ask| it.webhooks().resend(ask).await).await?;
     let count = answer.count;
-    session.print_said(&answer, format!("{count} posted again"), format!("重新投递{count}条"))
+    session.print_sentence(&answer, format!("{count} posted again"), format!("重新投递{count}条"))
 }
 
 async fn test(session: &Session, id: Uuid) -> anyhow::Result<Exit> {
     let request = v1::TestWebhookRequest { id: id.to_string() };
     let call = async |it: &client::Window, ask| it.webhooks().test_webhook(ask).await;
     let answer = session.ask(request, call).await?;
-    let said = answer.message_id.clone();
-    session.print_said(&answer, &said, &said)
+    let text = answer.message_id.clone();
+    session.print_sentence(&answer, &text, &text)
 }
 
 async fn rotate(session: &Session, args: RotateArgs) -> anyhow::Result<Exit> {
@@ -232,8 +232,8 @@ async fn rotate(session: &Session, args: RotateArgs) -> anyhow::Result<Exit> {
     let request = v1::RotateSecretRequest { request_id, id: id.to_string(), keep_hours };
     let call = async |it: &client::Window, ask| it.webhooks().rotate_secret(ask).await;
     let answer = session.ask(request, call).await?;
-    let said = answer.secret.clone();
-    session.print_said(&answer, &said, &said)
+    let text = answer.secret.clone();
+    session.print_sentence(&answer, &text, &text)
 }
 
 async fn listen(session: &Session, args: ListenWebhookArgs) -> anyhow::Result<Exit> {
@@ -263,8 +263,8 @@ async fn listen(session: &Session, args: ListenWebhookArgs) -> anyhow::Result<Ex
         })?,
     };
     match session.output {
-        Output::Json => say_json(&serde_json::json!({ "secret": secret.text() }))?,
-        Output::Table => say(&secret.text())?,
+        Output::Json => print_json(&serde_json::json!({ "secret": secret.text() }))?,
+        Output::Table => print_line(&secret.text())?,
     }
     let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
     let news = client::watch(session.window.clone(), v1::WatchRequest::default());
@@ -279,11 +279,15 @@ async fn listen(session: &Session, args: ListenWebhookArgs) -> anyhow::Result<Ex
         let body = webhook::body(name, time, &json);
         let outcome = post(&client, (&forward_to, &secret), (&entry.event_id, body)).await?;
         match session.output {
-            Output::Json => say_json(&serde_json::json!({
+            Output::Json => print_json(&serde_json::json!({
                 "message_id": entry.event_id, "type": name, "name": entry.name, "outcome": outcome,
             }))?,
             Output::Table => {
-                say(&format!("{}  {name}  {}  {outcome}", words::when(Some(time)), entry.name))?;
+                print_line(&format!(
+                    "{}  {name}  {}  {outcome}",
+                    words::when(Some(time)),
+                    entry.name
+                ))?;
             }
         }
     }

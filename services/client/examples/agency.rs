@@ -39,9 +39,9 @@ fn answers(event: &v1::Event) -> Vec<ConsumerAnswer> {
         [v1::Outcome::Accepted, v1::Outcome::Cleared].into_iter().filter(|_| is_reviewed);
     let answer = |outcome: v1::Outcome| {
         let (id, version, round) = (&event.declaration_id, event.version, event.round);
-        let said = format!("sample/{id}/{version}/{round}/{outcome:?}");
+        let name = format!("sample/{id}/{version}/{round}/{outcome:?}");
         ConsumerAnswer::now(v1::Answer {
-            request_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, said.as_bytes()).to_string(),
+            request_id: Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string(),
             declaration_id: id.clone(),
             version,
             round,
@@ -66,15 +66,15 @@ async fn main() -> anyhow::Result<()> {
     // snippet: serve
     let consumer = Consumer::new(window, subscriber, "sample");
     // Nothing is said later than with its event.
-    let (_say, said) = tokio::sync::mpsc::channel(1);
+    let (_sender, answers) = tokio::sync::mpsc::channel(1);
     let stop = CancellationToken::new();
     let interrupted = async {
-        let _heard = tokio::signal::ctrl_c().await;
+        let _interrupted = tokio::signal::ctrl_c().await;
         stop.cancel();
         std::future::pending().await
     };
     tokio::select! {
-        served = consumer.serve(Agency, said, stop.clone()) => served?,
+        served = consumer.serve(Agency, answers, stop.clone()) => served?,
         () = interrupted => {}
     }
     // end

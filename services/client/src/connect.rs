@@ -154,14 +154,14 @@ const OBSTACLES: [(&str, &str, &str); 6] = [
 impl Obstacle {
     /// In the caller's language.
     pub fn text(&self, language: Language) -> String {
-        let said = &self.0;
-        let Some((_, english, chinese)) = OBSTACLES.iter().find(|(mark, ..)| said.contains(mark))
+        let text = &self.0;
+        let Some((_, english, chinese)) = OBSTACLES.iter().find(|(mark, ..)| text.contains(mark))
         else {
-            return said.clone();
+            return text.clone();
         };
         match language {
-            Language::English => format!("{english} ({said})"),
-            Language::Chinese => format!("{chinese}（{said}）"),
+            Language::English => format!("{english} ({text})"),
+            Language::Chinese => format!("{chinese}（{text}）"),
         }
     }
 }
@@ -415,8 +415,8 @@ async fn accepted(
         match tls.read_tls(&mut Incoming(tcp)) {
             Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
             Ok(_) => {
-                let heard = tls.process_new_packets();
-                heard
+                let processed = tls.process_new_packets();
+                processed
                     .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))?;
                 return Ok(stream);
             }
@@ -479,7 +479,7 @@ mod tests {
             key: Vec::new(),
             api_key: String::new(),
         };
-        let told = |address: &str| {
+        let parsed = |address: &str| {
             let (window, others) =
                 addresses(&config(address)).map_err(|error| error.to_string())?;
             let others = others.iter().map(|(name, at)| format!(" {name} {}:{}", at.host, at.port));
@@ -490,11 +490,11 @@ mod tests {
                 others.collect::<String>()
             ))
         };
-        assert_eq!(told("localhost:7443").as_deref(), Ok("localhost:7443"));
-        let apart = told("a:1,ceb=b:2,payment=[::1]:3");
+        assert_eq!(parsed("localhost:7443").as_deref(), Ok("localhost:7443"));
+        let apart = parsed("a:1,ceb=b:2,payment=[::1]:3");
         assert_eq!(apart.as_deref(), Ok("a:1 ceb b:2 payment ::1:3"));
         for wrong in ["", "a", "a:1,", "a:1,ceb", "a:1,ceb=b", "a:1,bank=b:2"] {
-            assert!(told(wrong).is_err(), "{wrong}");
+            assert!(parsed(wrong).is_err(), "{wrong}");
         }
     }
 

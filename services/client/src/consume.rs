@@ -241,7 +241,7 @@ impl Session {
         // A frame that was read along with others and is not looked at yet.
         let mut behind: Option<Option<In>> = None;
         loop {
-            let heard = if let Some(frame) = behind.take() {
+            let received = if let Some(frame) = behind.take() {
                 Some(frame)
             } else {
                 tokio::select! {
@@ -251,7 +251,7 @@ impl Session {
                         None
                     }
                     more = spontaneous.next(), if self.opened && spontaneous.has_room() => {
-                        let now = self.say_all(more);
+                        let now = self.add_replies(more);
                         self.send(&sender, now).await?;
                         None
                     }
@@ -265,8 +265,8 @@ impl Session {
                     }
                 }
             };
-            let came = heard.is_some();
-            match heard {
+            let came = received.is_some();
+            match received {
                 None | Some(Some(In::Heartbeat(_))) => {}
                 Some(Some(In::Opened(opened))) => {
                     if opened.stalled {
@@ -279,7 +279,7 @@ impl Session {
                     }
                     self.epoch = opened.epoch;
                     if !std::mem::replace(&mut self.opened, true) {
-                        let now = self.say_all(spontaneous.unanswered.iter().cloned());
+                        let now = self.add_replies(spontaneous.unanswered.iter().cloned());
                         self.send(&sender, now).await?;
                     }
                 }
@@ -339,7 +339,7 @@ impl Session {
                 if reply.answer.trace_id.is_empty() {
                     reply.answer.trace_id.clone_from(&trace);
                 }
-                let events = self.say(reply, &mut now);
+                let events = self.add_reply(reply, &mut now);
                 // A script may say the same twice: it is one reply for the acknowledgement.
                 if !events.contains(&(slot, position)) {
                     events.push((slot, position));
@@ -353,7 +353,7 @@ impl Session {
     }
 
     /// Notes a reply, and its id when it is due now; gives the events that wait for it.
-    fn say(&mut self, reply: ConsumerAnswer, now: &mut Vec<String>) -> &mut Vec<(u32, u64)> {
+    fn add_reply(&mut self, reply: ConsumerAnswer, now: &mut Vec<String>) -> &mut Vec<(u32, u64)> {
         let id = reply.request_id().to_owned();
         if reply.after.is_zero() {
             now.push(id.clone());
@@ -365,10 +365,10 @@ impl Session {
     }
 
     /// The same for replies that belong to no event.
-    fn say_all(&mut self, replies: impl IntoIterator<Item = ConsumerAnswer>) -> Vec<String> {
+    fn add_replies(&mut self, replies: impl IntoIterator<Item = ConsumerAnswer>) -> Vec<String> {
         let mut now = Vec::new();
         for reply in replies {
-            self.say(reply, &mut now);
+            self.add_reply(reply, &mut now);
         }
         now
     }
@@ -587,75 +587,76 @@ mod tests {
 
     #[tokio::test]
     async fn what_belongs_to_no_event_is_said_until_it_is_answered() {
-        let (mut session, (sender, mut said)) = (Session::default(), spontaneous());
+        let (mut session, (sender, mut spontaneous_answers)) = (Session::default(), spontaneous());
         for id in ["a", "b", "c"] {
             sender.send(reply(id)).await.expect("somebody listens");
         }
-        let more = said.next().await;
-        assert_eq!(session.say_all(more), ["a", "b", "c"]);
-        session.answered(&applied("b"), &mut said);
+        let more = spontaneous_answers.next().await;
+        assert_eq!(session.add_replies(more), ["a", "b", "c"]);
+        session.answered(&applied("b"), &mut spontaneous_answers);
         let again = v1::Result { result: v1::ResultCode::Retry.into(), ..applied("c") };
-        session.answered(&again, &mut said);
+        session.answered(&again, &mut spontaneous_answers);
         assert_eq!(session.later.len(), 1, "it is sent again on this connection");
-        assert_eq!(ids(&said.unanswered), ["a", "c"]);
+        assert_eq!(ids(&spontaneous_answers.unanswered), ["a", "c"]);
 
         // The connection breaks; the next one says what is left, in its order.
         let mut session = Session::default();
-        assert_eq!(session.say_all(said.unanswered.iter().cloned()), ["a", "c"]);
-        session.answered(&applied("a"), &mut said);
-        session.answered(&applied("c"), &mut said);
-        assert!(said.unanswered.is_empty() && session.replies.is_empty());
+        assert_eq!(session.add_replies(spontaneous_answers.unanswered.iter().cloned()), ["a", "c"]);
+        session.answered(&applied("a"), &mut spontaneous_answers);
+        session.answered(&applied("c"), &mut spontaneous_answers);
+        assert!(spontaneous_answers.unanswered.is_empty() && session.replies.is_empty());
         assert!(session.done.is_empty(), "no event waited");
     }
 
     #[tokio::test]
     async fn no_more_is_taken_than_there_is_room_for() {
         let (sender, receiver) = mpsc::channel(2 * SPONTANEOUS_MAX);
-        let mut said = Spontaneous { receiver, unanswered: VecDeque::new() };
+        let mut spontaneous_answers = Spontaneous { receiver, unanswered: VecDeque::new() };
         for number in 0..=SPONTANEOUS_MAX {
             sender.send(reply(&number.to_string())).await.expect("somebody listens");
         }
-        assert_eq!(said.next().await.len(), SPONTANEOUS_MAX);
-        assert!(!said.has_room());
-        said.answered("0");
-        assert_eq!(said.next().await.len(), 1);
+        assert_eq!(spontaneous_answers.next().await.len(), SPONTANEOUS_MAX);
+        assert!(!spontaneous_answers.has_room());
+        spontaneous_answers.answered("0");
+        assert_eq!(spontaneous_answers.next().await.len(), 1);
         drop(sender);
-        said.answered("1");
-        let nothing = tokio::time::timeout(Duration::from_millis(10), said.next()).await;
+        spontaneous_answers.answered("1");
+        let nothing =
+            tokio::time::timeout(Duration::from_millis(10), spontaneous_answers.next()).await;
         assert!(nothing.is_err(), "nobody is left to say anything");
     }
 
     #[tokio::test]
     async fn a_reply_over_which_the_window_fails_holds_up_nobody_for_ever() {
-        let (mut session, (sender, mut said)) = (Session::default(), spontaneous());
+        let (mut session, (sender, mut spontaneous_answers)) = (Session::default(), spontaneous());
         let mut handler = Script(|position| match position {
             1 => vec![reply("bad")],
             _ => vec![reply("good")],
         });
         let events = vec![event(1), event(2)];
         session.take(events, &mut handler).await.expect("the handler fails never");
-        session.answered(&applied("good"), &mut said);
+        session.answered(&applied("good"), &mut spontaneous_answers);
         let away = v1::Result { result: v1::ResultCode::Retry.into(), ..applied("bad") };
         let failed = v1::Result { code: Code::Internal.id().to_owned(), ..away.clone() };
         for _ in 0..10 {
-            session.answered(&away, &mut said);
+            session.answered(&away, &mut spontaneous_answers);
         }
         for _ in 1..limits::TRIES_MAX {
-            session.answered(&failed, &mut said);
+            session.answered(&failed, &mut spontaneous_answers);
             assert!(session.done.is_empty() && session.parked.is_empty(), "it has a few tries");
         }
-        session.answered(&failed, &mut said);
+        session.answered(&failed, &mut spontaneous_answers);
         let [parked] = &session.parked[..] else { panic!("{:?}", session.parked) };
         assert_eq!(parked.position, Some(v1::Position { slot: 1, position: 1 }));
         assert_eq!(session.done, BTreeMap::from([(1, 2)]), "what is behind it is acknowledged");
 
         // What belongs to no event is left to whoever said it.
         sender.send(reply("n")).await.expect("somebody listens");
-        let more = said.next().await;
-        session.say_all(more);
+        let more = spontaneous_answers.next().await;
+        session.add_replies(more);
         let failed = v1::Result { request_id: "n".to_owned(), ..failed };
-        session.answered(&failed, &mut said);
-        assert!(said.unanswered.is_empty() && !session.replies.contains_key("n"));
+        session.answered(&failed, &mut spontaneous_answers);
+        assert!(spontaneous_answers.unanswered.is_empty() && !session.replies.contains_key("n"));
     }
 
     #[test]
@@ -702,8 +703,9 @@ mod tests {
         let channel = tonic::transport::Endpoint::from_static("http://127.0.0.1:1").connect_lazy();
         let window = Window::over(channel);
         let consumer = Consumer::new(window, v1::Subscriber::Customs, "c");
-        let ((_say, said), mut asked) = (mpsc::channel(1), 0);
-        let served = consumer.serve(ConnectCount(&mut asked), said, CancellationToken::new()).await;
+        let ((_sender, answers), mut asked) = (mpsc::channel(1), 0);
+        let served =
+            consumer.serve(ConnectCount(&mut asked), answers, CancellationToken::new()).await;
         assert_eq!(served.map_err(|status| status.code()), Err(tonic::Code::PermissionDenied));
         assert_eq!(asked, 3);
     }

@@ -108,8 +108,8 @@ pub fn receipt_updates(
     follow(request, open, |request, news: v1::FollowReceiptsResponse| {
         request.after = request.after.max(news.position);
         // What was told before a cut is not told again.
-        let told = news.message.as_ref().map_or(0, |message| message.position);
-        request.after = request.after.max(told);
+        let position = news.message.as_ref().map_or(0, |message| message.position);
+        request.after = request.after.max(position);
         news.message
     })
 }

@@ -18,7 +18,9 @@ use crate::commit::DeclarationCommand;
 use crate::get_attachment::AttachmentContent;
 use crate::put_attachment::UploadHead;
 use crate::submit::Submission;
-use crate::wire::{attachment, filter, record, told, unreadable, upload, warnings, whole};
+use crate::wire::{
+    attachment, filter, record, unreadable, upload, warnings, watch_response, whole,
+};
 use crate::{
     Declarations, Error, amend, archive, get_attachment, provide, put_attachment, read, submit,
     withdraw,
@@ -162,13 +164,13 @@ impl Declarations {
         };
         let positions = async |it: Subject| {
             let id = DeclarationId::from_uuid(it.id);
-            read::locate(&self.pool, &scope, id).await
+            Ok(read::locate(&self.pool, &scope, id).await?.1)
         };
         let own = scope.clone();
         let concerns = move |entry: &JournalEntry| own.covers(&entry.owner);
         let news = journal.watch(watcher, scope.slots(), positions, concerns).await?;
         let tail = self.tail.clone();
-        Ok(news.map(move |news| watch::tell(&tail, news?, told, unreadable)))
+        Ok(news.map(move |news| watch::answer(&tail, news?, watch_response, unreadable)))
     }
 
     /// What may be archived.

@@ -96,7 +96,7 @@ async fn decide(
                     step.record(case.id, [HistoryFact::DutyProgress(moved.clone())]);
                     let other = decision.guarantor().filter(|it| *it != case.declarant_code);
                     if let Some(guarantor) = other {
-                        step.tell_guarantor(case, guarantor, moved)?;
+                        step.publish_to_guarantor(case, guarantor, moved)?;
                     }
                 }
                 Payload::Receipt(moved) => {

@@ -180,7 +180,7 @@ impl Transaction for DeclarationWriter {
             |e: &&JournalEntry| e.phase == phase_column(Phase::Released) && e.topics & END != 0;
         let count = metrics::counter!("sw_releases_total");
         entries.iter().filter(released).for_each(|_| count.increment(1));
-        self.tail.tell(entries);
+        self.tail.publish(entries);
     }
 }
 

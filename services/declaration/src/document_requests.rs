@@ -10,7 +10,6 @@ use domain::document_request::DocumentRequest;
 use domain::{DeclarationId, RequestId};
 use sqlx::PgConnection;
 use store::Fault;
-use time::OffsetDateTime;
 
 /// A request of an agency.
 #[derive(Debug, Clone)]
@@ -69,25 +68,18 @@ impl DocumentRequests {
     }
 
     /// Writes them.
-    pub(crate) async fn write(
-        &self,
-        tx: &mut PgConnection,
-        now: OffsetDateTime,
-    ) -> Result<(), Fault> {
+    pub(crate) async fn write(&self, tx: &mut PgConnection) -> Result<(), Fault> {
         for ((id, agency), DocumentRequestRow { request, asked }) in &self.0 {
             sqlx::query!(
-                "insert into document_request (slot, declaration_id, agency, request_id, asked,
-                                               asked_time)
-                 values ($1, $2, $3, $4, $5, $6)
+                "insert into document_request (slot, declaration_id, agency, request_id, asked)
+                 values ($1, $2, $3, $4, $5)
                  on conflict (slot, declaration_id, agency) do update
-                 set request_id = excluded.request_id, asked = excluded.asked,
-                     asked_time = excluded.asked_time",
+                 set request_id = excluded.request_id, asked = excluded.asked",
                 id.slot().column(),
                 id.uuid(),
                 agency,
                 request.0,
-                proto::facts::encode_document_request(asked.clone()),
-                now
+                proto::facts::encode_document_request(asked.clone())
             )
             .execute(&mut *tx)
             .await?;

@@ -37,7 +37,7 @@ pub(crate) async fn concerned(
         Kind::Customs | Kind::Quarantine | Kind::Site => Scope::All,
         _ => principal.scope(),
     };
-    let positions = read::locate(&own.pool, &scope, id).await?;
+    let (_, positions) = read::locate(&own.pool, &scope, id).await?;
     let history = own.tail.at(&own.pool, id.slot(), &positions).await?;
     let none = || Refusal::of(Code::NotFound).with("name", id.name());
     // What is archived has no entries, and names nothing any more.

@@ -53,7 +53,7 @@ pub(crate) async fn parse(
         return Err(refusal.with("document_request_id", asked).into());
     };
     let scope = principal.scope();
-    let declarant = declarant(declarations, &scope, id).await?;
+    let (declarant, _) = read::locate(&declarations.pool, &scope, id).await?;
     let named: Vec<_> =
         documents.iter().filter_map(|it| AttachmentDigest::parse(&it.sha256)).collect();
     let owner = AttachmentOwner::of(&declarant);
@@ -135,22 +135,4 @@ async fn answer(
     step.enter(id, &provision.trace)?;
     filing::keep(step, (key, provision.digest), FilingKind::Provide, (id, then.version));
     Ok(Ok(()))
-}
-
-/// Whose declaration it is, for a caller who may see it.
-async fn declarant(
-    declarations: &Declarations,
-    scope: &Scope,
-    id: DeclarationId,
-) -> Result<String, Error> {
-    let found = sqlx::query_scalar!(
-        "select declarant_code from declaration where slot = $1 and id = $2",
-        id.slot().column(),
-        id.uuid()
-    )
-    .fetch_optional(&declarations.pool)
-    .await
-    .map_err(Fault::from)?;
-    let visible = found.filter(|code| scope.covers(code));
-    visible.ok_or_else(|| Refusal::of(Code::NotFound).with("name", id.name()).into())
 }

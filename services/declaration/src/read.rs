@@ -66,7 +66,7 @@ pub(crate) async fn whole(
     scope: &Scope,
     id: DeclarationId,
 ) -> Result<DeclarationDetails, Error> {
-    let positions = locate(&declarations.pool, scope, id).await?;
+    let (_, positions) = locate(&declarations.pool, scope, id).await?;
     let mut rows = records(&declarations.pool, &[id]).await?;
     let record = rows.pop().ok_or_else(|| Refusal::of(Code::NotFound))?;
     let history = declarations.tail.at(&declarations.pool, id.slot(), &positions).await?;
@@ -109,12 +109,12 @@ pub(crate) async fn by_number(
     }
 }
 
-/// Where the journal entries of a declaration are.
+/// Whose declaration it is, and where its journal entries are, for a caller who may see it.
 pub(crate) async fn locate(
     pool: &PgPool,
     scope: &Scope,
     id: DeclarationId,
-) -> Result<Vec<i64>, Error> {
+) -> Result<(String, Vec<i64>), Error> {
     let row = sqlx::query!(
         "select positions, declarant_code from declaration
          where slot = $1 and id = $2",
@@ -125,7 +125,7 @@ pub(crate) async fn locate(
     .await
     .map_err(Fault::from)?;
     match row {
-        Some(row) if scope.covers(&row.declarant_code) => Ok(row.positions),
+        Some(row) if scope.covers(&row.declarant_code) => Ok((row.declarant_code, row.positions)),
         Some(_) | None => Err(Refusal::of(Code::NotFound).with("name", id.name()).into()),
     }
 }
@@ -193,17 +193,33 @@ async fn select(
     count: i64,
 ) -> Result<Vec<DeclarationOverview>, store::Fault> {
     let share = share_of_slot(slots.len(), count);
-    let mut found = keys(pool, slots, filter, before, share).await?;
-    let unfinished = unfinished(&found, share, count);
-    if share < count && !unfinished.is_empty() {
-        found.retain(|(slot, _)| !unfinished.contains(slot));
-        let unfinished: Vec<i16> = unfinished.into_iter().collect();
-        found.extend(keys(pool, &unfinished, filter, before, count).await?);
-    }
-    found.sort_unstable_by_key(|(_, id)| std::cmp::Reverse(*id));
-    found.truncate(usize::try_from(count).map_err(|_| absurd(count))?);
-    let ids: Vec<_> = found.into_iter().map(|(_, id)| DeclarationId::from_uuid(id)).collect();
+    let shares = keys(pool, slots, filter, before, share).await?;
+    let unfinished = unfinished(&shares, share, count);
+    let again = if unfinished.is_empty() {
+        Vec::new()
+    } else {
+        let slots: Vec<i16> = unfinished.iter().copied().collect();
+        keys(pool, &slots, filter, before, count).await?
+    };
+    let page = usize::try_from(count).map_err(|_| absurd(count))?;
+    let ids = merge(shares, &unfinished, again, page);
+    let ids: Vec<_> = ids.into_iter().map(DeclarationId::from_uuid).collect();
     records(pool, &ids).await
+}
+
+/// The page, newest first: of the slots that are unfinished what they gave when they were asked again, of the others
+/// their share.
+fn merge(
+    shares: Vec<(i16, Uuid)>,
+    unfinished: &BTreeSet<i16>,
+    again: Vec<(i16, Uuid)>,
+    page: usize,
+) -> Vec<Uuid> {
+    let finished = shares.into_iter().filter(|(slot, _)| !unfinished.contains(slot));
+    let mut found: Vec<Uuid> = finished.chain(again).map(|(_, id)| id).collect();
+    found.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
+    found.truncate(page);
+    found
 }
 
 fn absurd(count: i64) -> Fault {
@@ -217,8 +233,12 @@ fn share_of_slot(slots: usize, count: i64) -> i64 {
     (4 * count / slots).max(4).min(count)
 }
 
-/// The slots that gave all that they were asked for, and may have more on the page: their last one is on it.
+/// The slots that gave all that they were asked for, and may have more on the page: their last one is on it. None where
+/// each was asked for a whole page.
 fn unfinished(found: &[(i16, Uuid)], share: i64, count: i64) -> BTreeSet<i16> {
+    if share >= count {
+        return BTreeSet::new();
+    }
     let mut newest: Vec<Uuid> = found.iter().map(|(_, id)| *id).collect();
     newest.sort_unstable_by_key(|id| std::cmp::Reverse(*id));
     let last_place = usize::try_from(count).ok().and_then(|count| count.checked_sub(1));
@@ -421,15 +441,14 @@ mod tests {
             for count in [1, 2, 5, 51, 1_001] {
                 let share = share_of_slot(slots.len(), count);
                 assert!(share >= 1 && share <= count);
-                let mut found = given(&all, &slots, share);
-                let more = unfinished(&found, share, count);
-                found.retain(|(slot, _)| !more.contains(slot));
-                let more: Vec<i16> = more.into_iter().collect();
-                found.extend(given(&all, &more, count));
-                found.sort_unstable_by_key(|(_, id)| std::cmp::Reverse(*id));
+                let shares = given(&all, &slots, share);
+                let unfinished = unfinished(&shares, share, count);
+                let asked: Vec<i16> = unfinished.iter().copied().collect();
+                let again = given(&all, &asked, count);
                 let page = usize::try_from(count).expect("small").min(all.len());
-                found.truncate(page);
-                assert_eq!(found, all[..page], "{} slots, a page of {count}", slots.len());
+                let found = merge(shares, &unfinished, again, page);
+                let expected: Vec<Uuid> = all[..page].iter().map(|(_, id)| *id).collect();
+                assert_eq!(found, expected, "{} slots, a page of {count}", slots.len());
             }
         }
     }

@@ -28,14 +28,14 @@ impl exchange::AnswerHandler for Declarations {
         trace: String,
     ) -> BoxFuture<'_, exchange::AnswerOutcome> {
         let mut span = UseCaseSpan::begin(MANIFEST.name, "Decide", &trace);
-        span.say("single_window.agency", decision.by);
+        span.record("single_window.agency", decision.by);
         let trace = span.trace(trace);
         Box::pin(async move {
             let slot = decision.declaration.slot();
             let decide = |reply| DeclarationCommand::Decide(decision, trace, reply);
             let decided = self.batch.enqueue(slot, &Share::Kept, decide).await;
             match &decided {
-                Ok(Ok(decided)) => span.say("single_window.decided", decided),
+                Ok(Ok(decided)) => span.record("single_window.decided", decided),
                 Ok(Err(refusal)) => span.fails(refusal.code),
                 Err(_) => span.fails(Code::Unavailable),
             }

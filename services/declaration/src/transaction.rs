@@ -196,7 +196,7 @@ impl<'t> DeclarationTransaction<'t> {
 
     /// Tells a firm that stands for the duty of another one's declaration of its own guarantee. It is no part of the
     /// declaration's history.
-    pub(crate) fn tell_guarantor(
+    pub(crate) fn publish_to_guarantor(
         &mut self,
         case: &DeclarationRow,
         guarantor: &str,
@@ -263,7 +263,7 @@ impl<'t> DeclarationTransaction<'t> {
         self.outside.write(self.tx).await?;
         self.requests.write(self.tx, self.now).await?;
         self.clearing.write(self.tx, self.now).await?;
-        self.documents.write(self.tx, self.now).await?;
+        self.documents.write(self.tx).await?;
         content::write(self.tx, self.cipher, &self.contents).await?;
         self.heads.append(self.tx, self.cipher, &self.entries).await?;
         let Self { entries, heads, cases, .. } = self;

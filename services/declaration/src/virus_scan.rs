@@ -133,15 +133,15 @@ mod tests {
         assert_eq!(scan(&finds, b"an invoice").await, Ok(ScanResult::Clean));
         let infected = ScanResult::Infected("stream: Eicar FOUND".to_owned());
         assert_eq!(scan(&finds, b"xxEICARxx").await, Ok(infected));
-        for (script, says) in
+        for (script, word) in
             [("cat >/dev/null; exit 2", "ended with 2"), ("kill -9 $$", "a signal")]
         {
-            let said = scan(&scanner(script), b"an invoice").await.expect_err(script);
-            assert!(said.contains(says), "{said}");
+            let error = scan(&scanner(script), b"an invoice").await.expect_err(script);
+            assert!(error.contains(word), "{error}");
         }
         let missing = VirusScanner::new(vec!["/nowhere/clamscan".to_owned()]);
-        let said = scan(&missing, b"an invoice").await.expect_err("there is none");
-        assert!(said.contains("/nowhere/clamscan"), "{said}");
+        let error = scan(&missing, b"an invoice").await.expect_err("there is none");
+        assert!(error.contains("/nowhere/clamscan"), "{error}");
     }
 
     #[tokio::test]

@@ -115,7 +115,7 @@ fn open_requests(history: &[v1::HistoryEntry]) -> Vec<v1::DocumentsRequested> {
     open
 }
 
-pub(crate) fn told(news: JournalUpdate) -> Result<v1::WatchResponse, Error> {
+pub(crate) fn watch_response(news: JournalUpdate) -> Result<v1::WatchResponse, Error> {
     match news {
         JournalUpdate::Quiet(resume_token) => {
             Ok(v1::WatchResponse { resume_token, ..Default::default() })

@@ -61,8 +61,8 @@ impl DocumentRequest {
         {
             let field = |name: &str| format!("documents.items[{index}].{name}");
             if !is_kind(kind) {
-                let (says, says_zh) = one_of(kind);
-                report.refuse(Code::CodeUnknown, field("kind"), says, says_zh);
+                let (text, text_zh) = one_of(kind);
+                report.refuse(Code::CodeUnknown, field("kind"), text, text_zh);
             } else if !known.insert(kind) {
                 report.refuse(
                     Code::DocumentRequestWrong,
@@ -72,19 +72,19 @@ impl DocumentRequest {
                 );
             }
             if kind == OTHER && text.trim().is_empty() {
-                let (says, says_zh) = ("say which other document", "须说明所需的其他单证");
-                report.refuse(Code::Required, field("text"), says, says_zh);
+                let (text, text_zh) = ("say which other document", "须说明所需的其他单证");
+                report.refuse(Code::Required, field("text"), text, text_zh);
             }
             too_long(&mut report, field("text"), text, limits::TEXT_MAX);
         }
         match self.until {
             None => {
-                let (says, says_zh) = ("say until when you wait", "须填写补交期限");
-                report.refuse(Code::Required, "documents.until_time", says, says_zh);
+                let (text, text_zh) = ("say until when you wait", "须填写补交期限");
+                report.refuse(Code::Required, "documents.until_time", text, text_zh);
             }
             Some(until) if until <= now => {
-                let (says, says_zh) = ("this time is over", "补交期限已过");
-                report.refuse(Code::DocumentRequestWrong, "documents.until_time", says, says_zh);
+                let (text, text_zh) = ("this time is over", "补交期限已过");
+                report.refuse(Code::DocumentRequestWrong, "documents.until_time", text, text_zh);
             }
             Some(_) => {}
         }
@@ -219,7 +219,7 @@ mod tests {
         DocumentRequest { items, until: Some(datetime!(2026-12-07 8:00 UTC)) }
     }
 
-    fn told(violations: &[Violation]) -> Vec<(Code, &str)> {
+    fn codes_and_fields(violations: &[Violation]) -> Vec<(Code, &str)> {
         violations.iter().map(|it| (it.code, it.field.as_str())).collect()
     }
 
@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(fine.check(NOW), []);
         let until = fine.until.expect("it has one");
         assert_eq!(
-            told(&fine.check(until))[..],
+            codes_and_fields(&fine.check(until))[..],
             [(Code::DocumentRequestWrong, "documents.until_time")]
         );
         let empty = DocumentRequest { items: Vec::new(), until: None };
@@ -237,7 +237,7 @@ mod tests {
             (Code::DocumentRequestWrong, "documents.items"),
             (Code::Required, "documents.until_time"),
         ];
-        assert_eq!(told(&empty.check(NOW))[..], expected);
+        assert_eq!(codes_and_fields(&empty.check(NOW))[..], expected);
         let long = RequestedDocument { text: "单".repeat(1_001), ..item("photo", true) };
         let items = vec![item("invoice", true), item("receipt", true), item("invoice", false)];
         let wrong = request(items.into_iter().chain([item("other", true), long]).collect());
@@ -247,7 +247,7 @@ mod tests {
             (Code::Required, "documents.items[3].text"),
             (Code::TooLong, "documents.items[4].text"),
         ];
-        assert_eq!(told(&wrong.check(NOW))[..], expected);
+        assert_eq!(codes_and_fields(&wrong.check(NOW))[..], expected);
     }
 
     fn document(kind: &str, sha256: &str, reason: &str) -> ProvidedDocument {
@@ -287,10 +287,13 @@ mod tests {
             (Code::AttachmentNotHere, "$.documents[4].sha256"),
             (Code::DocumentAnswerWrong, "$.documents"),
         ];
-        assert_eq!(told(&asked.check_answer(&wrong, &here))[..], expected);
+        assert_eq!(codes_and_fields(&asked.check_answer(&wrong, &here))[..], expected);
         let two_missing = [(Code::DocumentAnswerWrong, "$.documents"); 2];
-        assert_eq!(told(&asked.check_answer(&[], &here))[..], two_missing);
+        assert_eq!(codes_and_fields(&asked.check_answer(&[], &here))[..], two_missing);
         let nothing_needed = request(vec![item("photo", false)]);
-        assert_eq!(told(&nothing_needed.check_answer(&[], &here))[..], two_missing[..1]);
+        assert_eq!(
+            codes_and_fields(&nothing_needed.check_answer(&[], &here))[..],
+            two_missing[..1]
+        );
     }
 }

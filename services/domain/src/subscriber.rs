@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_subscriber_is_told_what_its_row_says_and_may_ask_for_less() {
         let door = Subscriber::NationalDoor.row().topics;
-        for (entry, told) in [
+        for (entry, included) in [
             (CONTENT, false),
             (CONTENT | NATIONAL, true),
             (PROGRESS | DETAINED | NATIONAL, true),
@@ -194,7 +194,7 @@ mod tests {
             (CHECKED | NATIONAL, false),
             (INSPECTED | NATIONAL, false),
         ] {
-            assert_eq!(door.include(entry), told, "{entry:#b}");
+            assert_eq!(door.include(entry), included, "{entry:#b}");
         }
         let ends = door.only(END).expect("it is told of them");
         assert!(ends.include(END | NATIONAL) && !ends.include(CONTENT | NATIONAL));

@@ -133,7 +133,7 @@ fn pairs(found: &[FieldDifference]) -> Vec<String> {
     found.iter().map(|it| format!("{} / {}", shown(&it.left), shown(&it.right))).collect()
 }
 
-fn told(finding: &Discrepancy) -> Vec<String> {
+fn differences_of(finding: &Discrepancy) -> Vec<String> {
     pairs(&finding.differences)
 }
 
@@ -182,7 +182,7 @@ fn a_broken_rule_names_the_fields_that_differ_with_both_values() {
         let found = findings(&parcel.parts(), &MatchPolicy::default());
         let finding = found.iter().find(|finding| finding.broken.rule == *rule);
         let finding = finding.unwrap_or_else(|| panic!("{rule} was not noticed: {found:?}"));
-        assert_eq!(told(finding), *expected, "{rule}");
+        assert_eq!(differences_of(finding), *expected, "{rule}");
         assert!(!finding.title.is_empty() && !finding.title_zh.is_empty());
         // The window, which has all four, says the same.
         let broken: Vec<_> = found.into_iter().map(|finding| finding.broken).collect();

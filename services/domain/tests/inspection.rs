@@ -123,7 +123,7 @@ fn quick_draw_of(subject: u128) -> Draw {
 }
 
 /// The value of a name in the data of a refusal.
-fn said<'r>(refusal: &'r Refusal, name: &str) -> Option<&'r str> {
+fn data_value<'r>(refusal: &'r Refusal, name: &str) -> Option<&'r str> {
     refusal.data.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
 }
 
@@ -892,7 +892,7 @@ fn an_officer_who_is_not_assigned_is_refused_also_the_second_time() {
         for _ in 0..2 {
             let refusal = next(now, &event).expect_err("nobody sent Z");
             assert_eq!(refusal.code, Code::OfficerNotAssigned, "{event:?}");
-            assert_eq!(said(&refusal, "officer"), Some("Z"));
+            assert_eq!(data_value(&refusal, "officer"), Some("Z"));
         }
     }
     for (now, event) in [(&working, examine("B1")), (&corrected, result("B1", 2))] {
@@ -991,9 +991,9 @@ fn two_officers_claim_one_order() {
     });
     let (then, _) = next(&ordered, &appointed()).expect("the first");
     let second = next(&then, &other).expect_err("the second");
-    assert_eq!((second.code, said(&second, "appointments")), (Code::OrderTaken, Some("1")));
+    assert_eq!((second.code, data_value(&second, "appointments")), (Code::OrderTaken, Some("1")));
     let stands = "2026-11-25T09:00:00+08:00/2026-11-25T10:00:00+08:00";
-    assert_eq!(said(&second, "window"), Some(stands));
+    assert_eq!(data_value(&second, "window"), Some(stands));
     let nobody = site(SiteAct::Assign { officers: BTreeSet::new() });
     assert_eq!(next(&then, &nobody).expect_err("empty").code, Code::OfficersMissing);
 }
@@ -1158,7 +1158,10 @@ fn an_order_has_four_hundred_instructions() {
     };
     let too_large = |now: &JointOrder, event: &OrderEvent| {
         let refusal = next(now, event).expect_err("too many");
-        assert_eq!((refusal.code, said(&refusal, "most")), (Code::OrderTooLarge, Some("400")));
+        assert_eq!(
+            (refusal.code, data_value(&refusal, "most")),
+            (Code::OrderTooLarge, Some("400"))
+        );
     };
     too_large(&JointOrder::none(), &ask(Customs, V, ids(0..401)));
     let full = run(&[ask(Customs, V, ids(0..200)), ask(Quarantine, V, ids(0..200))]);
@@ -1490,7 +1493,7 @@ fn booking() {
     assert_eq!((place.free(0), place.free(2), place.free(9)), (2, 0, 0));
     assert_eq!(book(&place, window(), 1, AppointmentMaker::Enterprise, now), Ok(()));
     let full = book(&place, window(), 2, AppointmentMaker::Site, now).expect_err("refused");
-    assert_eq!((full.code, said(&full, "capacity")), (Code::WindowFull, Some("2")));
+    assert_eq!((full.code, data_value(&full, "capacity")), (Code::WindowFull, Some("2")));
     let half =
         TimeWindow { start: NINE + Duration::minutes(30), end: NINE + Duration::minutes(90) };
     assert_eq!(no(half, 0, AppointmentMaker::Site, now), Code::NoSuchWindow);
@@ -1510,8 +1513,8 @@ fn the_notice_binds_the_enterprise_and_not_the_site() {
     let at = |by, now| match book(&place(), window(), 0, by, now) {
         Ok(()) => "ok",
         Err(refusal) if refusal.code != Code::WrongTime => "another",
-        Err(refusal) if said(&refusal, "possible_until").is_some() => "late",
-        Err(refusal) if said(&refusal, "possible_from").is_some() => "early",
+        Err(refusal) if data_value(&refusal, "possible_until").is_some() => "late",
+        Err(refusal) if data_value(&refusal, "possible_from").is_some() => "early",
         Err(_) => "says nothing",
     };
     let second = Duration::SECOND;
@@ -1737,7 +1740,7 @@ fn appeals() {
     };
     let no = |credit: &Credit, event| {
         let refusal = credit.apply(&event).expect_err("refused");
-        assert!(said(&refusal, "source").is_some());
+        assert!(data_value(&refusal, "source").is_some());
         refusal.code
     };
     let unknown = credit::CreditEvent::Appeal { source: "o2".into(), date: day };

@@ -27,15 +27,15 @@ type Now = (JointCase, Vec<OrderMessage>);
 type Step = Box<dyn Fn(&Now) -> Now>;
 
 /// The declaration service tells something.
-fn told(version: u32, round: u32, told: DeclarationEvent) -> Step {
+fn declaration_event(version: u32, round: u32, event: DeclarationEvent) -> Step {
     Box::new(move |(case, _)| {
-        let then = on_declaration_event(case, on(version, round), &told);
+        let then = on_declaration_event(case, on(version, round), &event);
         (then.case, then.messages)
     })
 }
 
 fn demanded(agency: Agency, version: u32, round: u32) -> Step {
-    told(version, round, DeclarationEvent::Demanded(agency, Vec::new()))
+    declaration_event(version, round, DeclarationEvent::Demanded(agency, Vec::new()))
 }
 
 fn acted(case: &JointCase, event: &OrderEvent) -> Now {
@@ -141,7 +141,7 @@ fn then(mut steps: Vec<Step>, more: Vec<Step>) -> Vec<Step> {
 }
 
 fn reopened(version: u32, round: u32) -> Step {
-    told(version, round, DeclarationEvent::Reopened)
+    declaration_event(version, round, DeclarationEvent::Reopened)
 }
 
 /// Looked at twice on version 1.
@@ -160,8 +160,8 @@ fn rows() -> Vec<Row> {
     use Stage::{Cancelled, Closed, Disposed, Found, Ordered, Treating};
     let none = Vec::new;
     let mixed = || found_by_both(QtyMismatch, QtyMismatch);
-    let detained = |agency| told(1, 2, DeclarationEvent::Detained(agency, DetainOther));
-    let released = || told(1, 2, DeclarationEvent::Released);
+    let detained = |agency| declaration_event(1, 2, DeclarationEvent::Detained(agency, DetainOther));
+    let released = || declaration_event(1, 2, DeclarationEvent::Released);
     vec![
         // Findings.
         ("findings name who waits for them", found(Conform), (Found, 1, false), vec![Findings(on(1, 1))]),
@@ -170,11 +170,11 @@ fn rows() -> Vec<Row> {
         ("what was found is reported again for a second version", then(found(Conform), vec![demanded(Customs, 2, 1)]), (Found, 1, false), vec![Findings(on(2, 1))]),
         ("and once", then(found(Conform), vec![demanded(Customs, 2, 1), demanded(Customs, 2, 1)]), (Found, 1, false), none()),
         ("who came late waits for the record", then(found(Conform), vec![demanded(Quarantine, 1, 1)]), (Found, 1, false), vec![Findings(on(1, 1))]),
-        ("who was answered does not", then(found(Conform), vec![told(1, 2, DeclarationEvent::Answered(Quarantine, none_of()))]), (Found, 1, false), none()),
+        ("who was answered does not", then(found(Conform), vec![declaration_event(1, 2, DeclarationEvent::Answered(Quarantine, none_of()))]), (Found, 1, false), none()),
         ("the second examination is of its own round", found_twice(), (Found, 2, false), vec![Findings(on(1, 2))]),
         ("and of the version that was stopped", then(found(QtyMismatch), vec![demanded(Customs, 2, 1), reopened(2, 2), begun(), reported(Customs, Conform)]), (Found, 2, false), vec![Findings(on(2, 2))]),
         ("an old demand asks for nothing newer", then(found(Conform), vec![demanded(Customs, 2, 1), demanded(Quarantine, 1, 1)]), (Found, 1, false), vec![Findings(on(2, 1))]),
-        ("opened again on a later version", vec![demanded(Customs, 1, 1), told(1, 1, DeclarationEvent::Cancelled), demanded(Quarantine, 2, 1), begun(), reported(Quarantine, Conform)], (Found, 1, false), vec![Findings(on(2, 1))]),
+        ("opened again on a later version", vec![demanded(Customs, 1, 1), declaration_event(1, 1, DeclarationEvent::Cancelled), demanded(Quarantine, 2, 1), begun(), reported(Quarantine, Conform)], (Found, 1, false), vec![Findings(on(2, 1))]),
 
         // Objections.
         ("an objection asks to stop the declaration", then(found(QtyMismatch), vec![objected()]), (Found, 1, true), vec![Reopening(1)]),
@@ -190,10 +190,10 @@ fn rows() -> Vec<Row> {
         ("stopped, detained meanwhile", then(found(QtyMismatch), vec![objected(), disposed(Customs, DetainOther), reopened(1, 2)]), (Ordered, 2, false), none()),
         ("stopped, treated meanwhile", then(found(QuarantineFail), vec![objected(), disposed(Customs, Treat), reopened(1, 2)]), (Ordered, 2, false), none()),
         ("stopped after the end", then(found(Conform), vec![disposed(Customs, Release), closed(), reopened(1, 2)]), (Ordered, 2, false), none()),
-        ("a reopening of the version before", then(found_twice(), vec![reopened(1, 2), told(1, 3, DeclarationEvent::Rejected(Customs)), demanded(Customs, 2, 1), reopened(1, 2)]), (Disposed, 2, false), none()),
-        ("also when the order was opened again", vec![demanded(Customs, 1, 1), told(1, 1, DeclarationEvent::Cancelled), demanded(Customs, 2, 1), begun(), reported(Customs, QtyMismatch), reopened(1, 2)], (Found, 1, false), none()),
-        ("the end of the version before", vec![demanded(Customs, 1, 1), told(1, 1, DeclarationEvent::Cancelled), demanded(Customs, 2, 1), told(1, 1, DeclarationEvent::Cancelled)], (Ordered, 1, false), none()),
-        ("rejected while it is looked at again", then(found(QtyMismatch), vec![reopened(1, 2), told(1, 2, DeclarationEvent::Cancelled)]), (Cancelled, 2, false), none()),
+        ("a reopening of the version before", then(found_twice(), vec![reopened(1, 2), declaration_event(1, 3, DeclarationEvent::Rejected(Customs)), demanded(Customs, 2, 1), reopened(1, 2)]), (Disposed, 2, false), none()),
+        ("also when the order was opened again", vec![demanded(Customs, 1, 1), declaration_event(1, 1, DeclarationEvent::Cancelled), demanded(Customs, 2, 1), begun(), reported(Customs, QtyMismatch), reopened(1, 2)], (Found, 1, false), none()),
+        ("the end of the version before", vec![demanded(Customs, 1, 1), declaration_event(1, 1, DeclarationEvent::Cancelled), demanded(Customs, 2, 1), declaration_event(1, 1, DeclarationEvent::Cancelled)], (Ordered, 1, false), none()),
+        ("rejected while it is looked at again", then(found(QtyMismatch), vec![reopened(1, 2), declaration_event(1, 2, DeclarationEvent::Cancelled)]), (Cancelled, 2, false), none()),
 
         // What an agency says about the declaration says what becomes of the goods.
         ("released", then(found(Conform), vec![released()]), (Closed, 1, false), none()),
@@ -211,11 +211,11 @@ fn rows() -> Vec<Row> {
         ("both detentions", then(mixed(), vec![detained(Customs), detained(Quarantine), released()]), (Closed, 1, false), none()),
         ("no other disposal", then(mixed(), vec![disposed(Customs, Return), disposed(Quarantine, Return), released()]), (Disposed, 1, false), none()),
         ("nor before the other decided", then(mixed(), vec![disposed(Customs, Return), released()]), (Disposed, 1, false), none()),
-        ("rejected with something to correct", then(found(QtyMismatch), vec![told(1, 2, DeclarationEvent::Rejected(Customs))]), (Disposed, 1, false), none()),
-        ("rejected for another reason", then(found(Conform), vec![told(1, 2, DeclarationEvent::Rejected(Customs))]), (Found, 1, false), none()),
-        ("sent back", then(found(QtyMismatch), vec![told(1, 2, DeclarationEvent::Returned(Customs))]), (Disposed, 1, false), none()),
-        ("what was decided stands", then(found(QuarantineFail), vec![disposed(Customs, Treat), told(1, 2, DeclarationEvent::Returned(Customs))]), (Treating, 1, false), none()),
-        ("of the version before", vec![demanded(Customs, 1, 1), told(1, 1, DeclarationEvent::Cancelled), demanded(Customs, 2, 1), begun(), reported(Customs, QtyMismatch), told(1, 1, DeclarationEvent::Rejected(Customs))], (Found, 1, false), none()),
+        ("rejected with something to correct", then(found(QtyMismatch), vec![declaration_event(1, 2, DeclarationEvent::Rejected(Customs))]), (Disposed, 1, false), none()),
+        ("rejected for another reason", then(found(Conform), vec![declaration_event(1, 2, DeclarationEvent::Rejected(Customs))]), (Found, 1, false), none()),
+        ("sent back", then(found(QtyMismatch), vec![declaration_event(1, 2, DeclarationEvent::Returned(Customs))]), (Disposed, 1, false), none()),
+        ("what was decided stands", then(found(QuarantineFail), vec![disposed(Customs, Treat), declaration_event(1, 2, DeclarationEvent::Returned(Customs))]), (Treating, 1, false), none()),
+        ("of the version before", vec![demanded(Customs, 1, 1), declaration_event(1, 1, DeclarationEvent::Cancelled), demanded(Customs, 2, 1), begun(), reported(Customs, QtyMismatch), declaration_event(1, 1, DeclarationEvent::Rejected(Customs))], (Found, 1, false), none()),
     ]
 }
 
@@ -224,14 +224,15 @@ fn rows() -> Vec<Row> {
 fn what_is_told_decides_once_and_leaves_nothing_out() {
     use Disposal::{AmendAndRelease, DetainOther, Release, Return, Treat};
     let mixed = || found_by_both(QtyMismatch, QtyMismatch);
-    let detained = |agency| told(1, 2, DeclarationEvent::Detained(agency, DetainOther));
+    let detained =
+        |agency| declaration_event(1, 2, DeclarationEvent::Detained(agency, DetainOther));
     let decided = |agency, disposal| disposed(agency, disposal);
     type Row = (&'static str, Vec<Step>, DeclarationEvent, Stage, [Option<Disposal>; 2]);
     #[rustfmt::skip]
     let rows: Vec<Row> = vec![
         ("released", found(Conform), DeclarationEvent::Released, Stage::Closed, [Some(Release), None]),
         ("released with what was corrected", mixed(), DeclarationEvent::Released, Stage::Closed, [Some(AmendAndRelease); 2]),
-        ("released again", then(found(Conform), vec![told(1, 2, DeclarationEvent::Released)]), DeclarationEvent::Released, Stage::Closed, [Some(Release), None]),
+        ("released again", then(found(Conform), vec![declaration_event(1, 2, DeclarationEvent::Released)]), DeclarationEvent::Released, Stage::Closed, [Some(Release), None]),
         ("released while nothing carries it", found(Prohibited), DeclarationEvent::Released, Stage::Found, [None, None]),
         ("released while it is not examined", vec![demanded(Customs, 1, 1)], DeclarationEvent::Released, Stage::Ordered, [None, None]),
         ("released without an order", Vec::new(), DeclarationEvent::Released, Stage::None, [None, None]),
@@ -328,7 +329,7 @@ fn ids(case: &JointCase) -> Vec<&str> {
 /// An agency that is told what its rules demanded already does not say it in other words.
 #[test]
 fn what_contradicts_an_instruction_is_left_out() {
-    let (case, _) = run(vec![told(
+    let (case, _) = run(vec![declaration_event(
         1,
         1,
         DeclarationEvent::Demanded(Customs, vec![instruction(Customs, "a", "x")]),
@@ -347,9 +348,13 @@ fn what_contradicts_an_instruction_is_left_out() {
     assert_eq!((then.misfit, then.facts, ids(&then.case)), (None, Vec::new(), vec!["a"]));
     // On a later version it is another order.
     let (case, _) = run(vec![
-        told(1, 1, DeclarationEvent::Demanded(Customs, vec![instruction(Customs, "a", "x")])),
-        told(1, 1, DeclarationEvent::Cancelled),
-        told(2, 1, DeclarationEvent::Demanded(Customs, other[..1].to_vec())),
+        declaration_event(
+            1,
+            1,
+            DeclarationEvent::Demanded(Customs, vec![instruction(Customs, "a", "x")]),
+        ),
+        declaration_event(1, 1, DeclarationEvent::Cancelled),
+        declaration_event(2, 1, DeclarationEvent::Demanded(Customs, other[..1].to_vec())),
     ]);
     assert_eq!(case.order.instructions[&other[0].key].text, "y");
 }
@@ -373,12 +378,13 @@ fn a_demand_that_is_too_large_is_general() {
 
 #[test]
 fn what_does_not_fit_is_said() {
-    let (case, _) = run(vec![told(3, 1, DeclarationEvent::Reopened)]);
+    let (case, _) = run(vec![declaration_event(3, 1, DeclarationEvent::Reopened)]);
     assert_eq!((&case.order, case.newest_version, case.asked), (&JointOrder::none(), 3, on(0, 0)));
     let then = on_declaration_event(&case, on(3, 1), &DeclarationEvent::Reopened);
     assert_eq!(then.misfit.map(|refusal| refusal.code), Some(Code::NoOpenInspection));
     // The declaration ended before, so the demand is old news.
-    let (case, _) = run(vec![demanded(Customs, 1, 1), told(1, 1, DeclarationEvent::Cancelled)]);
+    let (case, _) =
+        run(vec![demanded(Customs, 1, 1), declaration_event(1, 1, DeclarationEvent::Cancelled)]);
     let then =
         on_declaration_event(&case, on(1, 2), &DeclarationEvent::Demanded(Quarantine, Vec::new()));
     assert_eq!(then.misfit.map(|refusal| refusal.code), Some(Code::StaleVersion));
@@ -405,7 +411,8 @@ fn goods_stay_while_an_objection_is_pending() {
 
 #[test]
 fn nothing_is_decided_about_goods_that_were_released() {
-    let (case, _) = run(then(found(Prohibited), vec![told(1, 2, DeclarationEvent::Released)]));
+    let (case, _) =
+        run(then(found(Prohibited), vec![declaration_event(1, 2, DeclarationEvent::Released)]));
     assert!(case.released);
     let event =
         OrderEvent::Dispose { agency: Customs, examination: 1, disposal: Disposal::DetainOther };

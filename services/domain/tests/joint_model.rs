@@ -15,6 +15,8 @@
 //! Each [`Flaw`] is planted around the functions of the services and must be found. The way back
 //! from the end is a search backwards, as in those models.
 
+mod model;
+
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,7 +32,7 @@ use domain::inspection::order::{
     self, Appointment, Attendance, Instruction, InstructionKey, JointOrder, Method, SiteAct, Stage,
 };
 use domain::participant::{Participant, Stands};
-use stateright::{Checker, Expectation, HasDiscoveries, Model, Property};
+use stateright::{Expectation, Model, Property};
 use time::Duration;
 use time::macros::datetime;
 
@@ -80,7 +82,7 @@ struct Pair {
     rules: bool,
     lost: Lost,
     /// Entries that are not acknowledged: beyond, agencies and the enterprise wait.
-    told: usize,
+    published: usize,
 }
 
 /// One fact of an entry, as far as it concerns inspection.
@@ -107,7 +109,7 @@ enum What {
 
 /// An entry of the journal that was not acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Told {
+struct PublishedEvent {
     at: ReviewRound,
     facts: Vec<What>,
     /// Nothing said about it waits for an answer.
@@ -133,9 +135,9 @@ struct Row {
 struct World {
     // The declaration service.
     declaration: Clearance,
-    told: Vec<Told>,
+    published: Vec<PublishedEvent>,
     // The inspection service.
-    heard: usize,
+    consumed: usize,
     case: Arc<JointCase>,
     rows: Vec<Row>,
     // What an observer counts.
@@ -192,12 +194,12 @@ fn instructions(by: Agency, rule: bool) -> Vec<Instruction> {
 impl World {
     fn filed(pair: &Pair) -> Self {
         let at = ReviewRound { version: 1, round: 1 };
-        let filed = Told { at, facts: vec![What::Declared], answered: false };
+        let filed = PublishedEvent { at, facts: vec![What::Declared], answered: false };
         Self {
             // The number of customs matters to nobody here.
             declaration: Clearance { numbered: true, ..Clearance::filed(pair.required()) },
-            told: if pair.rules { vec![filed] } else { Vec::new() },
-            heard: 0,
+            published: if pair.rules { vec![filed] } else { Vec::new() },
+            consumed: 0,
             case: Arc::new(JointCase::none()),
             rows: Vec::new(),
             objections: 0,
@@ -213,9 +215,9 @@ impl World {
         let rule = matches!(event, Event::Verdict { by: Participant::RiskCheck, .. });
         let (then, facts) = clearance::next(self.declaration, event).ok()?;
         self.declaration = then;
-        let mut told = Vec::new();
+        let mut published = Vec::new();
         for fact in &facts {
-            told.push(match *fact {
+            published.push(match *fact {
                 ClearanceFact::Amended(_) => What::Declared,
                 ClearanceFact::StandChanged(Participant::Customs, Stand::Detained) => {
                     What::Detained(Agency::Customs)
@@ -251,16 +253,16 @@ impl World {
                 | ClearanceFact::Numbered => continue,
             });
         }
-        if !told.is_empty() {
+        if !published.is_empty() {
             let at = ReviewRound { version: then.version, round: then.round };
-            let answered = !(pair.rules && told.contains(&What::Declared));
-            self.told.push(Told { at, facts: told, answered });
+            let answered = !(pair.rules && published.contains(&What::Declared));
+            self.published.push(PublishedEvent { at, facts: published, answered });
         }
         Some(!facts.is_empty())
     }
 
     /// A message arrives, perhaps again.
-    fn say(&mut self, pair: &Pair, at: usize) {
+    fn deliver(&mut self, pair: &Pair, at: usize) {
         let Row { message, customs, quarantine, examination, kept, .. } = self.rows[at];
         let kept = kept.or_else(|| match message {
             OrderMessage::Findings(ReviewRound { version, round }) => {
@@ -286,13 +288,13 @@ impl World {
 
 /// The inspection service.
 impl World {
-    fn hear(&mut self, pair: &Pair) {
-        let Told { at, facts, .. } = self.told[self.heard].clone();
-        self.heard += 1;
+    fn consume(&mut self, pair: &Pair) {
+        let PublishedEvent { at, facts, .. } = self.published[self.consumed].clone();
+        self.consumed += 1;
         for what in facts {
-            match told(what) {
-                Some(told) => {
-                    self.take(pair, at, &told, matches!(what, What::Demanded { opens: true, .. }))
+            match declaration_event(what) {
+                Some(event) => {
+                    self.take(pair, at, &event, matches!(what, What::Demanded { opens: true, .. }))
                 }
                 // A new content: only its version matters.
                 None => {
@@ -304,11 +306,11 @@ impl World {
     }
 
     /// Takes down what was told; `opens`: the declaration waits for an examination by this.
-    fn take(&mut self, pair: &Pair, at: ReviewRound, told: &joint::DeclarationEvent, opens: bool) {
+    fn take(&mut self, pair: &Pair, at: ReviewRound, event: &joint::DeclarationEvent, opens: bool) {
         let order = &self.case.order;
         let is_detained = order.disposal.is_some_and(Disposal::is_detention);
         let (mut at, mut skipped) = (at, false);
-        match (pair.flaw, told) {
+        match (pair.flaw, event) {
             (Some(Flaw::AnyVersion), joint::DeclarationEvent::Reopened) => {
                 at.version = order.version
             }
@@ -322,7 +324,7 @@ impl World {
         if skipped {
             return;
         }
-        let mut then = joint::on_declaration_event(&self.case, at, told);
+        let mut then = joint::on_declaration_event(&self.case, at, event);
         if then.facts.iter().any(|fact| matches!(fact, order::OrderFact::Answered(_))) {
             self.owed -= i8::from(opens);
             if at.version > 1 && pair.has(Flaw::NotReportedAgain) {
@@ -365,10 +367,10 @@ impl World {
 
     /// An entry waits for the answer to what was said about it.
     fn acknowledge(&mut self) {
-        let heard = &self.told[..self.heard];
-        let done = heard.iter().take_while(|told| told.answered).count();
-        self.told.drain(..done);
-        self.heard -= done;
+        let consumed = &self.published[..self.consumed];
+        let done = consumed.iter().take_while(|published| published.answered).count();
+        self.published.drain(..done);
+        self.consumed -= done;
     }
 
     /// Somebody does something about the order. `None`: refused.
@@ -443,12 +445,12 @@ impl World {
 
     /// Nothing is on its way.
     fn is_quiet(&self) -> bool {
-        self.heard == self.told.len() && self.rows.is_empty()
+        self.consumed == self.published.len() && self.rows.is_empty()
     }
 }
 
 /// What the declaration service tells of the order.
-fn told(what: What) -> Option<joint::DeclarationEvent> {
+fn declaration_event(what: What) -> Option<joint::DeclarationEvent> {
     Some(match what {
         What::Declared => return None,
         What::Demanded { by, rule, .. } => {
@@ -477,7 +479,7 @@ impl Pair {
         self.flaw == Some(flaw)
     }
 
-    fn may_say(&self, rows: &[Row], at: usize) -> bool {
+    fn may_deliver(&self, rows: &[Row], at: usize) -> bool {
         let kind = |row: &Row| matches!(row.message, OrderMessage::Findings(_));
         let mut before = rows[..at].iter();
         rows[at].answer.is_none()
@@ -495,7 +497,7 @@ impl Model for Pair {
 
     fn actions(&self, world: &World, steps: &mut Vec<Step>) {
         let Clearance { version, phase, stands, .. } = world.declaration;
-        if world.told.len() < self.told && !is_over(phase) {
+        if world.published.len() < self.published && !is_over(phase) {
             steps.extend((version <= self.amendments).then_some(Step::Amend));
             steps.push(Step::Withdraw);
             let decide = |by| move |outcome: &Outcome| Step::Decide(by, *outcome);
@@ -505,18 +507,18 @@ impl Model for Pair {
         if world.objections < self.objections {
             steps.push(Step::Object);
         }
-        for (at, told) in world.told.iter().enumerate().take(world.heard) {
-            if !told.answered {
+        for (at, published) in world.published.iter().enumerate().take(world.consumed) {
+            if !published.answered {
                 // Only the first answer about a version has an effect.
                 let waits = stands.of(Participant::RiskCheck) == Some(Stand::Pending);
-                let first = waits && told.at.version == version;
+                let first = waits && published.at.version == version;
                 let all = [(false, false), (true, false), (false, true), (true, true)];
                 let some = if first && !is_over(phase) { &all[..] } else { &all[..1] };
                 let target = |&(customs, quarantine): &_| Step::Target { at, customs, quarantine };
                 steps.extend(some.iter().map(target));
             }
         }
-        if world.heard < world.told.len() {
+        if world.consumed < world.published.len() {
             steps.push(Step::Hear);
         }
         steps.push(Step::Acknowledge);
@@ -533,7 +535,7 @@ impl Model for Pair {
         steps.extend((found && !self.disposals.is_empty()).then_some(Step::Close));
         for (at, row) in world.rows.iter().enumerate() {
             steps.extend(row.answer.map(|_| Step::Settle(at)));
-            steps.extend(self.may_say(&world.rows, at).then_some(Step::Say(at)));
+            steps.extend(self.may_deliver(&world.rows, at).then_some(Step::Say(at)));
         }
     }
 
@@ -555,18 +557,18 @@ impl Model for Pair {
                 world.decide(self, Event::Verdict { by, version, round, outcome, demands })?;
             }
             Step::Target { at, customs, quarantine } => {
-                let version = world.told[at].at.version;
-                world.told[at].answered = true;
+                let version = world.published[at].at.version;
+                world.published[at].answered = true;
                 let demands = Demands { customs, quarantine };
                 let (by, outcome) = (Participant::RiskCheck, Outcome::Cleared);
                 world.decide(self, Event::Verdict { by, version, round, outcome, demands });
             }
-            Step::Hear => world.hear(self),
+            Step::Hear => world.consume(self),
             Step::Acknowledge => world.acknowledge(),
             Step::Lose => {
-                world.heard = 0;
-                for told in &mut world.told {
-                    told.answered = !(self.rules && told.facts.contains(&What::Declared));
+                world.consumed = 0;
+                for published in &mut world.published {
+                    published.answered = !(self.rules && published.facts.contains(&What::Declared));
                 }
                 for row in &mut world.rows {
                     row.answer = None;
@@ -580,7 +582,7 @@ impl Model for Pair {
             Step::Close => {
                 world.act(self, &order::OrderEvent::Close { examination })?;
             }
-            Step::Say(at) => world.say(self, at),
+            Step::Say(at) => world.deliver(self, at),
             Step::Settle(at) => world.settle(self, at),
         }
         // What was not acknowledged or written down matters only where it is lost.
@@ -658,7 +660,7 @@ const OBJECTED: Pair = Pair {
     objections: 1,
     rules: false,
     lost: Lost::Nothing,
-    told: 2,
+    published: 2,
 };
 /// Stopped, amended, and looked at again.
 const AMENDED: Pair = Pair {
@@ -689,20 +691,20 @@ const DISPOSED: Pair = Pair {
 /// The rules demand, or do not.
 const RULES: Pair = Pair { rules: true, customs: STOP, quarantine: LOOK, ..AMENDED };
 /// Answers are lost, and said again.
-const DIES: Pair = Pair { lost: Lost::Memory, results: WRONG, told: 1, ..OBJECTED };
+const DIES: Pair = Pair { lost: Lost::Memory, results: WRONG, published: 1, ..OBJECTED };
 /// A whole life is told again.
 const RETOLD: Pair = Pair {
     lost: Lost::Stream,
     customs: STOP,
     quarantine: &[Outcome::Cleared],
     amendments: 1,
-    told: 4,
+    published: 4,
     ..DIES
 };
 
 /// Detained before and after the findings, and told again.
 const RETOLD_DETAINED: Pair =
-    Pair { customs: DETAIN, quarantine: LOOK, amendments: 0, told: 3, ..RETOLD };
+    Pair { customs: DETAIN, quarantine: LOOK, amendments: 0, published: 3, ..RETOLD };
 /// What is found carries no release, and the goods are released all the same.
 const BARRED: Pair = Pair { results: &[FoundResult::Prohibited], ..DETAINED };
 /// Each version has its objection, the first perhaps in vain.
@@ -794,16 +796,9 @@ fn explore(pair: &Pair) -> Explored {
         }
         at += 1;
     }
-    // Backwards from the ends, because the model has cycles.
-    let mut hopeful = vec![false; worlds.len()];
     let ended = |phase| is_over(phase) || phase == Phase::Rejected;
-    let mut open: Vec<usize> =
-        (0..worlds.len()).filter(|&at| ended(worlds[at].declaration.phase)).collect();
-    while let Some(at) = open.pop() {
-        if !std::mem::replace(&mut hopeful[at], true) {
-            open.extend(&causes[at]);
-        }
-    }
+    let ends = (0..worlds.len()).filter(|&at| ended(worlds[at].declaration.phase));
+    let hopeful = model::leading_to(ends, &causes);
     seen.extend(hopeful.iter().position(|hope| !hope).map(|at| (STUCK, at)));
     let way = |mut at: usize| {
         let mut way = Vec::new();
@@ -852,19 +847,6 @@ fn the_two_services_agree_in_every_order_of_messages() {
     assert_eq!(never, [""; 0], "what should happen does");
 }
 
-/// The promises that are broken first.
-fn broken_by(flaw: Flaw, pair: Pair) -> Vec<&'static str> {
-    let checker = Pair { flaw: Some(flaw), ..pair }
-        .checker()
-        .threads(2)
-        .finish_when(HasDiscoveries::AnyFailures)
-        .spawn_bfs()
-        .join();
-    let properties = checker.model().properties();
-    let always = properties.iter().filter(|p| p.expectation == Expectation::Always);
-    always.map(|p| p.name).filter(|name| checker.discovery(name).is_some()).collect()
-}
-
 #[test]
 fn the_model_finds_every_flaw() {
     let agree = "both know whether the order is open";
@@ -883,7 +865,7 @@ fn the_model_finds_every_flaw() {
     ];
     for (flaw, pair, promise) in found {
         let begun = std::time::Instant::now();
-        let broken = broken_by(flaw, pair);
+        let broken = model::broken_by(Pair { flaw: Some(flaw), ..pair });
         eprintln!("  {flaw:?}: {:?}", begun.elapsed());
         assert!(broken.contains(&promise), "{flaw:?} breaks {broken:?}");
     }

@@ -39,19 +39,19 @@ pub(crate) fn serve(
             while let Some(events) = onlooker.batch(&shared) {
                 yield frame(Out::Batch(raw::Batch { events }));
             }
-            if onlooker.is_told() {
+            if onlooker.is_caught_up() {
                 yield frame(Out::Heartbeat(raw::Heartbeat::default()));
             }
             let step = tokio::select! {
                 frame = frames.message(), if deciding.len() < 4 * limits::ANSWERS_MAX => {
-                    OnlookerStep::Heard(frame)
+                    OnlookerStep::Frame(frame)
                 }
                 Some(result) = deciding.next(), if !deciding.is_empty() => OnlookerStep::Decided(result),
                 read = onlooker.reader.next() => OnlookerStep::Read(read),
                 () = shared.draining.cancelled() => OnlookerStep::Drain,
             };
             let taken = match step {
-                OnlookerStep::Heard(heard) => heard.and_then(|request| {
+                OnlookerStep::Frame(received) => received.and_then(|request| {
                     let Some(request) = request else { return Ok(false) };
                     let Some(In::Answers(raw::Answers { answers })) = request.frame else {
                         let refusal = Refusal::of(Code::FrameUnexpected);
@@ -94,7 +94,7 @@ pub(crate) fn serve(
 
 /// What the loop woke up for.
 enum OnlookerStep {
-    Heard(Result<Option<raw::ConnectRequest>, Status>),
+    Frame(Result<Option<raw::ConnectRequest>, Status>),
     Decided(raw::Result),
     Read(Result<Vec<Arc<JournalEntry>>, Fault>),
     Drain,
@@ -177,13 +177,13 @@ impl Onlooker {
     }
 
     /// Whether it was told everything until it began, the first time that it is so.
-    fn is_told(&mut self) -> bool {
+    fn is_caught_up(&mut self) -> bool {
         let cursors = self.reader.cursors();
         let read = |(slot, head): (&Slot, &i64)| cursors.get(slot).is_none_or(|at| at >= head);
-        let is_told = self.heads.as_ref().is_some_and(|heads| heads.iter().all(read));
-        if is_told {
+        let is_caught_up = self.heads.as_ref().is_some_and(|heads| heads.iter().all(read));
+        if is_caught_up {
             self.heads = None;
         }
-        is_told
+        is_caught_up
     }
 }

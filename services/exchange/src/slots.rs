@@ -106,7 +106,7 @@ impl ConnectionLease {
         .fetch_all(&mut *tx)
         .await?;
         let (idle, working): (Vec<_>, Vec<_>) = live.into_iter().partition(|row| row.stalled);
-        tell(self.subscriber, idle.len());
+        report_stalled(self.subscriber, idle.len());
         // Nobody is left to give slots to: who is stalled may still go on.
         let sharing = if working.is_empty() { idle } else { working };
         let names: Vec<String> = sharing.into_iter().map(|row| row.name).collect();
@@ -187,7 +187,7 @@ impl ConnectionLease {
         let stalled = stalled.fetch_one(&mut *tx).await?;
         tx.commit().await?;
         // Nobody has more consumers than that.
-        tell(self.subscriber, usize::try_from(stalled).unwrap_or(usize::MAX));
+        report_stalled(self.subscriber, usize::try_from(stalled).unwrap_or(usize::MAX));
         Ok(())
     }
 
@@ -235,7 +235,7 @@ impl ConnectionLease {
 
 /// How many consumers of an agency are stalled.
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float, and they are few")]
-fn tell(subscriber: Subscriber, stalled: usize) {
+fn report_stalled(subscriber: Subscriber, stalled: usize) {
     metrics::gauge!("sw_exchange_stalled", "agency" => subscriber.row().name).set(stalled as f64);
 }
 

@@ -68,7 +68,7 @@ pub(crate) fn serve(
         loop {
             let step = tokio::select! {
                 frame = frames.message(), if deciding.len() < 4 * limits::ANSWERS_MAX => {
-                    Step::Heard(frame)
+                    Step::Frame(frame)
                 }
                 Some(first) = deciding.next(), if !deciding.is_empty() => Step::Decided(first),
                 read = session.reader.next(), if session.has_room() => Step::Read(read),
@@ -78,16 +78,16 @@ pub(crate) fn serve(
                 () = shared.draining.cancelled() => Step::Drain,
             };
             match step {
-                Step::Heard(Ok(Some(request))) => {
-                    if let Err(status) = session.hear(&shared, request.frame, &mut deciding).await {
+                Step::Frame(Ok(Some(request))) => {
+                    if let Err(status) = session.handle_frame(&shared, request.frame, &mut deciding).await {
                         ended = Err(status);
                         break;
                     }
                 }
                 // The agency closed its side.
-                Step::Heard(Ok(None)) => break,
+                Step::Frame(Ok(None)) => break,
                 // The connection broke, or a frame cannot be read.
-                Step::Heard(Err(status)) => {
+                Step::Frame(Err(status)) => {
                     ended = Err(status);
                     break;
                 }
@@ -169,7 +169,7 @@ fn opening(subscriber: Subscriber, first: Option<In>) -> Result<(raw::Open, Topi
 
 /// What the loop of a stream woke up for.
 enum Step {
-    Heard(Result<Option<raw::ConnectRequest>, Status>),
+    Frame(Result<Option<raw::ConnectRequest>, Status>),
     Decided(raw::Result),
     Read(Result<Vec<Arc<JournalEntry>>, Fault>),
     Keep,
@@ -470,7 +470,7 @@ impl Session {
         Ok(Some(frame(Out::Batch(raw::Batch { events }))))
     }
 
-    async fn hear(
+    async fn handle_frame(
         &mut self,
         shared: &Arc<ExchangeState>,
         frame: Option<In>,

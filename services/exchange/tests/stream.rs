@@ -419,11 +419,11 @@ async fn who_is_slow_but_goes_on_keeps_its_slots_and_so_does_who_is_alone() {
         acknowledge(&sender, opened.epoch, std::slice::from_ref(event)).await;
     }
     // Nobody says that it is stalled before it does nothing; then it is told, and keeps what it has.
-    let Ok(In::Opened(told)) = next(&mut frames).await else { panic!("it is told") };
-    assert!(told.stalled && told.slots.len() == 256, "{} slots", told.slots.len());
+    let Ok(In::Opened(opened)) = next(&mut frames).await else { panic!("it is told") };
+    assert!(opened.stalled && opened.slots.len() == 256, "{} slots", opened.slots.len());
     acknowledge(&sender, opened.epoch, &had).await;
-    let Ok(In::Opened(told)) = next(&mut frames).await else { panic!("it is told") };
-    assert!(!told.stalled);
+    let Ok(In::Opened(opened)) = next(&mut frames).await else { panic!("it is told") };
+    assert!(!opened.stalled);
 }
 
 #[tokio::test]
@@ -540,7 +540,7 @@ async fn who_looks_on_takes_nothing_from_consumers() {
     assert_eq!(lease.epoch, 0);
     assert_eq!(lease.slots, [v1::Position { slot: slot.number(), position: 0 }]);
     let mut had = Vec::new();
-    let told = async {
+    let caught_up = async {
         loop {
             let frame = seen.message().await.expect("it holds").expect("it goes on").frame;
             match frame.expect("a frame") {
@@ -550,7 +550,9 @@ async fn who_looks_on_takes_nothing_from_consumers() {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, told).await.expect("it is told that it was told everything");
+    tokio::time::timeout(PATIENCE, caught_up)
+        .await
+        .expect("it is told that it was told everything");
     assert_eq!(had, [1, 2, 3]);
 
     // What it says counts, and it hears what happens.

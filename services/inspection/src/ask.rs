@@ -114,8 +114,8 @@ pub(crate) async fn ask(
         OrderCommand::Claim { examination } => {
             claim::claim(step, id, *examination, &asked.caller).await?
         }
-        OrderCommand::Report { version, examination, step: told } => {
-            report::report(step, id, (*version, *examination), told, &asked.caller).await?
+        OrderCommand::Report { version, examination, step: site_report } => {
+            report::report(step, id, (*version, *examination), site_report, &asked.caller).await?
         }
         OrderCommand::Object { examination, reason } => {
             object::object(step, id, *examination, reason)?.map(|()| Draws::new())

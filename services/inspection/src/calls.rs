@@ -29,8 +29,8 @@ use crate::risk::sha256;
 use crate::view::View;
 use crate::wire::{
     agency_of, books_as, broken, damaged, day, drawn, filter, firm_code, history, id, named,
-    of_request, on, order_id, refused, reported, row, scope, short, shown, time, told, unreadable,
-    words,
+    of_request, on, order_id, refused, reported, row, scope, short, shown, time, unreadable,
+    watch_response, words,
 };
 use crate::{Inspection, read};
 
@@ -166,8 +166,8 @@ impl Inspection {
         let concerns = move |entry: &JournalEntry| seen.shows_entry(entry);
         let news = journal.watch(watcher, slots, positions, concerns).await?;
         let tail = self.tail.clone();
-        let told = move |news| told(&principal, news);
-        Ok(news.map(move |news| watch::tell(&tail, news?, &told, unreadable)))
+        let to_wire = move |news| watch_response(&principal, news);
+        Ok(news.map(move |news| watch::answer(&tail, news?, &to_wire, unreadable)))
     }
 
     pub(crate) async fn appoint(
@@ -282,8 +282,8 @@ impl Inspection {
         _: &Call,
         asked: v1::PutPlaceRequest,
     ) -> Answer<v1::PutPlaceResponse> {
-        let said = asked.place.ok_or_else(|| refused(Code::Required, "place"))?;
-        let (place, port_codes) = inspection::place(said).map_err(of_request)?;
+        let wire = asked.place.ok_or_else(|| refused(Code::Required, "place"))?;
+        let (place, port_codes) = inspection::place(wire).map_err(of_request)?;
         self.put(ReferenceChange::Site(SitePlace { place, port_codes })).await?;
         Ok(v1::PutPlaceResponse {})
     }
@@ -310,8 +310,8 @@ impl Inspection {
         call: &Call,
         asked: v1::PutOfficerRequest,
     ) -> Answer<v1::PutOfficerResponse> {
-        let said = asked.officer.ok_or_else(|| refused(Code::Required, "officer"))?;
-        let (candidate, left) = inspection::officer(said).map_err(of_request)?;
+        let wire = asked.officer.ok_or_else(|| refused(Code::Required, "officer"))?;
+        let (candidate, left) = inspection::officer(wire).map_err(of_request)?;
         if agency_of(&call.principal) != Some(candidate.agency) {
             return Err(Refusal::of(Code::NotYourAgency).into());
         }
@@ -384,8 +384,9 @@ impl Inspection {
                 ..Default::default()
             });
         };
-        let said = v1::GetAssessmentResponse::decode(kept.body.as_slice()).map_err(damaged)?;
-        let mut assessments = said.assessments;
+        let assessment =
+            v1::GetAssessmentResponse::decode(kept.body.as_slice()).map_err(damaged)?;
+        let mut assessments = assessment.assessments;
         if assessments.is_empty() {
             // No rule matched: which sets were asked is all there is to say.
             let sets = [(Agency::Customs, kept.rules.0), (Agency::Quarantine, kept.rules.1)];
@@ -400,7 +401,7 @@ impl Inspection {
             name: id.name(),
             version: kept.version,
             time: Some(proto::timestamp(kept.made_time)),
-            class: said.class,
+            class: assessment.class,
             assessments,
             refused: kept.refused,
         })

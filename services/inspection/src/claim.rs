@@ -65,7 +65,7 @@ pub(crate) async fn claim(
     }
     step.examined(&officers, &filed.declarant_code);
     caller.clone_into(&mut step.order(id)?.claimed_by);
-    step.tell(id, [OrderNotice::Claimed(caller.to_owned())]);
+    step.record_notices(id, [OrderNotice::Claimed(caller.to_owned())]);
     Ok(Ok(draws))
 }
 

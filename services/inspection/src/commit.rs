@@ -23,9 +23,9 @@ use store::{Clock, Fault};
 use tokio::sync::Notify;
 
 use crate::appeal::{self, CreditRequest};
+use crate::apply_events::{self, InboundEvent};
 use crate::ask::{self, OrderAnswer, OrderRequest};
 use crate::credits::Credits;
-use crate::heard::{self, InboundEvent};
 use crate::orders;
 use crate::outgoing_answers::{self, DeliveredAnswer};
 use crate::reference::{self, ReferenceChange};
@@ -37,7 +37,7 @@ use crate::transaction::{InspectionCommit, InspectionTransaction, LoadedRows};
 pub(crate) enum InspectionCommand {
     /// The declaration service told something; and what has to wait in the queue of events. For each event:
     /// what the rules demand, where they were asked.
-    Hear(Vec<Arc<InboundEvent>>, Vec<Item>, Reply<Vec<Option<WireDemands>>>),
+    ApplyEvents(Vec<Arc<InboundEvent>>, Vec<Item>, Reply<Vec<Option<WireDemands>>>),
     /// Somebody asks something of an order.
     Ask(Box<OrderRequest>, Reply<Result<OrderAnswer, Refusal>>),
     /// Something about the credit of a firm, which is answered as it stands then.
@@ -56,7 +56,7 @@ impl InspectionCommand {
         match self {
             Self::Ask(asked, _) => Some(asked.key()),
             Self::Appeal(appealed, _) => Some(appealed.key()),
-            Self::Hear(..) | Self::Put(..) | Self::Settle(..) | Self::Refused(..) => None,
+            Self::ApplyEvents(..) | Self::Put(..) | Self::Settle(..) | Self::Refused(..) => None,
         }
     }
 }
@@ -88,8 +88,8 @@ impl OrderKeys {
         let mut wanted = Self::default();
         for command in commands {
             match command {
-                InspectionCommand::Hear(heard, ..) => {
-                    heard.iter().for_each(|heard| wanted.hear(heard))
+                InspectionCommand::ApplyEvents(events, ..) => {
+                    events.iter().for_each(|events| wanted.add_event(events))
                 }
                 InspectionCommand::Ask(asked, _) => {
                     wanted.orders.insert(asked.id);
@@ -107,18 +107,18 @@ impl OrderKeys {
         wanted
     }
 
-    fn hear(&mut self, heard: &InboundEvent) {
-        if let Some(content) = &heard.content {
+    fn add_event(&mut self, event: &InboundEvent) {
+        if let Some(content) = &event.content {
             self.firms.insert(content.declarant_code().to_owned());
         }
-        if heard.is_about_order() {
-            self.orders.insert(heard.id);
-            self.instructed.insert((heard.id, heard.version));
-        } else if heard.again && heard.content.is_some() {
-            self.instructed.insert((heard.id, heard.version));
+        if event.is_about_order() {
+            self.orders.insert(event.id);
+            self.instructed.insert((event.id, event.version));
+        } else if event.again && event.content.is_some() {
+            self.instructed.insert((event.id, event.version));
         }
-        if heard.may_end_order() {
-            self.ended.insert(heard.id);
+        if event.may_end_order() {
+            self.ended.insert(event.id);
         }
     }
 }
@@ -154,9 +154,10 @@ impl Transaction for InspectionWriter {
         let mut step = InspectionTransaction::new(tx, self.clock.now(), &self.known, loaded);
         for command in commands {
             match command {
-                InspectionCommand::Hear(events, behind, reply) => {
-                    queue::enqueue(step.tx, self.tail.cipher(), heard::EVENTS, behind).await?;
-                    reply.give(heard::hear(&mut step, events).await?);
+                InspectionCommand::ApplyEvents(events, behind, reply) => {
+                    queue::enqueue(step.tx, self.tail.cipher(), apply_events::EVENTS, behind)
+                        .await?;
+                    reply.give(apply_events::apply(&mut step, events).await?);
                 }
                 InspectionCommand::Ask(asked, reply) => {
                     reply.give(ask::ask(&mut step, asked).await?);
@@ -183,7 +184,7 @@ impl Transaction for InspectionWriter {
     fn publish(&self, committed: InspectionCommit) {
         let InspectionCommit { entries, answers, seed, read } = committed;
         self.known.remember(seed, read);
-        self.tail.tell(entries);
+        self.tail.publish(entries);
         if answers {
             self.answer_hint.notify_one();
         }

@@ -116,8 +116,8 @@ pub(crate) async fn update(
     let (mut amended, mut ended, mut released) = (Vec::new(), Vec::new(), Vec::new());
     for (id, change) in last {
         match change {
-            ConsignmentChange::Amended(version, headings, DocumentWait { at, .. }) => {
-                amended.push((id, *version, headings, *at));
+            ConsignmentChange::Amended(version, headings, _) => {
+                amended.push((id, *version, headings));
             }
             ConsignmentChange::Ended(ConsignmentEnd::Released, at) => released.push((id, *at)),
             ConsignmentChange::Ended(how, at) => ended.push((id, *how, *at)),
@@ -130,68 +130,91 @@ pub(crate) async fn update(
     count_shipments(tx, &shipped).await
 }
 
-/// Stops and starts the clock for documents that the firm is asked for, in the order in which it happened. Rare, so
-/// one statement each. A new version that comes with it does the same in its turn.
+/// Stops and starts the clock for documents that the firm is asked for. A new version stops it, whatever it says of
+/// documents itself. Where both happen to a declaration, which is rare, one statement each, in their order.
 async fn wait(
     tx: &mut PgConnection,
     changes: &[(DeclarationId, ConsignmentChange)],
 ) -> Result<(), Fault> {
-    let mut asked = BTreeSet::new();
+    let is_about_documents = |change: &ConsignmentChange| match change {
+        ConsignmentChange::Documents(_) => true,
+        ConsignmentChange::Amended(..) | ConsignmentChange::Ended(..) => false,
+    };
+    let asked = changes.iter().filter(|(_, change)| is_about_documents(change));
+    let asked: BTreeSet<DeclarationId> = asked.map(|(id, _)| *id).collect();
+    let mut amended = BTreeMap::new();
     for (id, change) in changes {
-        let DocumentWait { is_awaited, at, position } = *match change {
-            ConsignmentChange::Documents(wait) => {
-                asked.insert(*id);
-                wait
-            }
-            ConsignmentChange::Amended(_, _, wait) if asked.contains(id) => wait,
-            ConsignmentChange::Amended(..) | ConsignmentChange::Ended(..) => continue,
+        let wait = match change {
+            ConsignmentChange::Documents(wait) => *wait,
+            ConsignmentChange::Amended(_, _, wait) => DocumentWait { is_awaited: false, ..*wait },
+            ConsignmentChange::Ended(..) => continue,
         };
-        sqlx::query!(
-            "update consignment
-             set documents_ms = documents_ms + coalesce(greatest(0,
-                     (extract(epoch from $4::timestamptz - documents_since) * 1000)::bigint), 0),
-                 documents_since = case when $3 then $4 end,
-                 documents_position = $5
-             where slot = $1 and declaration_id = $2 and documents_position < $5",
-            id.slot().column(),
-            id.uuid(),
-            is_awaited,
-            at,
-            position
-        )
-        .execute(&mut *tx)
-        .await?;
+        if asked.contains(id) {
+            set_waits(tx, &[(*id, wait)]).await?;
+        } else {
+            amended.insert(*id, wait);
+        }
     }
+    set_waits(tx, &amended.into_iter().collect::<Vec<_>>()).await
+}
+
+/// Ends the wait of each declaration, if it has one, and begins the next. What comes again has no effect.
+async fn set_waits(
+    tx: &mut PgConnection,
+    waits: &[(DeclarationId, DocumentWait)],
+) -> Result<(), Fault> {
+    if waits.is_empty() {
+        return Ok(());
+    }
+    let slots: Vec<i16> = waits.iter().map(|(id, _)| id.slot().column()).collect();
+    let ids: Vec<Uuid> = waits.iter().map(|(id, _)| id.uuid()).collect();
+    let awaited: Vec<bool> = waits.iter().map(|(_, wait)| wait.is_awaited).collect();
+    let times: Vec<OffsetDateTime> = waits.iter().map(|(_, wait)| wait.at).collect();
+    let positions: Vec<i64> = waits.iter().map(|(_, wait)| wait.position).collect();
+    sqlx::query!(
+        "update consignment c
+         set documents_ms = documents_ms + coalesce(greatest(0,
+                 (extract(epoch from given.at - documents_since) * 1000)::bigint), 0),
+             documents_since = case when given.is_awaited then given.at end,
+             documents_position = given.position
+         from unnest($1::smallint[], $2::uuid[], $3::bool[], $4::timestamptz[], $5::bigint[])
+              as given (slot, id, is_awaited, at, position)
+         where c.slot = given.slot and c.declaration_id = given.id
+           and c.documents_position < given.position",
+        &slots,
+        &ids,
+        &awaited,
+        &times,
+        &positions
+    )
+    .execute(tx)
+    .await?;
     Ok(())
 }
 
 async fn amend(
     tx: &mut PgConnection,
-    amended: &[(DeclarationId, u32, &Vec<String>, OffsetDateTime)],
+    amended: &[(DeclarationId, u32, &Vec<String>)],
 ) -> Result<(), Fault> {
     if amended.is_empty() {
         return Ok(());
     }
     let slots: Vec<i16> = amended.iter().map(|(id, ..)| id.slot().column()).collect();
     let ids: Vec<Uuid> = amended.iter().map(|(id, ..)| id.uuid()).collect();
-    let versions = amended.iter().map(|(_, version, ..)| column::integer(*version));
+    let versions = amended.iter().map(|(_, version, _)| column::integer(*version));
     let versions: Vec<i32> = versions.collect::<Result<_, _>>()?;
-    let headings: Vec<String> = amended.iter().map(|(_, _, headings, _)| array(headings)).collect();
-    let times: Vec<OffsetDateTime> = amended.iter().map(|(.., at)| *at).collect();
+    let headings: Vec<String> = amended.iter().map(|(.., headings)| array(headings)).collect();
     sqlx::query!(
         "update consignment c
          set version = given.version, headings = given.headings::text[], ended = 0,
-             ended_time = null, documents_since = null,
-             documents_ms = documents_ms + coalesce(greatest(0,
-                 (extract(epoch from given.at - documents_since) * 1000)::bigint), 0)
-         from unnest($1::smallint[], $2::uuid[], $3::int[], $4::text[], $5::timestamptz[])
-              as given (slot, id, version, headings, at)
+             ended_time = null
+         from unnest($1::smallint[], $2::uuid[], $3::int[], $4::text[])
+              as given (slot, id, version, headings)
          where c.slot = given.slot and c.declaration_id = given.id and c.version < given.version",
         &slots,
         &ids,
         &versions,
-        &headings,
-        &times
+        &headings
     )
     .execute(tx)
     .await?;

@@ -83,8 +83,8 @@ impl Credits {
         }
         self.firms.insert(firm.to_owned(), then);
         self.touched.insert(firm.to_owned());
-        for told in &changes {
-            let (what, why) = change(told);
+        for credit_change in &changes {
+            let (what, why) = change(credit_change);
             self.changes.push((firm.to_owned(), what, why));
         }
         Ok(true)

@@ -6,10 +6,11 @@
 //! what follows for a firm's credit follows by rule. It is a consumer of the declaration service's
 //! journal and answers over the same stream.
 //!
-//! Read [`rpc`], the table of its calls, then [`heard`], then [`ask`], then [`commit`]; [`relay`] has the
+//! Read [`rpc`], the table of its calls, then [`apply_events`], then [`ask`], then [`commit`]; [`relay`] has the
 //! stream.
 
 mod appeal;
+mod apply_events;
 mod appoint;
 mod ask;
 mod calls;
@@ -17,7 +18,6 @@ mod claim;
 mod commit;
 mod consignment;
 mod credits;
-mod heard;
 mod object;
 mod orders;
 mod outgoing_answers;
@@ -104,7 +104,7 @@ pub(crate) struct Inspection {
 pub struct Service(Arc<Inspection>);
 
 /// Names of the queues, for their figures.
-const QUEUES: &[&str] = &[outgoing_answers::ANSWERS, heard::EVENTS];
+const QUEUES: &[&str] = &[outgoing_answers::ANSWERS, apply_events::EVENTS];
 
 /// The service over its tables.
 pub fn start() -> Start {
@@ -115,7 +115,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
     let Pools { work, reads, lists, tokens, cipher } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
     let answer_hint = Arc::new(Notify::new());
-    let (board, said) = PendingAnswers::new();
+    let (board, outgoing) = PendingAnswers::new();
     let desk = InspectionWriter {
         tail: tail.clone(),
         clock: clock.clone(),
@@ -150,7 +150,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
     loops.add(async move { relay::refusals::keep_all(&own, &stop).await });
     let (events, stop) = (loops.progress("inspection.events"), parts.draining.clone());
     let consumer = Consumer::new(window, v1::Subscriber::InspectionService, &name);
-    loops.add(async move { listen(&*seat, consumer, said, &events, &stop).await });
+    loops.add(async move { listen(&*seat, consumer, outgoing, &events, &stop).await });
     loops.mount(QUEUES, |routes| {
         let service = InspectionServiceServer::new(Service(inspection));
         routes.add_service(service.max_decoding_message_size(limits::MESSAGE_BYTES_MAX))

@@ -27,6 +27,6 @@ pub(crate) fn object(
     filed.changed_time = now;
     let answer = outgoing_answers::of(filed, message, reason);
     step.answers.push(answer);
-    step.tell(id, [OrderNotice::ObjectionMade]);
+    step.record_notices(id, [OrderNotice::ObjectionMade]);
     Ok(Ok(()))
 }

@@ -83,12 +83,12 @@ pub(crate) fn news(filed: &OrderRow, before: Stage, facts: &[OrderFact]) -> Vec<
             | OrderFact::Decided(..)
             | OrderFact::Cancelled => continue,
         };
-        answers.push(told(filed, step, words(filed, fact)));
+        answers.push(progress_answer(filed, step, words(filed, fact)));
     }
     answers
 }
 
-fn told(
+fn progress_answer(
     filed: &OrderRow,
     step: InspectionStep,
     (text, text_zh): (String, String),
@@ -106,11 +106,11 @@ fn told(
         text,
         text_zh,
     };
-    say(filed, filed.case.asked, Payload::Progress(moved))
+    new_answer(filed, filed.case.asked, Payload::Progress(moved))
 }
 
 /// An answer of the inspection service that is not said yet.
-fn say(
+fn new_answer(
     filed: &OrderRow,
     ReviewRound { version, round }: ReviewRound,
     what: Payload,
@@ -128,13 +128,13 @@ fn say(
 
 /// What an enterprise wants to know of a step.
 fn words(filed: &OrderRow, fact: &OrderFact) -> (String, String) {
-    let said = |en: &str, zh: &str| (en.to_owned(), zh.to_owned());
+    let both = |en: &str, zh: &str| (en.to_owned(), zh.to_owned());
     match fact {
         OrderFact::NoShow(count) => (
             format!("nobody came, for the {count}. time; make another appointment"),
             format!("第{count}次未按预约到场，请重新预约"),
         ),
-        OrderFact::TreatmentOrdered => said("the goods have to be treated", "货物须作除害处理"),
+        OrderFact::TreatmentOrdered => both("the goods have to be treated", "货物须作除害处理"),
         OrderFact::Treated(passed) => {
             let number = filed.case.order.work.treatment.as_ref().map(|it| it.certificate.as_str());
             // It is on record with the fact.
@@ -153,7 +153,7 @@ fn words(filed: &OrderRow, fact: &OrderFact) -> (String, String) {
         OrderFact::Disposed(disposal) => {
             (disposal.code().to_owned(), disposal.titles().1.to_owned())
         }
-        _ => said("", ""),
+        _ => both("", ""),
     }
 }
 
@@ -162,11 +162,11 @@ pub(crate) fn of(filed: &OrderRow, message: joint::OrderMessage, reason: &str) -
     let order_id = filed.order_id;
     match message {
         joint::OrderMessage::Findings(at) => {
-            say(filed, at, Payload::Findings { order_id, findings: findings(filed) })
+            new_answer(filed, at, Payload::Findings { order_id, findings: findings(filed) })
         }
         joint::OrderMessage::Reopening(version) => {
             let at = ReviewRound { version, ..filed.case.asked };
-            say(filed, at, Payload::Reopening { order_id, reason: reason.to_owned() })
+            new_answer(filed, at, Payload::Reopening { order_id, reason: reason.to_owned() })
         }
     }
 }
@@ -241,9 +241,9 @@ pub(crate) async fn settle(
         let Some(then) = joint::on_refusal(&filed.case, message) else { continue };
         let text = ("the declaration could not be stopped any more", "申报单已无法中止");
         let text = (text.0.to_owned(), text.1.to_owned());
-        let news = told(filed, InspectionStep::ObjectionRefused, text);
+        let news = progress_answer(filed, InspectionStep::ObjectionRefused, text);
         step.answers.push(news);
-        step.tell(id, [OrderNotice::ObjectionRefused]);
+        step.record_notices(id, [OrderNotice::ObjectionRefused]);
         step.take(id, then)?;
     }
     Ok(())

@@ -15,7 +15,7 @@ pub(crate) async fn report(
     step: &mut InspectionTransaction<'_>,
     id: DeclarationId,
     (version, examination): (u32, u32),
-    told: &SiteReport,
+    site_report: &SiteReport,
     caller: &str,
 ) -> ActResult<Draws> {
     let filed = step.order(id)?.clone();
@@ -25,11 +25,14 @@ pub(crate) async fn report(
     // Who reports took the order on before; that nobody came is seen by whoever waits at the place.
     let is_current =
         (version, examination) == (filed.case.order.version, filed.case.order.examination);
-    if is_current && filed.claimed_by.is_empty() && !matches!(told, SiteReport::NoShow { .. }) {
+    if is_current
+        && filed.claimed_by.is_empty()
+        && !matches!(site_report, SiteReport::NoShow { .. })
+    {
         let refusal = Refusal::of(Code::InspectionOutOfStep).with("claimed_by", "");
         return Ok(Err(refusal.with("stage", filed.case.order.stage.word())));
     }
-    let act = match told {
+    let act = match site_report {
         SiteReport::Act(act) => act.clone(),
         SiteReport::NoShow { seen } => SiteAct::NoShow { seen: *seen, at: step.now },
         SiteReport::Treated(treatment) => {

@@ -13,7 +13,7 @@ use domain::inspection::draw::{Candidate, Seed};
 use domain::inspection::joint::{self, ReviewRound, Transition};
 use domain::inspection::order::{Appointment, Instruction, OrderEvent, OrderFact, SiteAct};
 use domain::refusal::{Code, Refusal};
-use proto::inspection::{OrderNotice, encode_order, encode_record, encode_told};
+use proto::inspection::{OrderNotice, encode_order, encode_order_facts, encode_record};
 use sqlx::PgConnection;
 use store::Fault;
 use store::cipher::Cipher;
@@ -48,7 +48,7 @@ pub(crate) struct InspectionTransaction<'t> {
     /// Instructions of assessments that were made before, by declaration and version.
     pub(crate) instructed: HashMap<(DeclarationId, u32), Vec<Instruction>>,
     /// What happened to orders and is not an entry yet.
-    told: BTreeMap<DeclarationId, (Vec<OrderNotice>, String)>,
+    notices: BTreeMap<DeclarationId, (Vec<OrderNotice>, String)>,
     /// Orders that have to be written.
     touched: BTreeSet<DeclarationId>,
     pub(crate) answers: Vec<OutgoingAnswer>,
@@ -88,7 +88,7 @@ impl<'t> InspectionTransaction<'t> {
             orders,
             credits,
             instructed,
-            told: BTreeMap::new(),
+            notices: BTreeMap::new(),
             touched: BTreeSet::new(),
             answers: Vec::new(),
             changes: Vec::new(),
@@ -200,13 +200,13 @@ impl<'t> InspectionTransaction<'t> {
     }
 
     /// Takes down what the declaration service tells of an order.
-    pub(crate) fn hear(
+    pub(crate) fn apply_declaration_event(
         &mut self,
         id: DeclarationId,
         at: ReviewRound,
-        told: &joint::DeclarationEvent,
+        event: &joint::DeclarationEvent,
     ) -> Result<(), Fault> {
-        let filed = match told {
+        let filed = match event {
             // Few of those that end have an order.
             joint::DeclarationEvent::Detained(..)
             | joint::DeclarationEvent::Released
@@ -220,10 +220,10 @@ impl<'t> InspectionTransaction<'t> {
             | joint::DeclarationEvent::Reopened
             | joint::DeclarationEvent::Cancelled => self.order(id)?,
         };
-        let then = joint::on_declaration_event(&filed.case, at, told);
+        let then = joint::on_declaration_event(&filed.case, at, event);
         if let Some(refusal) = &then.misfit {
             let code = refusal.code.id();
-            tracing::info!(declaration = %id, code, ?told, "an event does not fit the order");
+            tracing::info!(declaration = %id, code, ?event, "an event does not fit the order");
         }
         self.take(id, then).map(drop)
     }
@@ -255,23 +255,27 @@ impl<'t> InspectionTransaction<'t> {
         self.answers.extend(outgoing_answers::news(&filed, before.order.stage, &then.facts));
         self.answers
             .extend(then.messages.iter().map(|message| outgoing_answers::of(&filed, *message, "")));
-        self.tell(id, then.facts.iter().cloned().map(OrderNotice::Fact));
+        self.record_notices(id, then.facts.iter().cloned().map(OrderNotice::Fact));
         Ok(then.facts)
     }
 
     /// Writes down what happened to an order.
-    pub(crate) fn tell(&mut self, id: DeclarationId, told: impl IntoIterator<Item = OrderNotice>) {
+    pub(crate) fn record_notices(
+        &mut self,
+        id: DeclarationId,
+        notices: impl IntoIterator<Item = OrderNotice>,
+    ) {
         self.touched.insert(id);
-        let mut told = told.into_iter().peekable();
-        if told.peek().is_some() {
-            self.told.entry(id).or_default().0.extend(told);
+        let mut notices = notices.into_iter().peekable();
+        if notices.peek().is_some() {
+            self.notices.entry(id).or_default().0.extend(notices);
         }
     }
 
     /// Names the call that caused it.
     pub(crate) fn trace(&mut self, id: DeclarationId, trace: &str) {
         // A call without an effect caused nothing.
-        if let Some((_, known)) = self.told.get_mut(&id) {
+        if let Some((_, known)) = self.notices.get_mut(&id) {
             trace.clone_into(known);
         }
     }
@@ -286,7 +290,7 @@ impl<'t> InspectionTransaction<'t> {
             tx,
             now,
             orders,
-            told,
+            notices,
             touched,
             answers,
             credits,
@@ -306,8 +310,8 @@ impl<'t> InspectionTransaction<'t> {
         let changed: Vec<&OrderRow> = touched.iter().map(loaded).collect::<Result<_, _>>()?;
         orders::write(&mut *tx, &changed).await?;
         orders::wait(&mut *tx, &waits).await?;
-        let mut entries = Vec::with_capacity(told.len());
-        for (id, (told, trace)) in told {
+        let mut entries = Vec::with_capacity(notices.len());
+        for (id, (notices, trace)) in notices {
             let filed = loaded(&id)?;
             entries.push(JournalEntry {
                 slot: id.slot(),
@@ -321,7 +325,7 @@ impl<'t> InspectionTransaction<'t> {
                 topics: 1,
                 recorded_time: now,
                 trace,
-                facts: encode_told(&told),
+                facts: encode_order_facts(&notices),
                 shows_content: false,
                 body: Ok(Some(Bytes::from(encode_record(filed.shown())))),
             });

@@ -125,10 +125,10 @@ pub(crate) fn day(text: &str, field: &str, otherwise: Date) -> Result<Date, Refu
 }
 
 pub(crate) fn time(
-    said: Option<pbjson_types::Timestamp>,
+    wire: Option<pbjson_types::Timestamp>,
     field: &str,
 ) -> Result<Option<OffsetDateTime>, Refusal> {
-    said.map(|said| proto::time(said).ok_or_else(|| refused(Code::DateWrong, field))).transpose()
+    wire.map(|wire| proto::time(wire).ok_or_else(|| refused(Code::DateWrong, field))).transpose()
 }
 
 /// What is wrong with a request that is no declaration: paths begin at the request.
@@ -186,15 +186,15 @@ pub(crate) fn broken(broken: Vec<rule_file::RuleFileError>) -> Refusal {
 
 pub(crate) fn filter(asked: v1::ListOrdersRequest) -> Result<OrderFilter, Refusal> {
     let v1::ListOrdersRequest { stages, place, declarant_code, undecided_by, .. } = asked;
-    let stage = |said: &i32| {
-        inspection::parse_stage(*said).ok_or_else(|| refused(Code::CodeUnknown, "stages"))
+    let stage = |wire: &i32| {
+        inspection::parse_stage(*wire).ok_or_else(|| refused(Code::CodeUnknown, "stages"))
     };
     short(&place, "place")?;
     short(&declarant_code, "declarant_code")?;
     let undecided_by = match undecided_by {
         0 => None,
-        said => {
-            let agency = inspection::agency(said);
+        wire => {
+            let agency = inspection::agency(wire);
             Some(agency.ok_or_else(|| refused(Code::CodeUnknown, "undecided_by"))?)
         }
     };
@@ -214,9 +214,9 @@ pub(crate) fn reported(step: Option<Step>) -> Result<SiteReport, Refusal> {
             id(&officer, "replacement.officer")?;
             return Ok(SiteReport::Replace { officer });
         }
-        Step::Treatment(said) => {
-            id(&said.certificate, "treatment.certificate")?;
-            return Ok(SiteReport::Treated(inspection::treatment(said).map_err(unknown)?));
+        Step::Treatment(wire) => {
+            id(&wire.certificate, "treatment.certificate")?;
+            return Ok(SiteReport::Treated(inspection::treatment(wire).map_err(unknown)?));
         }
         Step::Presentation(v1::Presentation { attendance }) => {
             let attendance = inspection::attendance(attendance);
@@ -227,10 +227,10 @@ pub(crate) fn reported(step: Option<Step>) -> Result<SiteReport, Refusal> {
             let method = inspection::method(method).ok_or_else(|| unknown("method"))?;
             SiteAct::Examine { method, officer }
         }
-        Step::Sample(said) => {
-            id(&said.id, "sample.id")?;
-            id(&said.officer, "sample.officer")?;
-            SiteAct::Take { sample: inspection::sample(said).map_err(unknown)? }
+        Step::Sample(wire) => {
+            id(&wire.id, "sample.id")?;
+            id(&wire.officer, "sample.officer")?;
+            SiteAct::Take { sample: inspection::sample(wire).map_err(unknown)? }
         }
         Step::Dispatch(v1::Dispatch { sample, laboratory }) => {
             id(&sample, "dispatch.sample")?;
@@ -246,7 +246,7 @@ pub(crate) fn reported(step: Option<Step>) -> Result<SiteReport, Refusal> {
                 short(&finding.text, "findings.text")?;
             }
             let findings =
-                findings.into_iter().map(|said| inspection::finding(said).map_err(unknown));
+                findings.into_iter().map(|wire| inspection::finding(wire).map_err(unknown));
             SiteAct::Report { findings: findings.collect::<Result<_, _>>()? }
         }
     };
@@ -292,7 +292,7 @@ pub(crate) fn facts(
     principal: &Principal,
     kept: &[u8],
 ) -> Result<Vec<v1::OrderFact>, ServiceError> {
-    let mut facts = inspection::decode_told(kept).map_err(damaged)?;
+    let mut facts = inspection::decode_order_facts(kept).map_err(damaged)?;
     if is_veiled(principal) {
         facts.retain(|fact| fact.kind() != v1::OrderFactKind::Claimed);
     }
@@ -310,7 +310,7 @@ pub(crate) fn history(
     })
 }
 
-pub(crate) fn told(
+pub(crate) fn watch_response(
     principal: &Principal,
     news: JournalUpdate,
 ) -> Result<v1::WatchOrdersResponse, ServiceError> {

@@ -96,7 +96,7 @@ pub struct TakenEvent<L: Listener> {
 ///
 /// [`Fault`] when the database is away: nothing was taken, and the events have to come again; or when even
 /// the queue cannot be written.
-pub async fn hear<L: Listener>(
+pub async fn take_events<L: Listener>(
     listener: &L,
     events: &[Arc<v1::Event>],
 ) -> Result<Vec<TakenEvent<L>>, Fault> {
@@ -204,14 +204,14 @@ pub trait ExchangeSeat: Send + Sync {
     ) -> impl Future<Output = Result<Vec<(usize, v1::Answer)>, Fault>> + Send;
 
     /// What became of something that was said.
-    fn hear_result(&self, result: &v1::Result);
+    fn handle_result(&self, result: &v1::Result);
 }
 
-/// Listens and answers until `closing`. What the service says by itself comes from `said`.
+/// Listens and answers until `closing`. What the service says by itself comes from `answers`.
 pub async fn listen<S: ExchangeSeat>(
     seat: &S,
     consumer: Consumer,
-    said: mpsc::Receiver<ConsumerAnswer>,
+    answers: mpsc::Receiver<ConsumerAnswer>,
     progress: &Progress,
     closing: &CancellationToken,
 ) {
@@ -219,13 +219,13 @@ pub async fn listen<S: ExchangeSeat>(
     // Heartbeats come when nothing else does, so a stream that says nothing stands still.
     progress.begin();
     let handler = SeatHandler { seat, progress, service: service_of(progress.name), fails: false };
-    if let Err(status) = consumer.serve(handler, said, closing.clone()).await {
+    if let Err(status) = consumer.serve(handler, answers, closing.clone()).await {
         tracing::error!(%status, ?subscriber, "a service may not listen at the exchange");
     }
 }
 
 /// What a service says by itself that says nothing.
-pub fn nothing_said() -> mpsc::Receiver<ConsumerAnswer> {
+pub fn no_answers() -> mpsc::Receiver<ConsumerAnswer> {
     mpsc::channel(1).1
 }
 
@@ -259,7 +259,7 @@ impl<S: ExchangeSeat> Handler for SeatHandler<'_, S> {
     }
 
     fn result(&mut self, result: &v1::Result) {
-        self.seat.hear_result(result);
+        self.seat.handle_result(result);
     }
 
     fn alive(&mut self) {

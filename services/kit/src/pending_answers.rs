@@ -19,15 +19,15 @@ const REPLIES_WAITING_MAX: usize = 256;
 /// What was said to the window by itself, until it is answered.
 #[derive(Debug)]
 pub struct PendingAnswers {
-    say: mpsc::Sender<ConsumerAnswer>,
+    sender: mpsc::Sender<ConsumerAnswer>,
     under_way: Mutex<HashMap<String, watch::Sender<Option<v1::Result>>>>,
 }
 
 impl PendingAnswers {
     /// A board, and what is said through it.
     pub fn new() -> (Self, mpsc::Receiver<ConsumerAnswer>) {
-        let (say, said) = mpsc::channel(REPLIES_WAITING_MAX);
-        (Self { say, under_way: Mutex::default() }, said)
+        let (sender, answers) = mpsc::channel(REPLIES_WAITING_MAX);
+        (Self { sender, under_way: Mutex::default() }, answers)
     }
 
     /// Says something once, however often it is asked for, and waits for the answer. What has none in time is
@@ -36,8 +36,8 @@ impl PendingAnswers {
     /// # Errors
     ///
     /// What that means for the item: the other side is away, or failed over it.
-    pub async fn ask(&self, said: v1::Answer) -> Result<v1::Result, Delivery> {
-        let request_id = said.request_id.as_str();
+    pub async fn ask(&self, answer_sent: v1::Answer) -> Result<v1::Result, Delivery> {
+        let request_id = answer_sent.request_id.as_str();
         let late = || Delivery::Away("the declaration service has not answered".to_owned());
         let (mut answer, is_new) = {
             let mut under_way = lock(&self.under_way);
@@ -50,7 +50,7 @@ impl PendingAnswers {
                 }
             }
         };
-        if is_new && self.say.send(ConsumerAnswer::now(said.clone())).await.is_err() {
+        if is_new && self.sender.send(ConsumerAnswer::now(answer_sent.clone())).await.is_err() {
             lock(&self.under_way).remove(request_id);
             return Err(late());
         }

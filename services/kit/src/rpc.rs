@@ -49,7 +49,7 @@ impl Call {
     /// The span of what is asked, and the call as what follows from it.
     fn begin<Q>(self) -> (UseCaseSpan, Self) {
         let mut span = UseCaseSpan::begin(service::<Q>(), use_case::<Q>(), &self.trace);
-        span.say("single_window.caller.kind", self.principal.kind);
+        span.record("single_window.caller.kind", self.principal.kind);
         let trace = span.trace(self.trace);
         (span, Self { trace, ..self })
     }
@@ -137,11 +137,11 @@ where
 {
     let call = Call::of(&request)?;
     let language = call.language;
-    let said = move |error: ServiceError| status::of(error, language);
+    let to_status = move |error: ServiceError| status::of(error, language);
     // It ends when the answer has begun: how long somebody watches is no work.
     let (_span, call) = call.begin::<Q>();
-    let begun = work(call, request.into_inner()).await.map_err(said)?;
-    Ok(Response::new(Box::pin(begun.map(move |item| item.map_err(said)))))
+    let begun = work(call, request.into_inner()).await.map_err(to_status)?;
+    Ok(Response::new(Box::pin(begun.map(move |item| item.map_err(to_status)))))
 }
 
 /// Answers the items of a stream in their order, so many at once: many of them share a transaction. `answer`

@@ -49,7 +49,7 @@ impl UseCaseSpan {
     }
 
     /// Says something more of it: which kind of caller, which agency. Never a person, a firm or a number.
-    pub fn say(&mut self, key: &'static str, value: impl std::fmt::Debug) {
+    pub fn record(&mut self, key: &'static str, value: impl std::fmt::Debug) {
         if let Some(span) = &mut self.0 {
             span.set_attribute(KeyValue::new(key, format!("{value:?}")));
         }
@@ -57,7 +57,7 @@ impl UseCaseSpan {
 
     /// It ended with this error.
     pub fn fails(&mut self, code: impl std::fmt::Debug) {
-        self.say("error.type", code);
+        self.record("error.type", code);
         if let Some(span) = &mut self.0 {
             span.set_status(SpanStatus::error(""));
         }

@@ -52,23 +52,23 @@ pub struct Watcher<'a> {
 ///
 /// # Errors
 ///
-/// What `tell` fails at without the entry's fault.
-pub fn tell<A>(
+/// What `to_wire` fails at without the entry's fault.
+pub fn answer<A>(
     tail: &Tail,
     news: JournalUpdate,
-    tell: impl FnOnce(JournalUpdate) -> Result<A, ServiceError>,
+    to_wire: impl FnOnce(JournalUpdate) -> Result<A, ServiceError>,
     unreadable: impl FnOnce(&JournalEntry, Option<String>) -> A,
 ) -> Result<A, ServiceError> {
     let entry = match &news {
         JournalUpdate::Entry(entry, token) => Some((Arc::clone(entry), token.clone())),
         JournalUpdate::Quiet(_) => None,
     };
-    match (tell(news), entry) {
+    match (to_wire(news), entry) {
         (Err(ServiceError::Fault(fault @ Fault::Broken(_))), Some((entry, token))) => {
             tail.report_damaged(entry.slot, entry.position, &fault);
             Ok(unreadable(&entry, token))
         }
-        (told, _) => told,
+        (answered, _) => answered,
     }
 }
 

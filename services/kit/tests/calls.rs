@@ -124,7 +124,7 @@ impl Shared {
         let own = owner.clone();
         let concerns = move |entry: &JournalEntry| entry.owner == own;
         let news = journal.watch(watcher, Slot::all().collect(), positions, concerns).await?;
-        let told = |news| {
+        let to_wire = |news| {
             Ok(match news {
                 JournalUpdate::Quiet(resume_token) => {
                     v1::WatchResponse { resume_token, ..Default::default() }
@@ -144,7 +144,7 @@ impl Shared {
             ..Default::default()
         };
         let tail = self.tail.clone();
-        Ok(news.map(move |news| watch::tell(&tail, news?, told, unreadable)))
+        Ok(news.map(move |news| watch::answer(&tail, news?, to_wire, unreadable)))
     }
 }
 
@@ -270,7 +270,7 @@ impl Served {
             draining: draining.clone(),
             closing: CancellationToken::new(),
         };
-        let (told, tell) = std::sync::mpsc::channel();
+        let (sender, receiver) = std::sync::mpsc::channel();
         let start = Start::alone(move |parts| {
             let Pools { work, reads, tokens, cipher, .. } = parts.pools.clone();
             let tail = Tail::new(cipher);
@@ -286,7 +286,7 @@ impl Served {
                 writing: AtomicUsize::new(0),
                 most: AtomicUsize::new(0),
             }));
-            told.send(notes.clone()).expect("somebody waits");
+            sender.send(notes.clone()).expect("somebody waits");
             loops.mount(&[LETTERS], |routes| {
                 routes.add_service(DeclarationServiceServer::new(notes))
             })
@@ -299,7 +299,7 @@ impl Served {
         let keys = keys.expect("the table is there");
         let operation = Operation::new(stuck.into_iter().collect(), keys.clone(), clock);
         let operation = operation.into_server();
-        let notes = tell.recv().expect("it started");
+        let notes = receiver.recv().expect("it started");
         let mut tasks = JoinSet::new();
         for work in loops {
             tasks.spawn(work);
@@ -356,7 +356,7 @@ impl Served {
             .await
             .expect("it fits");
         tx.commit().await.expect("the database is there");
-        self.tail.tell(vec![entry]);
+        self.tail.publish(vec![entry]);
     }
 
     async fn watch(&self, name: &str, only: &str, token: &str) -> Result<Watching, Status> {
@@ -395,10 +395,11 @@ impl Watching {
     /// The next news, and the token with it.
     async fn next(&mut self) -> Result<(String, u32, String), Status> {
         loop {
-            let told = tokio::time::timeout(PATIENCE, self.0.message()).await.expect("in time")?;
-            let told = told.expect("it does not end like this");
-            if !told.name.is_empty() {
-                return Ok((told.name, told.version, told.resume_token));
+            let update =
+                tokio::time::timeout(PATIENCE, self.0.message()).await.expect("in time")?;
+            let update = update.expect("it does not end like this");
+            if !update.name.is_empty() {
+                return Ok((update.name, update.version, update.resume_token));
             }
         }
     }
@@ -568,18 +569,18 @@ async fn an_entry_that_cannot_be_read_ends_no_watch() {
         served.write("anna", own, version).await;
     }
     let mut one = served.watch("anna", &own.to_string(), "").await.expect("it begins");
-    let mut heard = Vec::new();
+    let mut updates = Vec::new();
     for (watching, count) in [(&mut all, 2), (&mut one, 3)] {
         for _ in 0..count {
-            heard.push(watching.next().await.expect("it goes on"));
+            updates.push(watching.next().await.expect("it goes on"));
         }
     }
     // There is no version below zero; the watcher hears of it all the same, in its place.
-    assert!(heard.iter().all(|(name, ..)| *name == own.to_string()), "{heard:?}");
-    let versions: Vec<u32> = heard.iter().map(|(_, version, _)| *version).collect();
+    assert!(updates.iter().all(|(name, ..)| *name == own.to_string()), "{updates:?}");
+    let versions: Vec<u32> = updates.iter().map(|(_, version, _)| *version).collect();
     assert_eq!(versions, [0, 3, 1, 0, 3]);
     // And goes on behind it.
-    let (_, _, token) = heard.pop().expect("five");
+    let (_, _, token) = updates.pop().expect("five");
     let mut resumed = served.watch("anna", &own.to_string(), &token).await.expect("it goes on");
     served.write("anna", own, 4).await;
     assert_eq!(resumed.next().await.expect("news").1, 4);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use domain::{Slot, limits};
 use kit::deliver::{Delivery, DeliveryQueue, Port, settle};
-use kit::listen::{LateEvents, Listener, UnreadableEvent, hear};
+use kit::listen::{LateEvents, Listener, UnreadableEvent, take_events};
 use kit::progress::Progress;
 use proto::v1;
 use sqlx::PgPool;
@@ -401,7 +401,7 @@ async fn an_event_that_cannot_be_taken_does_not_stop_those_that_come() {
     post.change(|office| office.poison = BTreeSet::from([2]));
     let ears = Arc::new(Ears(post.clone(), database.pool.clone()));
     let take = async |events: &[Arc<v1::Event>]| {
-        let taken = hear(&*ears, events).await?;
+        let taken = take_events(&*ears, events).await?;
         Ok::<_, Fault>(taken.into_iter().map(|taken| (taken.at, taken.outcome)).collect::<Vec<_>>())
     };
     let taken = take(&[event(1, 1), event(7, 2), event(3, 3), event(7, IDLE)]).await;

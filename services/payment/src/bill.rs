@@ -35,7 +35,7 @@ fn is_scripted(order_no: &str) -> bool {
 }
 
 /// What the firm is told of the bill of a declaration that was released then.
-pub(crate) fn told(
+pub(crate) fn billed_answer(
     parameters: &Parameters,
     row: &DutyRow,
     released_time: OffsetDateTime,

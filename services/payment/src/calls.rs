@@ -128,7 +128,7 @@ impl Payments {
         &self,
         call: &Call,
         Change { request_id, digest }: Change,
-        (owner, act, said): (String, GuaranteeAct, String),
+        (owner, act, given_reference): (String, GuaranteeAct, String),
         validate_only: bool,
     ) -> Answer<(v1::Account, bool)> {
         let principal = &*call.principal;
@@ -137,7 +137,7 @@ impl Payments {
             return Err(Refusal::of(Code::NotAllowed).into());
         }
         let caller = principal.name.clone();
-        let reference = reference(said)?;
+        let reference = reference(given_reference)?;
         let change = GuaranteeChange { request_id, caller, digest, owner, act, reference };
         let slot = Slot::of(&change.owner);
         let owner = change.owner.clone();
@@ -409,14 +409,14 @@ impl Payments {
             request_id: _,
             payer,
             ent_duty_no,
-            reference: said,
+            reference: given_reference,
             validate_only,
         } = asked;
         let payer = own(&call.principal, payer)?;
         if call.principal.kind != Kind::Administrator && !self.sandbox {
             return Err(Refusal::of(Code::NotAllowed).into());
         }
-        let (caller, reference) = (call.principal.name.clone(), reference(said)?);
+        let (caller, reference) = (call.principal.name.clone(), reference(given_reference)?);
         let slot = Slot::of(&payer);
         let payment = OrderPayment {
             request_id,

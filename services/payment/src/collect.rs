@@ -104,7 +104,7 @@ pub(crate) fn collect(
         bank_order: id_of(&format!("duty-order/{payer}/{ent_duty_no}")),
         reason: String::new(),
     };
-    tell_bank(step, &order, &bills)?;
+    instruct_bank(step, &order, &bills)?;
     for mut bill in bills {
         bill.ent_duty_no.clone_from(&ent_duty_no);
         let number = tax_no(&bill.invt_no);
@@ -113,7 +113,7 @@ pub(crate) fn collect(
         );
         let text_zh =
             format!("{payer}：税单{number}已汇总入缴款书{ent_duty_no}，缴款期限{due_until}");
-        step.tell(bill.id, DutyStep::Collected, "", None, (text, text_zh), None)?;
+        step.report(bill.id, DutyStep::Collected, "", None, (text, text_zh), None)?;
         step.notify(&bill, Notice::Collected, now)?;
         step.keep_bill(bill);
     }
@@ -122,7 +122,7 @@ pub(crate) fn collect(
 }
 
 /// The bank is told to pay an order out of the payer's account.
-fn tell_bank(
+fn instruct_bank(
     step: &mut PaymentTransaction<'_>,
     order: &DutyOrderRow,
     bills: &[BillRow],
@@ -163,7 +163,7 @@ fn tell_bank(
     })?;
     let name = format!("duty-order/{id}");
     let slot = Slot::of(payer);
-    step.tell_bank(slot, (&name, *bank_order), payer, order_facts(document));
+    step.publish_to_bank(slot, (&name, *bank_order), payer, order_facts(document));
     Ok(())
 }
 
@@ -234,7 +234,7 @@ pub(crate) fn pay(
         let paid = decimal(bill.left_fen() * FEN_E5);
         let text = format!("{payer}: tax bill {tax_no}, {paid} CNY paid by order {number}");
         let text_zh = format!("{payer}：税单{tax_no}，已按缴款书{number}缴纳{paid}元");
-        step.tell(bill.id, DutyStep::Paid, "", None, (text, text_zh), None)?;
+        step.report(bill.id, DutyStep::Paid, "", None, (text, text_zh), None)?;
     }
     step.orders.push(order.clone());
     step.requests.keep(payment.key(), payment.digest, Vec::new());

@@ -24,11 +24,11 @@ use store::tail::Tail;
 use store::{Clock, Fault};
 use tokio::sync::Notify;
 
+use crate::apply_events::{self, ImportEvent};
 use crate::bill_rows;
 use crate::collect::{self, OrderPayment, PaidOrder};
 use crate::goods_back::{self, CountedGoods, GoodsCount};
 use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeOutcome};
-use crate::hear::{self, ImportEvent};
 use crate::import_return_rows::ImportReturns;
 use crate::ledger::{Ledger, Needs};
 use crate::purchases::{self, PersonHash, Purchases};
@@ -43,7 +43,7 @@ const RETRIES_MAX: i64 = 500;
 pub(crate) enum PaymentCommand {
     /// The declaration service told something; and what has to wait in the queue of events. For each event:
     /// what is to be said, where it brings a version or a release.
-    Hear(Vec<Arc<ImportEvent>>, Vec<Item>, Reply<Vec<Option<ExchangeAnswer>>>),
+    ApplyEvents(Vec<Arc<ImportEvent>>, Vec<Item>, Reply<Vec<Option<ExchangeAnswer>>>),
     /// Money was lodged, or a credit line granted.
     Guarantee(Box<GuaranteeChange>, Reply<Result<GuaranteeOutcome, Refusal>>),
     /// Money came to this payer. Whether there may be more to try.
@@ -68,7 +68,7 @@ impl PaymentCommand {
             Self::Guarantee(change, _) => Some(change.key()),
             Self::PayOrder(payment, _) => Some(payment.key()),
             Self::CountGoods(counted, _) => Some(counted.key()),
-            Self::Hear(..)
+            Self::ApplyEvents(..)
             | Self::Retry(..)
             | Self::AllowReturn(..)
             | Self::EndReturn(..)
@@ -117,9 +117,9 @@ impl DutyKeys {
         let (mut keys, mut found) = (Self::default(), Vec::new());
         for command in commands {
             match command {
-                PaymentCommand::Hear(events, ..) => {
+                PaymentCommand::ApplyEvents(events, ..) => {
                     keys.duties.extend(events.iter().map(|event| event.id));
-                    keys.slots.extend(hear::slots(events));
+                    keys.slots.extend(apply_events::slots(events));
                 }
                 PaymentCommand::Guarantee(change, _) => {
                     let secured = match change.act {
@@ -206,7 +206,7 @@ fn needs(
     }
     for command in commands {
         match command {
-            PaymentCommand::Hear(events, ..) => {
+            PaymentCommand::ApplyEvents(events, ..) => {
                 for event in events {
                     let known = duties.get(&event.id).map(|row| row.version);
                     let is_new = known.is_none_or(|known| known < event.version);
@@ -243,7 +243,7 @@ fn needs(
 /// The years that purchases which are declared now count to.
 fn declared(commands: &[PaymentCommand]) -> impl Iterator<Item = (PersonHash, i32)> {
     let events = commands.iter().flat_map(|command| match command {
-        PaymentCommand::Hear(events, ..) => events.as_slice(),
+        PaymentCommand::ApplyEvents(events, ..) => events.as_slice(),
         _ => &[],
     });
     let purchases = events.filter_map(|event| event.purchase());
@@ -288,9 +288,9 @@ impl Transaction for PaymentWriter {
             || found.next().ok_or_else(|| Fault::Broken("nothing was looked for".into()));
         for command in commands {
             match command {
-                PaymentCommand::Hear(events, behind, reply) => {
-                    queue::enqueue(step.tx, &self.cipher, hear::EVENTS, behind).await?;
-                    reply.give(hear::hear(&mut step, events)?);
+                PaymentCommand::ApplyEvents(events, behind, reply) => {
+                    queue::enqueue(step.tx, &self.cipher, apply_events::EVENTS, behind).await?;
+                    reply.give(apply_events::apply(&mut step, events)?);
                 }
                 PaymentCommand::Guarantee(change, reply) => {
                     let secured = next()?.first().copied();
@@ -340,7 +340,7 @@ impl Transaction for PaymentWriter {
     }
 
     fn publish(&self, commit: PaymentCommit) {
-        self.tail.tell(commit.bank_entries);
+        self.tail.publish(commit.bank_entries);
         if commit.answers {
             self.answers.notify_one();
         }

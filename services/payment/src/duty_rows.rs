@@ -11,7 +11,7 @@ use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::hear::DutyAnswer;
+use crate::apply_events::DutyAnswer;
 use crate::purchases;
 
 /// The duty of a declaration.

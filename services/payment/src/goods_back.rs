@@ -123,7 +123,7 @@ pub(crate) fn allow(
     );
     let text_zh =
         format!("退货申请{application}已放行：{what_zh}，待退回监管场所，期限{until}［{LAW}］");
-    step.tell(id, DutyStep::ReturnAllowed, &goods.guid, None, (text, text_zh), None)?;
+    step.report(id, DutyStep::ReturnAllowed, &goods.guid, None, (text, text_zh), None)?;
     step.returns.keep(row);
     // It is collected when they are back, or on its last day.
     step.keep_bill(bill);
@@ -210,13 +210,13 @@ pub(crate) fn may_count(places: Option<&[String]>, loct_no: &str) -> bool {
 }
 
 fn violation(fault: &CountFault) -> Violation {
-    let CountFault { at, gnum, said_e5, missing_e5 } = *fault;
-    let [said, awaited] = [said_e5, missing_e5].map(decimal);
+    let CountFault { at, gnum, given_e5, missing_e5 } = *fault;
+    let [counted, awaited] = [given_e5, missing_e5].map(decimal);
     Violation {
         code: Code::CountWrong,
         field: format!("$.lines[{at}].qty_e5"),
-        text: format!("{said} of line {gnum} were counted, {awaited} are awaited"),
-        text_zh: format!("第{gnum}项理货{said}，待退{awaited}"),
+        text: format!("{counted} of line {gnum} were counted, {awaited} are awaited"),
+        text_zh: format!("第{gnum}项理货{counted}，待退{awaited}"),
         customs_code: None,
     }
 }
@@ -283,7 +283,7 @@ fn came(
         text_zh.push_str(&format!("；尚待退回{rest_zh}，期限{until}"));
     }
     let which = counted.entry_id().to_string();
-    step.tell(id, DutyStep::Returned, &which, None, (text, text_zh), None)?;
+    step.report(id, DutyStep::Returned, &which, None, (text, text_zh), None)?;
     step.returns.keep(row.clone());
     step.keep_bill(bill);
     Ok(row)
@@ -302,7 +302,7 @@ fn came_late(
     let text_zh = format!("监管场所于{until}之后理货（{what_zh}）：已逾期，税款不退［{LAW}］");
     let which = format!("late/{}", counted.entry_id());
     let id = row.declaration;
-    step.tell(id, DutyStep::ReturnLapsed, &which, None, (text, text_zh), None)?;
+    step.report(id, DutyStep::ReturnLapsed, &which, None, (text, text_zh), None)?;
     step.returns.keep(row.clone());
     Ok(row)
 }
@@ -319,7 +319,7 @@ pub(crate) fn end_term(step: &mut PaymentTransaction<'_>, guid: &str) -> Result<
     );
     let text_zh =
         format!("退货申请{application}：{what_zh}截至{until}未退回监管场所，税款不退［{LAW}］");
-    step.tell(id, DutyStep::ReturnLapsed, guid, None, (text, text_zh), None)?;
+    step.report(id, DutyStep::ReturnLapsed, guid, None, (text, text_zh), None)?;
     step.returns.keep(ImportReturnRow { state, changed_time: step.now, ..row });
     let bill = step.bill(id)?.clone();
     step.keep_bill(bill);

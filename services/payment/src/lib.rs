@@ -6,9 +6,10 @@
 //! figures, and is tried again by itself when money comes; a release has one bill; and everything is an entry
 //! that nobody changes, from which every balance can be computed again.
 //!
-//! Read [`rpc`], the table of its calls, then [`hear`], then [`transaction`], then [`commit`]; [`relay`] has the
+//! Read [`rpc`], the table of its calls, then [`apply_events`], then [`transaction`], then [`commit`]; [`relay`] has the
 //! stream, and [`ledger`] the double entry of `domain::payment::ledger` over rows.
 
+mod apply_events;
 mod assess;
 mod bank_journal;
 mod bill;
@@ -20,7 +21,6 @@ mod duty_rows;
 mod forex;
 mod goods_back;
 mod guarantee;
-mod hear;
 mod import_return_rows;
 pub mod ledger;
 mod ledger_rows;
@@ -129,7 +129,7 @@ pub struct Service(Arc<Payments>);
 const QUEUES: &[&str] = &[
     transaction::ANSWERS,
     transaction::RETRIES,
-    hear::EVENTS,
+    apply_events::EVENTS,
     notice::NOTICES,
     goods_back::RETURNS,
     goods_back::RETURN_TERMS,
@@ -149,7 +149,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     let Pools { work, reads, lists, tokens, cipher } = parts.pools.clone();
     let clock = parts.clock.clone();
     let [answers, retries, notices, returns, payments] = [(); 5].map(|()| Arc::new(Notify::new()));
-    let (pending, said) = PendingAnswers::new();
+    let (pending, outgoing) = PendingAnswers::new();
     let persons = PersonKey::new(&cipher.hash_key("person"));
     let tail = Tail::new(cipher.clone());
     let forex_writer = Arc::new(ForexWriter {
@@ -226,7 +226,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
         }
         let consumer = Consumer::new(window, v1::Subscriber::PaymentService, &name);
         let seat = relay::PaymentSeat { imports, exports };
-        listen(&seat, consumer, said, &events, &stop).await;
+        listen(&seat, consumer, outgoing, &events, &stop).await;
     });
     loops.mount(QUEUES, |routes| {
         let exchange = relay::banks::exchange(&payment).into_payment_server();

@@ -149,7 +149,7 @@ mod tests {
         }
     }
 
-    fn told(bill: &BillRow, notice: Notice, expected: MessageType) -> Document {
+    fn read_notice(bill: &BillRow, notice: Notice, expected: MessageType) -> Document {
         let xml = notice.message(bill, bill.released_time);
         assert_eq!(xml, notice.message(bill, bill.released_time), "a repeat is the same");
         let read = read(xml.as_bytes()).unwrap_or_else(|faults| panic!("{faults:?}\n{xml}"));
@@ -162,7 +162,8 @@ mod tests {
     fn a_bill_reads_back_with_the_tax_of_the_golden_vectors() {
         for (price, taxes) in [(41_000, [0, 3_731, 0]), (600_000, [30_000, 81_900, 0])] {
             let bill = bill(price, taxes);
-            let Document::Ceb816(read) = told(&bill, Notice::MadeOut, MessageType::Ceb816) else {
+            let Document::Ceb816(read) = read_notice(&bill, Notice::MadeOut, MessageType::Ceb816)
+            else {
                 panic!("a bill");
             };
             let head = &read.head;
@@ -179,11 +180,12 @@ mod tests {
     #[test]
     fn what_becomes_of_a_bill_reads_back() {
         let mut bill = bill(41_000, [0, 3_731, 0]);
-        let Document::Ceb818(void) = told(&bill, Notice::Void, MessageType::Ceb818) else {
+        let Document::Ceb818(void) = read_notice(&bill, Notice::Void, MessageType::Ceb818) else {
             panic!("a state");
         };
         bill.ent_duty_no = "42202026I000000000-L01".into();
-        let Document::Ceb818(collected) = told(&bill, Notice::Collected, MessageType::Ceb818)
+        let Document::Ceb818(collected) =
+            read_notice(&bill, Notice::Collected, MessageType::Ceb818)
         else {
             panic!("a state");
         };

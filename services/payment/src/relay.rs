@@ -32,9 +32,9 @@ use time::OffsetDateTime;
 
 use self::exports::SaleEvents;
 use crate::Payments;
+use crate::apply_events::{EVENTS, ImportChange, ImportEvent};
 use crate::assess::assess;
 use crate::commit::PaymentCommand;
-use crate::hear::{EVENTS, ImportChange, ImportEvent};
 use crate::transaction::{ANSWERS, RETRIES};
 
 /// The payment service at the exchange: exports first, since nothing is said to them.
@@ -46,13 +46,13 @@ pub(crate) struct PaymentSeat {
 
 impl ExchangeSeat for PaymentSeat {
     async fn take(&self, events: &[Arc<v1::Event>]) -> Result<Vec<(usize, v1::Answer)>, Fault> {
-        listen::hear(&*self.exports, events).await?;
-        let taken = listen::hear(&*self.imports, events).await?;
-        let said = taken.into_iter().filter_map(|taken| Some((taken.at, taken.outcome?)));
-        Ok(said.map(|(at, said)| (at, proto::exchange::wire_answer(&said))).collect())
+        listen::take_events(&*self.exports, events).await?;
+        let taken = listen::take_events(&*self.imports, events).await?;
+        let answer = taken.into_iter().filter_map(|taken| Some((taken.at, taken.outcome?)));
+        Ok(answer.map(|(at, answer)| (at, proto::exchange::wire_answer(&answer))).collect())
     }
 
-    fn hear_result(&self, result: &v1::Result) {
+    fn handle_result(&self, result: &v1::Result) {
         self.imports.0.pending.answer(result);
     }
 }
@@ -81,16 +81,16 @@ impl Listener for ImportEvents {
         events: Vec<Arc<ImportEvent>>,
         behind: Vec<Item>,
     ) -> Result<Vec<Option<ExchangeAnswer>>, Fault> {
-        let command = |reply| PaymentCommand::Hear(events, behind, reply);
+        let command = |reply| PaymentCommand::ApplyEvents(events, behind, reply);
         self.0.hearing.enqueue(Slot::of(""), &Share::Kept, command).await
     }
 
     async fn take_late(&self, item: &Item, event: Arc<ImportEvent>) -> Result<(), Delivery> {
         let Self(payment) = self;
-        let said = self.take(vec![event], Vec::new()).await;
-        let said = said.map_err(|fault| Delivery::of(&fault))?;
-        if let Some(said) = said.into_iter().next().flatten() {
-            payment.pending.ask(proto::exchange::wire_answer(&said)).await?;
+        let answers = self.take(vec![event], Vec::new()).await;
+        let answers = answers.map_err(|fault| Delivery::of(&fault))?;
+        if let Some(answers) = answers.into_iter().next().flatten() {
+            payment.pending.ask(proto::exchange::wire_answer(&answers)).await?;
         }
         settle(&payment.work, EVENTS, item).await
     }
@@ -149,13 +149,13 @@ impl Port for DutyAnswers {
     const QUEUE: &'static str = ANSWERS;
 
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
-        let tried = futures::future::join_all(items.iter().map(|item| self.tell(item))).await;
+        let tried = futures::future::join_all(items.iter().map(|item| self.send(item))).await;
         settle_done(&self.0.work, ANSWERS, items, tried).await
     }
 }
 
 impl DutyAnswers {
-    async fn tell(&self, item: &Item) -> Result<(), Delivery> {
+    async fn send(&self, item: &Item) -> Result<(), Delivery> {
         let Self(payment) = self;
         let answer = v1::Answer::decode(item.body.as_slice())
             .map_err(|error| Delivery::Failed(format!("the answer cannot be read: {error}")))?;

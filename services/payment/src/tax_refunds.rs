@@ -72,14 +72,15 @@ pub(crate) fn take(step: &mut PaymentTransaction<'_>, refund: &TaxRefund) -> Res
         rule: format!("出口退税 {} {}", refund.claim, refund.line),
     };
     let (id, recorded) = (entry_id(refund), step.ledger.time(slot, step.now)?);
-    let told = i128::from(refund.time) * 1_000;
-    let told = OffsetDateTime::from_unix_timestamp_nanos(told);
-    let told = told.map_err(|_| Fault::Broken("a refund was paid at no time".to_owned()))?;
+    let paid_time = i128::from(refund.time) * 1_000;
+    let paid_time = OffsetDateTime::from_unix_timestamp_nanos(paid_time);
+    let paid_time =
+        paid_time.map_err(|_| Fault::Broken("a refund was paid at no time".to_owned()))?;
     // The same again is the same, whenever it comes.
     if step.ledger.balances(slot)?.entries.contains_key(&id) {
         return Ok(());
     }
-    let entry = Entry { id, action, basis, effective: told.min(recorded), recorded };
+    let entry = Entry { id, action, basis, effective: paid_time.min(recorded), recorded };
     match step.ledger.apply(slot, &entry)? {
         Ok(EntryCheck::New(_) | EntryCheck::Known) => Ok(()),
         Err(error) => Err(Fault::Broken(format!("{event} of {}: {error}", refund.claim))),

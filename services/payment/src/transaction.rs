@@ -30,6 +30,7 @@ use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::apply_events::DutyAnswer;
 use crate::assess::AssessedDuty;
 use crate::bank_journal;
 use crate::bill;
@@ -39,7 +40,6 @@ use crate::commit::PaymentWriter;
 use crate::duty_rows::{self, DutyRow};
 use crate::goods_back::{self, RETURN_TERMS};
 use crate::guarantee::SANDBOX_LINE_FEN;
-use crate::hear::DutyAnswer;
 use crate::import_return_rows::ImportReturns;
 use crate::ledger::{Ledger, Needs};
 use crate::notice::{NOTICES, Notice};
@@ -113,7 +113,7 @@ pub(crate) struct PaymentTransaction<'t> {
     /// What whoever sent inventories is told.
     notices: Vec<Item>,
     /// What has to be said to the declaration service.
-    says: Vec<ExchangeAnswer>,
+    answers: Vec<ExchangeAnswer>,
     /// What banks are told.
     bank_entries: Vec<JournalEntry>,
     /// Whose guarantee has more than before.
@@ -194,7 +194,7 @@ impl<'t> PaymentTransaction<'t> {
             touched_bills: BTreeSet::new(),
             orders: Vec::new(),
             notices: Vec::new(),
-            says: Vec::new(),
+            answers: Vec::new(),
             bank_entries: Vec::new(),
             funded: BTreeSet::new(),
             requests,
@@ -225,7 +225,13 @@ impl<'t> PaymentTransaction<'t> {
     }
 
     /// Tells banks something. The same again has the same id.
-    pub(crate) fn tell_bank(&mut self, slot: Slot, of: (&str, Uuid), owner: &str, facts: Vec<u8>) {
+    pub(crate) fn publish_to_bank(
+        &mut self,
+        slot: Slot,
+        of: (&str, Uuid),
+        owner: &str,
+        facts: Vec<u8>,
+    ) {
         self.bank_entries.push(bank_journal::entry(slot, of, owner, facts, self.now));
     }
 
@@ -252,7 +258,7 @@ impl<'t> PaymentTransaction<'t> {
     }
 
     /// Something happens to a duty; what changes nothing is no fault, since everything may come again.
-    pub(crate) fn happen(
+    pub(crate) fn apply_duty_event(
         &mut self,
         id: DeclarationId,
         event: DutyEvent,
@@ -287,11 +293,11 @@ impl<'t> PaymentTransaction<'t> {
     ) -> Result<(), Fault> {
         let filed = self.duty(id)?.filed_time;
         if let Some((text, text_zh)) = &assessed.missing {
-            self.happen(id, DutyEvent::Assessed(AssessmentOutcome::Incomplete), filed)?;
+            self.apply_duty_event(id, DutyEvent::Assessed(AssessmentOutcome::Incomplete), filed)?;
             let code = Code::DutyNotComputable;
             let text = format!("{}: {text}", code.title());
             let text_zh = format!("{}：{text_zh}", code.title_zh());
-            return self.tell(id, DutyStep::Unassessed, "", Some(code), (text, text_zh), None);
+            return self.report(id, DutyStep::Unassessed, "", Some(code), (text, text_zh), None);
         }
         let reserved = match &assessed.refused {
             Some(refused) => Err(refused.clone()),
@@ -299,13 +305,23 @@ impl<'t> PaymentTransaction<'t> {
         };
         if let Err(refused) = reserved {
             self.duty(id)?.case.refusal = (refused.code(), refused.info);
-            return self.happen(id, DutyEvent::Assessed(AssessmentOutcome::OverLimit), filed);
+            return self.apply_duty_event(
+                id,
+                DutyEvent::Assessed(AssessmentOutcome::OverLimit),
+                filed,
+            );
         }
         match self.hold(id)? {
-            Ok(()) => self.happen(id, DutyEvent::Assessed(AssessmentOutcome::Held), filed),
+            Ok(()) => {
+                self.apply_duty_event(id, DutyEvent::Assessed(AssessmentOutcome::Held), filed)
+            }
             Err(shortage) => {
-                self.happen(id, DutyEvent::Assessed(AssessmentOutcome::TooLittle), filed)?;
-                self.tell_short(id, shortage)
+                self.apply_duty_event(
+                    id,
+                    DutyEvent::Assessed(AssessmentOutcome::TooLittle),
+                    filed,
+                )?;
+                self.report_short(id, shortage)
             }
         }
     }
@@ -316,9 +332,9 @@ impl<'t> PaymentTransaction<'t> {
         if row.state != DutyState::Short || self.hold(id)?.is_err() {
             return Ok(false);
         }
-        self.happen(id, DutyEvent::Funded, now)?;
+        self.apply_duty_event(id, DutyEvent::Funded, now)?;
         if let Some(answer) = self.duty(id)?.answer(0) {
-            self.says.push(verdict(&answer));
+            self.answers.push(verdict(&answer));
         }
         Ok(true)
     }
@@ -387,7 +403,7 @@ impl<'t> PaymentTransaction<'t> {
         let left = Some(Shortage { available_fen, missing_fen: 0 });
         // A guarantee may fall more than once by one import: a smaller credit line is told by it, too.
         let which = format!("/{}", self.now.unix_timestamp_nanos());
-        self.tell(id, DutyStep::Low, &which, None, (english, chinese), left)
+        self.report(id, DutyStep::Low, &which, None, (english, chinese), left)
     }
 
     /// In a sandbox, opens the account of a payer that has none with a credit line; whether it did.
@@ -444,7 +460,7 @@ impl<'t> PaymentTransaction<'t> {
         Ok(Entry { id, action, basis, effective: time.min(recorded), recorded })
     }
 
-    fn tell_short(&mut self, id: DeclarationId, shortage: Shortage) -> Result<(), Fault> {
+    fn report_short(&mut self, id: DeclarationId, shortage: Shortage) -> Result<(), Fault> {
         let row = self.duty(id)?.clone();
         let Shortage { available_fen, missing_fen } = shortage;
         let money = |fen: i64| decimal(fen * FEN_E5);
@@ -458,11 +474,11 @@ impl<'t> PaymentTransaction<'t> {
             "{payer}：应缴税款{tax}元，可用担保余额{has}元，尚缺{lacks}元；资金到账后自动重试"
         );
         let code = Some(Code::GuaranteeShort);
-        self.tell(id, DutyStep::Short, "", code, (text, text_zh), Some(shortage))
+        self.report(id, DutyStep::Short, "", code, (text, text_zh), Some(shortage))
     }
 
     /// Tells the firm something; `which` of several, where there may be more of a version.
-    pub(crate) fn tell(
+    pub(crate) fn report(
         &mut self,
         id: DeclarationId,
         step: DutyStep,
@@ -471,8 +487,8 @@ impl<'t> PaymentTransaction<'t> {
         (text, text_zh): (String, String),
         shortage: Option<Shortage>,
     ) -> Result<(), Fault> {
-        let said = news(self.duty(id)?, step, which, code, (text, text_zh), shortage);
-        self.says.push(said);
+        let answer = news(self.duty(id)?, step, which, code, (text, text_zh), shortage);
+        self.answers.push(answer);
         Ok(())
     }
 
@@ -493,8 +509,8 @@ impl<'t> PaymentTransaction<'t> {
         let now = self.now;
         // Those of one declaration are said in the order in which they came about.
         let first = now.unix_timestamp() * 1_000_000 + i64::from(now.microsecond());
-        let says: Vec<Item> = (first..)
-            .zip(&self.says)
+        let answer_items: Vec<Item> = (first..)
+            .zip(&self.answers)
             .map(|(place, decision)| Item {
                 slot: decision.declaration.slot(),
                 id: decision.request.0,
@@ -506,7 +522,7 @@ impl<'t> PaymentTransaction<'t> {
                 tries: 0,
             })
             .collect();
-        queue::enqueue(&mut *self.tx, cipher, ANSWERS, &says).await?;
+        queue::enqueue(&mut *self.tx, cipher, ANSWERS, &answer_items).await?;
         // Whoever has more than before, and something that waits, including what began to wait just now.
         let waiting = duty_rows::waiting(&mut *self.tx, &self.funded).await?;
         let retries: Vec<Item> = waiting
@@ -527,7 +543,7 @@ impl<'t> PaymentTransaction<'t> {
         bank_journal::append(&mut *self.tx, cipher, &mut self.bank_entries).await?;
         Ok(PaymentCommit {
             bank_entries: self.bank_entries,
-            answers: !says.is_empty(),
+            answers: !answer_items.is_empty(),
             retries: !retries.is_empty(),
             notices: !self.notices.is_empty(),
         })

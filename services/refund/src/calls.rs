@@ -29,8 +29,9 @@ use crate::proof::ProofChange;
 use crate::propose::Proposal;
 use crate::wire::{
     claim, claim_line, claim_name, claim_state, day, decisions, entry_id, export, export_name,
-    firm_change, heard, invoice, invoice_status, line_state, may_see, money, note, own, owners,
-    reason, sales, shown_invoice, standing, terms, told, traces, unreadable, vat,
+    firm_change, invoice, invoice_status, line_state, may_see, money, note, own, owners,
+    platform_answers, reason, sales, shown_invoice, standing, terms, traces, unreadable, vat,
+    watch_response,
 };
 use crate::{Refunds, firm, invoice_rows, read};
 
@@ -161,7 +162,7 @@ impl Refunds {
         let (traces, traces_zh) = traces(&found);
         let firms = self.firms([row.firm.clone()].into()).await?;
         let on = row.departed.unwrap_or_else(|| self.today()); // it is still to leave
-        let terms = firms.get(&row.firm).map(|said| terms(said, on));
+        let terms = firms.get(&row.firm).map(|firm| terms(firm, on));
         let line = Some(export(&row, &found));
         Ok(v1::ExplainExportLineResponse { line, traces, traces_zh, terms })
     }
@@ -177,11 +178,11 @@ impl Refunds {
         // Lines of a declaration are of one firm.
         let slot = rows.first().map(ExportRow::slot);
         let slot = slot.ok_or_else(|| Fault::Broken("an export has no lines".to_owned()))?;
-        let tell = |entry: &JournalEntry, lines: Option<&[u32]>| {
-            let told = crate::wire::entry(entry, lines)?;
-            Ok((!told.facts.is_empty()).then_some(told))
+        let to_entry = |entry: &JournalEntry, lines: Option<&[u32]>| {
+            let view = crate::wire::entry(entry, lines)?;
+            Ok((!view.facts.is_empty()).then_some(view))
         };
-        let history = read::history((&self.reads, &self.tail), slot, id, tell);
+        let history = read::history((&self.reads, &self.tail), slot, id, to_entry);
         let (entries, claim_lines) = history.await?;
         let judged = self.judged(rows).await?;
         let lines = judged.iter().map(|(row, found)| export(row, found)).collect();
@@ -228,10 +229,10 @@ impl Refunds {
         change: Change,
         asked: v1::RegisterInvoiceRequest,
     ) -> Answer<v1::RegisterInvoiceResponse> {
-        let said =
+        let wire =
             asked.invoice.ok_or_else(|| Refusal::of(Code::Required).with("field", "invoice"))?;
-        let firm = own(&call.principal, said.buyer.clone())?;
-        let row = invoice(v1::RefundInvoice { buyer: firm.clone(), ..said })?;
+        let firm = own(&call.principal, wire.buyer.clone())?;
+        let row = invoice(v1::RefundInvoice { buyer: firm.clone(), ..wire })?;
         let ask = RefundAsk::Invoice(row);
         let answer = if asked.validate_only {
             let Change { request_id, digest } = change;
@@ -272,8 +273,8 @@ impl Refunds {
         change: Change,
         asked: v1::VerifyInvoicesRequest,
     ) -> Answer<v1::VerifyInvoicesResponse> {
-        let (firm, heard) = heard(asked.answers)?;
-        let answer = self.ask(call, change, firm, RefundAsk::Verify(heard)).await?;
+        let (firm, verified) = platform_answers(asked.answers)?;
+        let answer = self.ask(call, change, firm, RefundAsk::Verify(verified)).await?;
         Ok(v1::VerifyInvoicesResponse { repeated: answer.repeated })
     }
 
@@ -488,7 +489,7 @@ impl Refunds {
         let concerns = move |entry: &JournalEntry| scope.covers(&entry.owner);
         let news = journal.watch(watcher, slots, async |_| Ok(Vec::new()), concerns).await?;
         let tail = self.tail.clone();
-        Ok(news.map(move |news| watch::tell(&tail, news?, told, unreadable)))
+        Ok(news.map(move |news| watch::answer(&tail, news?, watch_response, unreadable)))
     }
 }
 

@@ -156,7 +156,7 @@ pub(crate) async fn act(
     free(step, name, &freed).await?;
     let of = |lines: &BTreeSet<u32>| lines.iter().filter_map(|it| rows.get(it)).collect::<Vec<_>>();
     advance(step, name, &of(&paid), &of(&parted)).await?;
-    notes.into_iter().for_each(|note| step.tell(&name.firm, name.name(), note));
+    notes.into_iter().for_each(|note| step.add_note(&name.firm, name.name(), note));
     Ok(Ok(claim))
 }
 
@@ -284,7 +284,7 @@ fn note(fact: &ClaimFact, act: &ClaimAct) -> RefundNote {
         text,
         text_zh,
     };
-    let said = |text: &str, text_zh: &str| {
+    let both = |text: &str, text_zh: &str| {
         let more = [act.code.as_str(), act.text.as_str()];
         let more: Vec<&str> = more.into_iter().filter(|it| !it.is_empty()).collect();
         if more.is_empty() {
@@ -298,54 +298,54 @@ fn note(fact: &ClaimFact, act: &ClaimAct) -> RefundNote {
     };
     match fact {
         ClaimFact::Submitted { round } => {
-            let words = said("handed in", "已申报");
+            let words = both("handed in", "已申报");
             about(NoteKind::ClaimSubmitted, 0, 0, u64::from(*round), words)
         }
         ClaimFact::FormRefused { round } => {
-            let words = said("the form is refused", "不予受理");
+            let words = both("the form is refused", "不予受理");
             about(NoteKind::FormRefused, 0, 0, u64::from(*round), words)
         }
         ClaimFact::Accepted { round } => {
-            let words = said("accepted", "已受理");
+            let words = both("accepted", "已受理");
             about(NoteKind::ClaimAccepted, 0, 0, u64::from(*round), words)
         }
         ClaimFact::Withdrawn => {
-            about(NoteKind::ClaimWithdrawn, 0, 0, 0, said("taken back", "已撤回"))
+            about(NoteKind::ClaimWithdrawn, 0, 0, 0, both("taken back", "已撤回"))
         }
         ClaimFact::Dropped(line) => {
-            about(NoteKind::LineDropped, *line, 0, 0, said("taken out", "已剔除"))
+            about(NoteKind::LineDropped, *line, 0, 0, both("taken out", "已剔除"))
         }
         ClaimFact::Raised(line, query) => {
             let words = match query {
-                Query::Doubt => said("a doubt, to be answered", "疑点，请答复"),
-                Query::Suspension => said("suspended", "暂缓办理"),
+                Query::Doubt => both("a doubt, to be answered", "疑点，请答复"),
+                Query::Suspension => both("suspended", "暂缓办理"),
                 Query::Letter { sent } => {
                     let until = Deadline::Letter.last_day(*sent).map(|day| day.to_string());
                     let until = until.map_or_else(String::new, |day| format!(" {day}"));
-                    let (text, text_zh) = said("a letter to the supplier's tax office", "函调");
+                    let (text, text_zh) = both("a letter to the supplier's tax office", "函调");
                     (format!("{text}; until{until}"), format!("{text_zh}；复函期限{until}"))
                 }
             };
             about(NoteKind::QueryRaised, *line, 0, 0, words)
         }
         ClaimFact::Answered(line) => {
-            about(NoteKind::QueryAnswered, *line, 0, 0, said("answered", "已答复"))
+            about(NoteKind::QueryAnswered, *line, 0, 0, both("answered", "已答复"))
         }
         ClaimFact::Lifted(line) => {
-            about(NoteKind::QueryLifted, *line, 0, 0, said("cleared up", "疑点已解除"))
+            about(NoteKind::QueryLifted, *line, 0, 0, both("cleared up", "疑点已解除"))
         }
         ClaimFact::Approved { line, fen } => {
             about(NoteKind::LineApproved, *line, *fen, 0, money("approved", "已核准", *fen))
         }
         ClaimFact::Refused(line, then) => {
             let words = match then {
-                Consequence::Correct => said(
+                Consequence::Correct => both(
                     "refused; it may be corrected and claimed again",
                     "不予退税，可更正后重新申报",
                 ),
-                Consequence::Exempt => said("refused; it is exempt", "不予退税，适用免税"),
+                Consequence::Exempt => both("refused; it is exempt", "不予退税，适用免税"),
                 Consequence::Domestic => {
-                    said("refused; taxed as a sale at home", "不予退税，视同内销征税")
+                    both("refused; taxed as a sale at home", "不予退税，视同内销征税")
                 }
             };
             about(NoteKind::LineRefused, *line, 0, 0, words)
@@ -366,7 +366,7 @@ fn note(fact: &ClaimFact, act: &ClaimAct) -> RefundNote {
         }
         // Told by what freed it.
         ClaimFact::Freed(line) => {
-            about(NoteKind::LineDropped, *line, 0, 0, said("free", "可重新申报"))
+            about(NoteKind::LineDropped, *line, 0, 0, both("free", "可重新申报"))
         }
     }
 }

@@ -24,12 +24,12 @@ use store::{Clock, Fault};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::apply_events::{self, ExportEvent};
 use crate::claim::{self, ClaimAct};
 use crate::claim_rows::ClaimRow;
 use crate::export_rows::Goods;
 use crate::firm::{self, FirmChange};
-use crate::hear::{self, ExportEvent};
-use crate::invoice::{self, HeardInvoice};
+use crate::invoice::{self, InvoiceAnswer};
 use crate::invoice_rows::InvoiceRow;
 use crate::judging::{self, Judgement};
 use crate::names::ClaimName;
@@ -48,7 +48,7 @@ pub(crate) const CLAIMS: &str = "claims";
 #[derive(Debug)]
 pub(crate) enum RefundCommand {
     /// The declaration service told something; and what has to wait in the queue of events.
-    Hear(Vec<Arc<ExportEvent>>, Vec<Item>, Reply<()>),
+    ApplyEvents(Vec<Arc<ExportEvent>>, Vec<Item>, Reply<()>),
     /// Somebody asks something.
     Ask(Box<RefundRequest>, Reply<Result<RefundAnswer, Refusal>>),
     /// Exports and invoices of these goods are brought together, by items of their queue about this subject. Whether
@@ -79,7 +79,7 @@ pub(crate) struct RefundRequest {
 pub(crate) enum RefundAsk {
     Proof(ProofChange),
     Invoice(InvoiceRow),
-    Verify(Vec<HeardInvoice>),
+    Verify(Vec<InvoiceAnswer>),
     Firm(FirmChange),
     Propose(Proposal),
     /// What warehouses sold.
@@ -136,7 +136,7 @@ async fn slots(tx: &mut PgConnection, commands: &[RefundCommand]) -> Result<BTre
     let (mut slots, mut ids) = (BTreeSet::new(), BTreeSet::new());
     for command in commands {
         match command {
-            RefundCommand::Hear(events, ..) => {
+            RefundCommand::ApplyEvents(events, ..) => {
                 ids.extend(events.iter().map(|event| event.id));
                 let firms = events.iter().filter_map(|event| event.firm());
                 slots.extend(firms.map(|firm| Slot::of(firm).column()));
@@ -158,7 +158,7 @@ async fn slots(tx: &mut PgConnection, commands: &[RefundCommand]) -> Result<BTre
             }
         }
     }
-    slots.extend(hear::slots(tx, &ids).await?);
+    slots.extend(apply_events::slots(tx, &ids).await?);
     Ok(slots)
 }
 
@@ -187,9 +187,9 @@ impl Transaction for RefundWriter {
         let mut step = RefundTransaction::new(tx, self.clock.now(), self.tables(), requests);
         for command in commands {
             match command {
-                RefundCommand::Hear(events, behind, reply) => {
-                    queue::enqueue(&mut *step.tx, cipher, hear::EVENTS, behind).await?;
-                    hear::hear(&mut step, events).await?;
+                RefundCommand::ApplyEvents(events, behind, reply) => {
+                    queue::enqueue(&mut *step.tx, cipher, apply_events::EVENTS, behind).await?;
+                    apply_events::apply(&mut step, events).await?;
                     reply.done();
                 }
                 RefundCommand::Ask(asked, reply) => reply.give(ask(&mut step, asked).await?),
@@ -224,7 +224,7 @@ impl Transaction for RefundWriter {
 
     fn publish(&self, committed: RefundCommit) {
         let RefundCommit { entries, matches, claims, judgements } = committed;
-        self.tail.tell(entries);
+        self.tail.publish(entries);
         if matches {
             self.matches.notify_one();
         }
@@ -254,8 +254,8 @@ async fn ask(
         (RefundAsk::Proof(proof), None) => {
             proof::record(step, &asked.firm, proof).await?.map(|()| RefundState::Nothing)
         }
-        (RefundAsk::Verify(heard), None) => {
-            invoice::verified(step, &asked.firm, heard).await?.map(|()| RefundState::Nothing)
+        (RefundAsk::Verify(verified), None) => {
+            invoice::verified(step, &asked.firm, verified).await?.map(|()| RefundState::Nothing)
         }
         (RefundAsk::Firm(change), None) => {
             let by = (step.today(), step.now);

@@ -15,7 +15,7 @@ use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
 
 /// What the platform says of an invoice.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct HeardInvoice {
+pub(crate) struct InvoiceAnswer {
     pub(crate) number: WrittenNumber,
     pub(crate) answer: PlatformAnswer,
 }
@@ -85,7 +85,7 @@ pub(crate) async fn register(
             format!("已登记：不含税金额{net}元，税额{tax}元，待核验"),
         )
     };
-    step.tell(&invoice.firm, name, note);
+    step.add_note(&invoice.firm, name, note);
     Ok(Ok(invoice.clone()))
 }
 
@@ -94,14 +94,14 @@ pub(crate) async fn register(
 pub(crate) async fn verified(
     step: &mut RefundTransaction<'_>,
     firm: &str,
-    heard: &[HeardInvoice],
+    answers: &[InvoiceAnswer],
 ) -> Result<Result<(), Refusal>, Fault> {
     let slot = Slot::of(firm);
-    let numbers: Vec<WrittenNumber> = heard.iter().map(|it| it.number.clone()).collect();
+    let numbers: Vec<WrittenNumber> = answers.iter().map(|it| it.number.clone()).collect();
     let mut rows = invoice_rows::load(&mut *step.tx, slot, &numbers).await?;
     rows.retain(|row| row.firm == firm);
     let mut changed = Vec::new();
-    for HeardInvoice { number, answer } in heard {
+    for InvoiceAnswer { number, answer } in answers {
         let name = invoice_name(&number.code, &number.number);
         let Some(row) = rows.iter_mut().find(|row| row.number == *number) else {
             return Ok(Err(Refusal::of(Code::NotFound).with("name", name)));
@@ -115,11 +115,11 @@ pub(crate) async fn verified(
         row.status = then;
         let (text, text_zh) = row.status.titles();
         let note = RefundNote::of(NoteKind::InvoiceVerified, text, text_zh);
-        step.tell(firm, name, note);
+        step.add_note(firm, name, note);
         changed.push(row.clone());
     }
-    let said: Vec<_> = changed.iter().map(|row| (&row.number, &row.status)).collect();
-    invoice_rows::verified(&mut *step.tx, slot, &said).await?;
+    let statuses: Vec<_> = changed.iter().map(|row| (&row.number, &row.status)).collect();
+    invoice_rows::verified(&mut *step.tx, slot, &statuses).await?;
     for row in &changed {
         match row.status {
             Verification::Genuine => step.unmatched.extend(row.goods()),

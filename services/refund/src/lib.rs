@@ -5,9 +5,10 @@
 //! doubt about one line holds up no other; no line is paid twice, however often the tax office says so; and
 //! what was refused, dropped or given back may be claimed again as far as the law lets it.
 //!
-//! Read [`rpc`], the table of its calls, then [`hear`], then [`propose`] and [`claim`], then [`commit`];
+//! Read [`rpc`], the table of its calls, then [`apply_events`], then [`propose`] and [`claim`], then [`commit`];
 //! [`relay`] has the stream and the queues. The rules are `domain::tax_refund`.
 
+mod apply_events;
 mod calls;
 mod claim;
 mod claim_line_rows;
@@ -15,7 +16,6 @@ mod claim_rows;
 mod commit;
 mod export_rows;
 mod firm;
-mod hear;
 mod invoice;
 mod invoice_rows;
 mod judging;
@@ -39,7 +39,7 @@ use client::Consumer;
 use domain::limits;
 use domain::tax_refund::parity::{Parities, ParityFault, SAMPLE_PARITIES};
 use domain::tax_refund::rates::{RateFault, RateTable, SAMPLE_RATES};
-use kit::listen::{LateEvents, listen, nothing_said};
+use kit::listen::{LateEvents, listen, no_answers};
 use kit::service::{
     Caller, Connections, Identity, Loops, Manifest, Mount, Parts, Plans, Pools, Start,
 };
@@ -103,7 +103,8 @@ pub(crate) struct Refunds {
 pub struct Service(Arc<Refunds>);
 
 /// Names of the queues, for their figures.
-const QUEUES: &[&str] = &[commit::MATCHES, commit::CLAIMS, hear::EVENTS, judging::JUDGEMENTS];
+const QUEUES: &[&str] =
+    &[commit::MATCHES, commit::CLAIMS, apply_events::EVENTS, judging::JUDGEMENTS];
 
 /// What a window that is none for trying knows of refund rates without a file: nothing, so that every line says
 /// that its rate is missing, and none is claimed at a wrong one.
@@ -182,7 +183,7 @@ fn mount(
     let consumer = Consumer::new(window, v1::Subscriber::RefundService, &name);
     // It says nothing there.
     loops.add(async move {
-        listen(&*exports, consumer, nothing_said(), &events, &stop).await;
+        listen(&*exports, consumer, no_answers(), &events, &stop).await;
     });
     loops.mount(QUEUES, |routes| {
         let service = RefundServiceServer::new(Service(refunds));

@@ -58,7 +58,7 @@ pub(crate) async fn take(
     if changed {
         let (text, text_zh) = (moved.text.as_str(), moved.text_zh.as_str());
         let note = RefundNote::of(NoteKind::ProofRecorded, text, text_zh);
-        step.tell(&firm, id.name(), note);
+        step.add_note(&firm, id.name(), note);
     }
     Ok(changed)
 }
@@ -107,7 +107,7 @@ pub(crate) async fn give_back(
                     format!("货物退运：已退税款应予补缴（免税退运期限{until}）〔{law}〕"),
                 )
             };
-            step.tell(&name.firm, name.name(), note);
+            step.add_note(&name.firm, name.name(), note);
         }
     }
     Ok(())

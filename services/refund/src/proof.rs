@@ -47,14 +47,14 @@ pub(crate) async fn record(
         row.payment_by = proof.payment_by.or(row.payment_by);
     }
     step.write_exports(&rows).await?;
-    let (mut said, mut said_zh) = (Vec::new(), Vec::new());
+    let (mut texts, mut texts_zh) = (Vec::new(), Vec::new());
     if let Some(day) = proof.departed {
-        said.push(format!("left on {day}"));
-        said_zh.push(format!("{day}离境"));
+        texts.push(format!("left on {day}"));
+        texts_zh.push(format!("{day}离境"));
     }
     if let Some(number) = &proof.entry_id {
-        said.push(format!("goods declaration form {number}"));
-        said_zh.push(format!("报关单{number}"));
+        texts.push(format!("goods declaration form {number}"));
+        texts_zh.push(format!("报关单{number}"));
     }
     if let Some(money) = proof.money {
         let (text, text_zh) = match money {
@@ -62,10 +62,10 @@ pub(crate) async fn record(
             MoneyStatus::Received => ("its money came", "已收汇"),
             MoneyStatus::Settled => ("its money is settled", "已结汇"),
         };
-        said.push(text.to_owned());
-        said_zh.push(text_zh.to_owned());
+        texts.push(text.to_owned());
+        texts_zh.push(text_zh.to_owned());
     }
-    let note = RefundNote::of(NoteKind::ProofRecorded, said.join(", "), said_zh.join("，"));
-    step.tell(firm, proof.id.name(), note);
+    let note = RefundNote::of(NoteKind::ProofRecorded, texts.join(", "), texts_zh.join("，"));
+    step.add_note(firm, proof.id.name(), note);
     Ok(Ok(()))
 }

@@ -201,12 +201,12 @@ async fn add(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Result<(
     claim_line_rows::write(&mut *step.tx, &name, &lines.iter().collect::<Vec<_>>()).await?;
     claim_rows::write(&mut *step.tx, claim).await?;
     step.write_exports(&exports).await?;
-    tell_complete(step, claim);
+    note_complete(step, claim);
     Ok(())
 }
 
 /// Tells that all that may be claimed is in it.
-fn tell_complete(step: &mut RefundTransaction<'_>, claim: &ClaimRow) {
+fn note_complete(step: &mut RefundTransaction<'_>, claim: &ClaimRow) {
     if claim.complete {
         let (count, amount) = (claim.lines, Yuan(claim.amount_fen));
         let note = RefundNote {
@@ -217,7 +217,7 @@ fn tell_complete(step: &mut RefundTransaction<'_>, claim: &ClaimRow) {
                 format!("已生成：{count}条明细，应退税额{amount}元"),
             )
         };
-        step.tell(&claim.name.firm, claim.name.name(), note);
+        step.add_note(&claim.name.firm, claim.name.name(), note);
     }
 }
 
@@ -256,7 +256,7 @@ async fn share(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Result
     claim.changed_time = step.now;
     claim_line_rows::write(&mut *step.tx, &name, &lines.iter().collect::<Vec<_>>()).await?;
     claim_rows::write(&mut *step.tx, claim).await?;
-    tell_complete(step, claim);
+    note_complete(step, claim);
     Ok(())
 }
 

@@ -99,12 +99,12 @@ pub(crate) async fn invoices(
 const ENTRIES_MAX: i64 = 1_000;
 
 /// What happened to an export and to the lines of claims for it, oldest first, and these lines.
-/// `tell` says what a reader is told of an entry.
+/// `to_entry` says what a reader is told of an entry.
 pub(crate) async fn history<T>(
     (reads, tail): (&PgPool, &Tail),
     slot: Slot,
     id: DeclarationId,
-    tell: impl Fn(&store::journal::JournalEntry, Option<&[u32]>) -> Result<Option<T>, ServiceError>,
+    to_entry: impl Fn(&store::journal::JournalEntry, Option<&[u32]>) -> Result<Option<T>, ServiceError>,
 ) -> Result<(Vec<T>, Vec<(ClaimName, ClaimLineRow)>), ServiceError> {
     let mut connection = reads.acquire().await.map_err(Fault::from)?;
     let lines = claim_line_rows::of_export(&mut connection, slot, id).await?;
@@ -132,10 +132,10 @@ pub(crate) async fn history<T>(
         .await
         .map_err(Fault::from)?;
         for entry in tail.at(reads, slot, &positions).await? {
-            entries.extend(tell(&entry, lines)?.map(|told| (entry.position, told)));
+            entries.extend(to_entry(&entry, lines)?.map(|item| (entry.position, item)));
         }
     }
     // Everything of a firm stands in one slot, in the order in which it happened.
     entries.sort_by_key(|(position, _)| *position);
-    Ok((entries.into_iter().map(|(_, told)| told).collect(), lines))
+    Ok((entries.into_iter().map(|(_, item)| item).collect(), lines))
 }

@@ -18,9 +18,9 @@ use store::share::Share;
 use time::OffsetDateTime;
 
 use crate::Refunds;
+use crate::apply_events::{EVENTS, ExportChange, ExportEvent, FiledExport, FiledLine};
 use crate::commit::{CLAIMS, MATCHES, RefundCommand};
 use crate::export_rows::Goods;
-use crate::hear::{EVENTS, ExportChange, ExportEvent, FiledExport, FiledLine};
 use crate::judging::{JUDGEMENTS, Judgement};
 use crate::names::ClaimName;
 
@@ -33,10 +33,10 @@ pub(crate) struct ExportEvents(pub(crate) Arc<Refunds>);
 
 impl ExchangeSeat for ExportEvents {
     async fn take(&self, events: &[Arc<v1::Event>]) -> Result<Vec<(usize, v1::Answer)>, Fault> {
-        listen::hear(self, events).await.map(|_| Vec::new())
+        listen::take_events(self, events).await.map(|_| Vec::new())
     }
 
-    fn hear_result(&self, _: &v1::Result) {}
+    fn handle_result(&self, _: &v1::Result) {}
 }
 
 impl Listener for ExportEvents {
@@ -59,7 +59,7 @@ impl Listener for ExportEvents {
         behind: Vec<Item>,
     ) -> Result<Vec<()>, Fault> {
         let taken = vec![(); events.len()];
-        let command = |reply| RefundCommand::Hear(events, behind, reply);
+        let command = |reply| RefundCommand::ApplyEvents(events, behind, reply);
         self.0.hearing.enqueue(Slot::of(""), &Share::Kept, command).await.map(|()| taken)
     }
 

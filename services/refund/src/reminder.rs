@@ -45,7 +45,7 @@ async fn remind_of_claims(step: &mut RefundTransaction<'_>, slot: Slot) -> Resul
             if reminder(last, seen, today).is_some() {
                 let (text, text_zh) = words(day, last, today);
                 let note = RefundNote::of(NoteKind::Reminder, text, text_zh);
-                step.tell(&claim.name.firm, claim.name.name(), note);
+                step.add_note(&claim.name.firm, claim.name.name(), note);
             }
         }
         claim.reminded = Some(today);
@@ -107,7 +107,7 @@ async fn remind_of_lines(step: &mut RefundTransaction<'_>, slot: Slot) -> Result
                 format!("{}：{last}，剩余{days}天〔{law}〕", deadline.title_zh()),
             )
         };
-        step.tell(&row.firm, row.name.id.name(), note);
+        step.add_note(&row.firm, row.name.id.name(), note);
     }
     step.write_exports(&rows).await?;
     Ok(i64::try_from(rows.len()).is_ok_and(|count| count == LINES_MAX))

@@ -83,7 +83,7 @@ pub(crate) async fn report(
                 format!("销售报告{}：售出{pieces}", sale.number),
             )
         };
-        step.tell(firm, sale.export.id.name(), note);
+        step.add_note(firm, sale.export.id.name(), note);
     }
     Ok(Ok(()))
 }

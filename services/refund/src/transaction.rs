@@ -81,7 +81,7 @@ pub(crate) struct RefundTransaction<'t> {
     pub(crate) under_way: BTreeSet<ClaimName>,
     /// Firms whose lines are to be judged anew.
     pub(crate) judgements: Vec<Item>,
-    told: BTreeMap<(String, String), Vec<RefundNote>>,
+    notes: BTreeMap<(String, String), Vec<RefundNote>>,
 }
 
 /// What is told and woken after the commit.
@@ -100,8 +100,8 @@ impl<'t> RefundTransaction<'t> {
         tables: Tables<'t>,
         requests: Requests,
     ) -> Self {
-        let (unmatched, under_way, judgements, told) = Default::default();
-        Self { tx, now, tables, requests, unmatched, under_way, judgements, told }
+        let (unmatched, under_way, judgements, notes) = Default::default();
+        Self { tx, now, tables, requests, unmatched, under_way, judgements, notes }
     }
 
     /// The day in China.
@@ -110,8 +110,8 @@ impl<'t> RefundTransaction<'t> {
     }
 
     /// Tells a firm something about a thing of this name.
-    pub(crate) fn tell(&mut self, firm: &str, name: String, note: RefundNote) {
-        self.told.entry((firm.to_owned(), name)).or_default().push(note);
+    pub(crate) fn add_note(&mut self, firm: &str, name: String, note: RefundNote) {
+        self.notes.entry((firm.to_owned(), name)).or_default().push(note);
     }
 
     /// Writes lines with where they stand now. Of an export that is not released, all of them.
@@ -134,9 +134,9 @@ impl<'t> RefundTransaction<'t> {
         cipher: &Cipher,
         heads: &mut Heads,
     ) -> Result<RefundCommit, Fault> {
-        let Self { tx, now, requests, unmatched, under_way, judgements, told, .. } = self;
-        let mut entries = Vec::with_capacity(told.len());
-        for ((firm, name), notes) in told {
+        let Self { tx, now, requests, unmatched, under_way, judgements, notes, .. } = self;
+        let mut entries = Vec::with_capacity(notes.len());
+        for ((firm, name), notes) in notes {
             let slot = Slot::of(&firm);
             entries.push(JournalEntry {
                 slot,

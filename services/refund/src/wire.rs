@@ -31,7 +31,7 @@ use crate::claim_line_rows::{ClaimLineRow, line_column};
 use crate::claim_rows::{ClaimRow, ProducerFigures, state_column};
 use crate::export_rows::{ExportRow, standing_column};
 use crate::firm::{self, FirmChange};
-use crate::invoice::HeardInvoice;
+use crate::invoice::InvoiceAnswer;
 use crate::invoice_rows::{InvoiceLineRow, InvoiceRow, status_column};
 use crate::names::{ClaimName, ExportName, WrittenNumber};
 use crate::sales::ReportedSale;
@@ -133,8 +133,8 @@ pub(crate) fn reason(text: String) -> Result<String, Refusal> {
 }
 
 /// What is known of the money, where it is said.
-pub(crate) fn money(said: i32) -> Result<Option<MoneyStatus>, Refusal> {
-    match v1::RefundMoney::try_from(said) {
+pub(crate) fn money(wire: i32) -> Result<Option<MoneyStatus>, Refusal> {
+    match v1::RefundMoney::try_from(wire) {
         Ok(v1::RefundMoney::Unspecified) => Ok(None),
         Ok(v1::RefundMoney::Awaited) => Ok(Some(MoneyStatus::Awaited)),
         Ok(v1::RefundMoney::Received) => Ok(Some(MoneyStatus::Received)),
@@ -144,24 +144,24 @@ pub(crate) fn money(said: i32) -> Result<Option<MoneyStatus>, Refusal> {
 }
 
 /// How a firm gets its refunds.
-pub(crate) fn firm_change(said: v1::SetRefundFirmRequest) -> Result<FirmChange, Refusal> {
-    let kind = match said.method() {
+pub(crate) fn firm_change(wire: v1::SetRefundFirmRequest) -> Result<FirmChange, Refusal> {
+    let kind = match wire.method() {
         v1::RefundMethod::Trader => FirmKind::Trader,
         v1::RefundMethod::Producer => FirmKind::Producer,
         v1::RefundMethod::Unspecified => {
             return Err(Refusal::of(Code::Required).with("field", "method"));
         }
     };
-    let class = i16::try_from(said.class).ok().and_then(firm::class);
+    let class = i16::try_from(wire.class).ok().and_then(firm::class);
     let range = || Refusal::of(Code::NumberOutOfRange).with("field", "class");
     Ok(FirmChange {
-        firm: said.firm.clone(),
-        valid_from: day(&said.valid_from, "valid_from")?,
+        firm: wire.firm.clone(),
+        valid_from: day(&wire.valid_from, "valid_from")?,
         kind,
         class: class.ok_or_else(range)?,
-        exempt_without_invoice: said.exempt_without_invoice,
-        waived_from: day(&said.waived_from, "waived_from")?,
-        parity: match said.parity() {
+        exempt_without_invoice: wire.exempt_without_invoice,
+        waived_from: day(&wire.waived_from, "waived_from")?,
+        parity: match wire.parity() {
             v1::RefundParity::FirstOfMonth => ParityBasis::FirstOfMonth,
             v1::RefundParity::DayOfExport | v1::RefundParity::Unspecified => {
                 ParityBasis::DayOfExport
@@ -171,8 +171,8 @@ pub(crate) fn firm_change(said: v1::SetRefundFirmRequest) -> Result<FirmChange, 
 }
 
 /// A standing that is asked for, as it is in its column.
-pub(crate) fn standing(said: v1::RefundStanding) -> Option<i16> {
-    let standing = match said {
+pub(crate) fn standing(wire: v1::RefundStanding) -> Option<i16> {
+    let standing = match wire {
         v1::RefundStanding::Unspecified => return None,
         v1::RefundStanding::ToRecover => LineStatus::ToRecover,
         v1::RefundStanding::Claimable => LineStatus::Claimable,
@@ -266,13 +266,13 @@ pub(crate) fn traces(found: &Entitlement) -> (Vec<String>, Vec<String>) {
 }
 
 /// A status of invoices that is asked for, as it is in its column.
-pub(crate) fn invoice_status(said: v1::InvoiceStatus) -> Option<i16> {
-    (said != v1::InvoiceStatus::Unspecified).then(|| i16::try_from(i32::from(said)).ok()).flatten()
+pub(crate) fn invoice_status(wire: v1::InvoiceStatus) -> Option<i16> {
+    (wire != v1::InvoiceStatus::Unspecified).then(|| i16::try_from(i32::from(wire)).ok()).flatten()
 }
 
 /// What warehouses sold.
-pub(crate) fn sales(said: Vec<v1::WarehouseSale>) -> Result<Vec<ReportedSale>, Refusal> {
-    bounded(said.len(), "sales")?;
+pub(crate) fn sales(wire: Vec<v1::WarehouseSale>) -> Result<Vec<ReportedSale>, Refusal> {
+    bounded(wire.len(), "sales")?;
     let sale = |it: v1::WarehouseSale| {
         if it.number.is_empty() {
             return Err(Refusal::of(Code::Required).with("field", "sales.number"));
@@ -283,11 +283,11 @@ pub(crate) fn sales(said: Vec<v1::WarehouseSale>) -> Result<Vec<ReportedSale>, R
             sold: QuantityShare { qty_e5: it.qty_e5, fen: it.amount_e5 },
         })
     };
-    said.into_iter().map(sale).collect()
+    wire.into_iter().map(sale).collect()
 }
 
 /// An invoice that a firm registers.
-pub(crate) fn invoice(said: v1::RefundInvoice) -> Result<InvoiceRow, Refusal> {
+pub(crate) fn invoice(wire: v1::RefundInvoice) -> Result<InvoiceRow, Refusal> {
     let line = |line: v1::RefundInvoiceLine| {
         let range = || Refusal::of(Code::NumberOutOfRange).with("field", "levy_bp");
         Ok(InvoiceLineRow {
@@ -301,15 +301,15 @@ pub(crate) fn invoice(said: v1::RefundInvoice) -> Result<InvoiceRow, Refusal> {
         })
     };
     let row = InvoiceRow {
-        firm: said.buyer,
-        number: WrittenNumber { code: said.code, number: said.number },
-        seller: said.seller,
-        issued: needed_day(&said.issued, "invoice.issued")?,
-        note: note(said.note)?,
+        firm: wire.buyer,
+        number: WrittenNumber { code: wire.code, number: wire.number },
+        seller: wire.seller,
+        issued: needed_day(&wire.issued, "invoice.issued")?,
+        note: note(wire.note)?,
         status: Verification::Pending,
         net_fen: 0,
         tax_fen: 0,
-        lines: said.lines.into_iter().map(line).collect::<Result<_, Refusal>>()?,
+        lines: wire.lines.into_iter().map(line).collect::<Result<_, Refusal>>()?,
     };
     let wrong = |why: String, why_zh: String| {
         Refusal::of(Code::InvoiceWrong).with("why", why).with("why_zh", why_zh)
@@ -360,22 +360,22 @@ pub(crate) fn shown_invoice(row: &InvoiceRow) -> v1::RefundInvoice {
 }
 
 /// What the invoice platform says, with the firm whose invoices all of it is about.
-pub(crate) fn heard(
+pub(crate) fn platform_answers(
     answers: Vec<v1::InvoiceAnswer>,
-) -> Result<(String, Vec<HeardInvoice>), Refusal> {
+) -> Result<(String, Vec<InvoiceAnswer>), Refusal> {
     bounded(answers.len(), "answers")?;
     let firm = proto::text(answers.first().map(|answer| answer.firm.clone()));
-    let heard = answers.into_iter().map(|said| {
-        if said.firm != firm {
+    let verified = answers.into_iter().map(|wire| {
+        if wire.firm != firm {
             return Err(Refusal::of(Code::CodeUnknown).with("field", "answers.firm"));
         }
-        let answer = match said.status() {
+        let answer = match wire.status() {
             v1::InvoiceStatus::Genuine => PlatformAnswer::Found {
-                issued: needed_day(&said.issued, "answers.issued")?,
-                seller: said.seller,
-                buyer: said.buyer,
-                net_fen: said.net_fen,
-                tax_fen: said.tax_fen,
+                issued: needed_day(&wire.issued, "answers.issued")?,
+                seller: wire.seller,
+                buyer: wire.buyer,
+                net_fen: wire.net_fen,
+                tax_fen: wire.tax_fen,
             },
             v1::InvoiceStatus::Unknown => PlatformAnswer::Unknown,
             v1::InvoiceStatus::Void => PlatformAnswer::Void,
@@ -386,10 +386,10 @@ pub(crate) fn heard(
                 return Err(Refusal::of(Code::CodeUnknown).with("field", "answers.status"));
             }
         };
-        Ok(HeardInvoice { number: WrittenNumber { code: said.code, number: said.number }, answer })
+        Ok(InvoiceAnswer { number: WrittenNumber { code: wire.code, number: wire.number }, answer })
     });
-    let heard = heard.collect::<Result<_, Refusal>>()?;
-    Ok((firm, heard))
+    let verified = verified.collect::<Result<_, Refusal>>()?;
+    Ok((firm, verified))
 }
 
 fn bounded(count: usize, field: &'static str) -> Result<(), Refusal> {
@@ -401,8 +401,8 @@ fn bounded(count: usize, field: &'static str) -> Result<(), Refusal> {
 }
 
 /// A state of claims that is asked for, as it is in its column.
-pub(crate) fn claim_state(said: v1::ClaimState) -> Option<i16> {
-    let state = match said {
+pub(crate) fn claim_state(wire: v1::ClaimState) -> Option<i16> {
+    let state = match wire {
         v1::ClaimState::Unspecified => return None,
         v1::ClaimState::Draft => ClaimState::Draft,
         v1::ClaimState::Submitted => ClaimState::Submitted,
@@ -414,14 +414,14 @@ pub(crate) fn claim_state(said: v1::ClaimState) -> Option<i16> {
 }
 
 /// A state of lines that is asked for, as it is in its column.
-pub(crate) fn line_state(said: v1::ClaimLineState) -> Option<i16> {
-    (said != v1::ClaimLineState::Unspecified).then(|| i16::try_from(i32::from(said)).ok()).flatten()
+pub(crate) fn line_state(wire: v1::ClaimLineState) -> Option<i16> {
+    (wire != v1::ClaimLineState::Unspecified).then(|| i16::try_from(i32::from(wire)).ok()).flatten()
 }
 
 /// How a firm gets its refunds on a day, as it is shown.
 pub(crate) fn terms(terms: &FirmTerms, on: Date) -> v1::RefundTerms {
     let firm = terms.on(on);
-    let said = |day: Option<Date>| proto::text(day.map(|day| day.to_string()));
+    let day_text = |day: Option<Date>| proto::text(day.map(|day| day.to_string()));
     v1::RefundTerms {
         method: match firm.kind {
             FirmKind::Trader => v1::RefundMethod::Trader,
@@ -435,8 +435,8 @@ pub(crate) fn terms(terms: &FirmTerms, on: Date) -> v1::RefundTerms {
             ParityBasis::DayOfExport => v1::RefundParity::DayOfExport,
         }
         .into(),
-        parity_since: said(firm.parity_since),
-        valid_from: said(terms.since(on)),
+        parity_since: day_text(firm.parity_since),
+        valid_from: day_text(terms.since(on)),
     }
 }
 
@@ -448,7 +448,7 @@ fn class_number(class: FirmClass) -> u32 {
 pub(crate) fn claim(row: &ClaimRow, today: Date, class: FirmClass) -> v1::RefundClaim {
     let month = row.name.month;
     let class = row.accepted.map_or(class, |(_, class)| class);
-    let said = |day: Option<Date>| proto::text(day.map(|day| day.to_string()));
+    let day_text = |day: Option<Date>| proto::text(day.map(|day| day.to_string()));
     let answer = row.answers_by();
     let since_submitted = |deadline: Deadline| row.submitted.and_then(|day| deadline.last_day(day));
     v1::RefundClaim {
@@ -474,10 +474,10 @@ pub(crate) fn claim(row: &ClaimRow, today: Date, class: FirmClass) -> v1::Refund
         working_days: class.working_days().into(),
         goods_back: row.goods_back.unsigned_abs(),
         class: class_number(class),
-        answer_until: said(answer),
+        answer_until: day_text(answer),
         answer_days_left: answer.map_or(0, |last| days_left(last, today)),
-        documents_until: said(since_submitted(Deadline::FilingDocuments)),
-        keep_until: said(since_submitted(Deadline::Keep)),
+        documents_until: day_text(since_submitted(Deadline::FilingDocuments)),
+        keep_until: day_text(since_submitted(Deadline::Keep)),
         producer: (row.kind == FirmKind::Producer).then(|| producer(&row.figures)),
     }
 }
@@ -573,9 +573,9 @@ fn given(number: u64, field: &'static str) -> Result<u64, Refusal> {
     fits.then_some(number).ok_or_else(|| Refusal::of(Code::NumberOutOfRange).with("field", field))
 }
 
-fn ground(said: Option<v1::RefundGround>) -> Result<v1::RefundGround, Refusal> {
+fn ground(wire: Option<v1::RefundGround>) -> Result<v1::RefundGround, Refusal> {
     let missing = || Refusal::of(Code::ReasonMissing).with("field", "decisions.ground");
-    said.filter(|it| !it.law.is_empty() && !it.code.is_empty()).ok_or_else(missing)
+    wire.filter(|it| !it.law.is_empty() && !it.code.is_empty()).ok_or_else(missing)
 }
 
 /// What the tax office decides. Payments of one number are one.
@@ -709,7 +709,9 @@ pub(crate) fn entry(entry: &JournalEntry, lines: Option<&[u32]>) -> Result<v1::R
 }
 
 /// What a watcher is told.
-pub(crate) fn told(news: JournalUpdate) -> Result<v1::WatchRefundsResponse, ServiceError> {
+pub(crate) fn watch_response(
+    news: JournalUpdate,
+) -> Result<v1::WatchRefundsResponse, ServiceError> {
     match news {
         JournalUpdate::Quiet(resume_token) => {
             Ok(v1::WatchRefundsResponse { resume_token, ..Default::default() })

@@ -213,7 +213,7 @@ impl<W: Transaction> CommitQueue<W> {
     ) -> Result<T, EnqueueError> {
         let (job, answered) = Job::new(command);
         match self.lane(slot).offer(share, job) {
-            Ok(()) => Ok(hear(answered).await?),
+            Ok(()) => Ok(receive_reply(answered).await?),
             Err(NoRoom::Full) => {
                 metrics::counter!("sw_commit_refused_total").increment(1);
                 Err(EnqueueError::Busy)
@@ -236,7 +236,7 @@ impl<W: Transaction> CommitQueue<W> {
     ) -> Result<T, Fault> {
         let (job, answered) = Job::new(command);
         self.lane(slot).enter(share, job).await.map_err(|_| drained())?;
-        hear(answered).await
+        receive_reply(answered).await
     }
 
     /// How many requests of one firm may be under way while too much waits in every lane; `None` while
@@ -252,7 +252,7 @@ impl<W: Transaction> CommitQueue<W> {
     }
 }
 
-async fn hear<T>(answered: oneshot::Receiver<Result<T, Fault>>) -> Result<T, Fault> {
+async fn receive_reply<T>(answered: oneshot::Receiver<Result<T, Fault>>) -> Result<T, Fault> {
     answered.await.unwrap_or_else(|_| Err(drained()))
 }
 
@@ -351,8 +351,8 @@ async fn lane<W: Transaction>(
 /// What is durable is told and answered. Whatever goes wrong while it is told: it is done, and nobody may be
 /// told otherwise.
 fn finish<W: Transaction>(work: &W, published: W::Publication, waiters: &[Arc<dyn Answerable>]) {
-    let told = std::panic::catch_unwind(AssertUnwindSafe(|| work.publish(published)));
-    if let Err(panic) = told {
+    let published = std::panic::catch_unwind(AssertUnwindSafe(|| work.publish(published)));
+    if let Err(panic) = published {
         panicked(&*panic).report("what was committed was not told");
     }
     waiters.iter().for_each(|waiter| waiter.send());

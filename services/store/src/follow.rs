@@ -46,15 +46,15 @@ pub fn follow(
             yield JournalUpdate::Entry(Arc::new(entry), token.transpose()?);
         }
         loop {
-            let heard = tokio::select! {
-                heard = reader.hear() => Some(heard),
+            let signal = tokio::select! {
+                signal = reader.next_signal() => Some(signal),
                 () = draining.cancelled() => None,
             };
-            let Some(heard) = heard else {
+            let Some(signal) = signal else {
                 Err(Refusal::of(Code::Unavailable).with("reason", "the window drains"))?;
                 break;
             };
-            let entries = match heard? {
+            let entries = match signal? {
                 // At its time, whatever others in the slot do: when it comes says nothing of them.
                 Signal::Beat => {
                     yield JournalUpdate::Quiet(write_token(&token, reader.cursors())?);

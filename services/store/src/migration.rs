@@ -70,7 +70,7 @@ pub async fn pending(
     meets(schema, &applied, &known)?;
     let ran: BTreeSet<i64> = applied.iter().map(|(version, _)| *version).collect();
     let missing = known.iter().filter(|it| !ran.contains(&it.version));
-    Ok(missing.map(told).collect())
+    Ok(missing.map(pending_of).collect())
 }
 
 /// Brings the tables of a service's schema up to date, with those that every service has, while windows work on
@@ -205,7 +205,7 @@ fn meets(
     }
 }
 
-fn told(migration: &Migration) -> PendingMigration {
+fn pending_of(migration: &Migration) -> PendingMigration {
     PendingMigration {
         version: migration.version,
         name: migration.description.to_string(),
@@ -217,8 +217,8 @@ fn told(migration: &Migration) -> PendingMigration {
 fn is_locked_out(error: &sqlx::migrate::MigrateError) -> bool {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
-        if let Some(sqlx::Error::Database(said)) = error.downcast_ref::<sqlx::Error>() {
-            return matches!(said.code().as_deref(), Some("55P03" | "40P01"));
+        if let Some(sqlx::Error::Database(database)) = error.downcast_ref::<sqlx::Error>() {
+            return matches!(database.code().as_deref(), Some("55P03" | "40P01"));
         }
         cause = error.source();
     }

@@ -215,7 +215,7 @@ impl Tail {
     }
 
     /// Tells readers. Called after the commit.
-    pub fn tell(&self, entries: Vec<JournalEntry>) {
+    pub fn publish(&self, entries: Vec<JournalEntry>) {
         if entries.is_empty() {
             return;
         }
@@ -436,7 +436,7 @@ impl Reader {
     /// [`Fault`] from the database; the reader can go on afterwards.
     pub async fn next(&mut self) -> Result<Vec<Arc<JournalEntry>>, Fault> {
         loop {
-            if let Signal::Entries(entries) = self.hear().await? {
+            if let Signal::Entries(entries) = self.next_signal().await? {
                 return Ok(entries);
             }
         }
@@ -447,7 +447,7 @@ impl Reader {
     /// # Errors
     ///
     /// [`Fault`] from the database; the reader can go on afterwards.
-    pub async fn hear(&mut self) -> Result<Signal, Fault> {
+    pub async fn next_signal(&mut self) -> Result<Signal, Fault> {
         loop {
             if std::mem::take(&mut lock(&self.mailbox.mail).beats) {
                 return Ok(Signal::Beat);

@@ -82,10 +82,10 @@ impl Token {
     /// # Errors
     ///
     /// [`Fault`] when the system gives no random bytes.
-    pub fn write(&self, says: &[u8]) -> Result<String, Fault> {
+    pub fn write(&self, content: &[u8]) -> Result<String, Fault> {
         let mut nonce = [0; NONCE_LEN];
         random(&mut nonce)?;
-        let mut bytes = says.to_vec();
+        let mut bytes = content.to_vec();
         let nonce_of = Nonce::assume_unique_for_key(nonce);
         self.0
             .seal_in_place_append_tag(nonce_of, Aad::empty(), &mut bytes)
@@ -99,8 +99,8 @@ impl Token {
         let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>()?;
         let mut sealed = sealed.to_vec();
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let says = self.0.open_in_place(nonce, Aad::empty(), &mut sealed).ok()?;
-        Some(says.to_vec())
+        let content = self.0.open_in_place(nonce, Aad::empty(), &mut sealed).ok()?;
+        Some(content.to_vec())
     }
 }
 

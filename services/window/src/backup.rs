@@ -64,7 +64,7 @@ pub(crate) async fn back_up(
 ) -> anyhow::Result<()> {
     if args.list {
         let all = backup::list(&args.directory).context(Code::PostgresFailed)?;
-        return all.iter().try_for_each(|base| say(&words(base)));
+        return all.iter().try_for_each(|base| print_line(&words(base)));
     }
     let url = settings.database_url.clone();
     let named = url
@@ -85,7 +85,7 @@ pub(crate) async fn back_up(
         Language::English => "copied",
         Language::Chinese => "已备份",
     };
-    say(&format!("{word}  {}", words(&copied)))
+    print_line(&format!("{word}  {}", words(&copied)))
 }
 
 /// Puts back.
@@ -114,7 +114,7 @@ pub(crate) async fn restore(
     postgres.run(std::future::ready(())).await.context(Code::PostgresFailed)?;
     let last = recovered.context(Code::PostgresFailed)?.unwrap_or(base.time); // nothing was written since
     let (last, dir) = (text(last), settings.data_dir.display());
-    say(&match language {
+    print_line(&match language {
         Language::English => format!(
             "restored {dir} from {}, with every transaction until {last}; start the window, then: \
              single-window verify ledger",
@@ -135,6 +135,6 @@ fn text(time: OffsetDateTime) -> String {
     time.format(&Rfc3339).unwrap_or_else(|_| time.to_string()) // years have four digits
 }
 
-fn say(text: &str) -> anyhow::Result<()> {
+fn print_line(text: &str) -> anyhow::Result<()> {
     Ok(writeln!(std::io::stdout(), "{text}")?)
 }

@@ -252,8 +252,8 @@ impl AnswerBody {
         let is_grpc = self.form == Form::Grpc;
         (self.form, self.body) = (Form::Over, Body::empty());
         let mut trailers = http::HeaderMap::new();
-        let said = status::refused(refusal, Language::English).add_header(&mut trailers);
-        is_grpc.then(|| said.map(|()| Frame::trailers(trailers)))
+        let added = status::refused(refusal, Language::English).add_header(&mut trailers);
+        is_grpc.then(|| added.map(|()| Frame::trailers(trailers)))
     }
 }
 

@@ -131,7 +131,7 @@ fn add(args: AddCallerArgs, language: Language) -> anyhow::Result<()> {
         ..RegistryEntry::default()
     });
     write(file, &entries)?;
-    say(language, &format!("{name} is a caller now"), &format!("已添加调用方{name}"))
+    print_line(language, &format!("{name} is a caller now"), &format!("已添加调用方{name}"))
 }
 
 fn list(file: &Path) -> anyhow::Result<()> {
@@ -175,7 +175,7 @@ fn rotate(args: &RotateArgs, language: Language) -> anyhow::Result<()> {
             format!("{name}已更换证书；旧证书在{until}前仍可使用"),
         ),
     };
-    say(language, &english, &chinese)
+    print_line(language, &english, &chinese)
 }
 
 fn revoke(args: &RevokeCallerArgs, language: Language) -> anyhow::Result<()> {
@@ -185,7 +185,7 @@ fn revoke(args: &RevokeCallerArgs, language: Language) -> anyhow::Result<()> {
     entries.retain(|entry| entry.name != *name);
     anyhow::ensure!(entries.len() < before, unknown(name));
     write(file, &entries)?;
-    say(language, &format!("{name} is no caller any more"), &format!("已吊销调用方{name}"))
+    print_line(language, &format!("{name} is no caller any more"), &format!("已吊销调用方{name}"))
 }
 
 fn unknown(name: &str) -> BilingualText {
@@ -233,7 +233,7 @@ fn write(file: &Path, entries: &[RegistryEntry]) -> anyhow::Result<()> {
     std::fs::rename(&unfinished, file).with_context(|| BilingualText::unwritable(file))
 }
 
-fn say(language: Language, english: &str, chinese: &str) -> anyhow::Result<()> {
+fn print_line(language: Language, english: &str, chinese: &str) -> anyhow::Result<()> {
     let text = match language {
         Language::English => english,
         Language::Chinese => chinese,

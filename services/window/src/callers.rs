@@ -272,15 +272,15 @@ mod tests {
 
     #[test]
     fn a_key_is_said_in_one_way() {
-        let said = |text: &'static str| {
+        let key_of = |text: &'static str| {
             let mut headers = http::HeaderMap::new();
             headers.insert(AUTHORIZATION, http::HeaderValue::from_static(text));
             bearer(&headers).map(str::to_owned)
         };
-        assert_eq!(said("Bearer swk_a").as_deref(), Some("swk_a"));
-        assert_eq!(said("bearer  swk_a").as_deref(), Some("swk_a"));
+        assert_eq!(key_of("Bearer swk_a").as_deref(), Some("swk_a"));
+        assert_eq!(key_of("bearer  swk_a").as_deref(), Some("swk_a"));
         for text in ["swk_a", "Basic swk_a", "Bearer"] {
-            assert_eq!(said(text), None, "{text}");
+            assert_eq!(key_of(text), None, "{text}");
         }
         assert_eq!(bearer(&http::HeaderMap::new()), None);
     }

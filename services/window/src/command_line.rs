@@ -391,8 +391,8 @@ pub fn failed(error: &anyhow::Error, language: Language) -> ExitCode {
 }
 
 /// An error with its causes, in one language.
-pub(crate) fn told(error: &anyhow::Error, language: Language) -> String {
-    cli::told(error, language, error_zh)
+pub(crate) fn error_text(error: &anyhow::Error, language: Language) -> String {
+    cli::error_text(error, language, error_zh)
 }
 
 /// What only this crate knows in Chinese.
@@ -422,7 +422,7 @@ impl Cli {
         let command = configured(<Self as clap::CommandFactory>::command(), &args, language)?;
         let read = help::command(command, language).try_get_matches_from(args);
         let cli = read.and_then(|read| <Self as clap::FromArgMatches>::from_arg_matches(&read));
-        cli.map_err(|error| help::say(&error, language))
+        cli.map_err(|error| help::print(&error, language))
     }
 
     /// The language of texts.
@@ -519,7 +519,7 @@ impl Cli {
                 let data_dir = options.data_dir()?;
                 let file = args.data_keys.unwrap_or_else(|| data_keys::usual(&data_dir)); // the usual place
                 let name = data_keys::add(&file)?;
-                let said = match options.language() {
+                let text = match options.language() {
                     Language::English => format!(
                         "{} has the new data key {name}, which encrypts from the next start on. Keep a copy \
                          of the file apart from the backups of the database.",
@@ -531,7 +531,7 @@ impl Cli {
                         file.display()
                     ),
                 };
-                std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{said}\n"))?;
+                std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{text}\n"))?;
                 Ok(ExitCode::SUCCESS)
             }
             Command::Caller(args) => {
@@ -580,7 +580,7 @@ where
     F: Future<Output = anyhow::Result<()>>,
 {
     crate::files::write_privately();
-    match signals::told(hangup, work).await? {
+    match signals::run_until_signal(hangup, work).await? {
         Some(ended) => ended.map(|()| ExitCode::SUCCESS),
         None => Ok(ExitCode::from(FORCED)),
     }
@@ -722,9 +722,9 @@ mod tests {
     fn every_text_has_its_chinese_and_every_chinese_its_text() {
         let mut command = Cli::command();
         command.build();
-        let mut said = BTreeSet::new();
-        texts(&command, &mut said);
-        let paragraphs = said.iter().flat_map(|text| text.split("\n\n"));
+        let mut found = BTreeSet::new();
+        texts(&command, &mut found);
+        let paragraphs = found.iter().flat_map(|text| text.split("\n\n"));
         let used: BTreeSet<_> = paragraphs.map(|text| known_as(text).to_owned()).collect();
         let known: BTreeSet<String> =
             TEXTS.iter().map(|(english, _)| (*english).to_owned()).collect();

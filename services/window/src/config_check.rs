@@ -11,7 +11,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use cli::{BilingualText, Exit, Language};
 
 use crate::callers::CurrentRegistry;
-use crate::command_line::{Cli, told};
+use crate::command_line::{Cli, error_text};
 use crate::config_file::ConfigFile;
 use crate::data_keys::{self, Keys};
 use crate::registry::Registry;
@@ -76,11 +76,11 @@ fn missing(error: &clap::Error) -> Vec<KeyFault> {
             return vec![("", BilingualText::new(english, chinese.trim()))];
         }
     };
-    let said = names.iter().map(|name| {
+    let lines = names.iter().map(|name| {
         let key = name.trim_start_matches("--").split(' ').next().unwrap_or(name);
         ("", BilingualText::new(format!("{key} is missing"), format!("缺少设置项{key}")))
     });
-    said.collect()
+    lines.collect()
 }
 
 async fn of_settings(settings: &Settings) -> Vec<KeyFault> {
@@ -128,5 +128,11 @@ async fn of_settings(settings: &Settings) -> Vec<KeyFault> {
 }
 
 fn found(key: &'static str, error: &anyhow::Error) -> KeyFault {
-    (key, BilingualText::new(told(error, Language::English), told(error, Language::Chinese)))
+    (
+        key,
+        BilingualText::new(
+            error_text(error, Language::English),
+            error_text(error, Language::Chinese),
+        ),
+    )
 }

@@ -84,7 +84,7 @@ pub struct CallerConnection {
 #[derive(Debug)]
 struct Farewell {
     words: Vec<u8>,
-    said: usize,
+    sent: usize,
     is_shut: bool,
     thrown_away: usize,
     timer: Pin<Box<Sleep>>,
@@ -191,28 +191,28 @@ impl CallerConnection {
     }
 
     fn take_leave(&mut self, why: &'static str) {
-        let _said = self.over(why);
+        let _over = self.over(why);
         // Amid a frame of ours nothing can be said, and nothing that is understood over HTTP/1.
         let understood = self.incoming.is_http2() && self.outgoing.is_between();
         let words = if understood { self.incoming.goodbye(why) } else { Vec::new() };
         let timer = Box::pin(sleep(FAREWELL));
-        self.farewell = Some(Farewell { words, said: 0, is_shut: false, thrown_away: 0, timer });
+        self.farewell = Some(Farewell { words, sent: 0, is_shut: false, thrown_away: 0, timer });
     }
 
     /// Pending until the peer has had time to hear us; then an error.
     fn poll_leave(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(farewell) = &mut self.farewell else { return Poll::Ready(Ok(())) };
         let mut stream = Pin::new(&mut self.stream);
-        while let Some(rest) = farewell.words.get(farewell.said..).filter(|rest| !rest.is_empty()) {
+        while let Some(rest) = farewell.words.get(farewell.sent..).filter(|rest| !rest.is_empty()) {
             match stream.as_mut().poll_write(cx, rest) {
                 Poll::Ready(written) => match written? {
                     0 => break,
-                    written => farewell.said += written,
+                    written => farewell.sent += written,
                 },
                 Poll::Pending => break,
             }
         }
-        if farewell.said == farewell.words.len() && !farewell.is_shut {
+        if farewell.sent == farewell.words.len() && !farewell.is_shut {
             farewell.is_shut = stream.as_mut().poll_shutdown(cx)?.is_ready();
         }
         let mut bytes = [0; 8 * 1024];

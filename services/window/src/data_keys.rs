@@ -76,7 +76,7 @@ impl Keys {
             return Ok(());
         }
         let (file, names) = (self.file.display(), missing.join(", "));
-        let said = BilingualText::new(
+        let text = BilingualText::new(
             format!(
                 "{file} has not the data key {names} that data in this database is encrypted with: \
                  restore the file from its backup, or name the right one with --data-keys"
@@ -86,7 +86,7 @@ impl Keys {
                  请从备份恢复该文件，或用--data-keys指定正确的文件"
             ),
         );
-        Err(anyhow::Error::new(said).context(Code::DataKeyMissing))
+        Err(anyhow::Error::new(text).context(Code::DataKeyMissing))
     }
 }
 

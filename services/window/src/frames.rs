@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn a_connection_is_open_when_it_said_what_it_wants() {
         let now = Instant::now();
-        for (said, open) in [
+        for (input, open) in [
             (&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], true),
             (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r", false),
             (b"POST /ceb HTTP/1.1\r\nHost: localhost\r\n\r\n", true),
@@ -306,9 +306,9 @@ mod tests {
             (b"PROPFIND / HTTP/1.1\r\n\r\n", true),
         ] {
             let (mut whole, mut bytes) = (CallerFrame::new(now), CallerFrame::new(now));
-            whole.pass(said, now);
-            said.iter().for_each(|byte| assert!(bytes.pass(&[*byte], now)));
-            let text = String::from_utf8_lossy(said);
+            whole.pass(input, now);
+            input.iter().for_each(|byte| assert!(bytes.pass(&[*byte], now)));
+            let text = String::from_utf8_lossy(input);
             assert_eq!((whole.is_open(), bytes.is_open()), (open, open), "{text}");
         }
     }
@@ -383,7 +383,7 @@ mod tests {
         let found: Vec<_> = found.iter().map(|head| (head.kind, head.stream)).collect();
         assert_eq!(found, [(RST_STREAM, 3), (GOAWAY, 0)]);
         assert!(heads.is_between());
-        let said = &goodbye[2 * HEAD_BYTES + 4..];
-        assert_eq!(said, [&[0, 0, 0, 5, 0, 0, 0, 11][..], b"too many"].concat());
+        let reason = &goodbye[2 * HEAD_BYTES + 4..];
+        assert_eq!(reason, [&[0, 0, 0, 5, 0, 0, 0, 11][..], b"too many"].concat());
     }
 }

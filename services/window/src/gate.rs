@@ -140,7 +140,7 @@ where
                     let mut refused = problem::of(&refusal).map(Body::new);
                     refused.headers_mut().insert(problem::REQUEST_ID, id);
                     if let Some(account) = account {
-                        problem::tell_room(refused.headers_mut(), account.room(lasting));
+                        problem::set_rate_limit(refused.headers_mut(), account.room(lasting));
                     }
                     if request.version() < http::Version::HTTP_2 {
                         let body = request.into_body();
@@ -200,7 +200,7 @@ where
                 }
             }
             if let Some(account) = account {
-                problem::tell_room(answer.headers_mut(), account.room(lasting));
+                problem::set_rate_limit(answer.headers_mut(), account.room(lasting));
             }
             Ok(answer
                 .map(|body| Body::new(AnswerBody::new(body, form, (call, places), unread, over))))

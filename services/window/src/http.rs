@@ -64,8 +64,8 @@ fn only<S: Clone + Send + Sync + 'static>(
     router: MethodRouter<S>,
 ) -> MethodRouter<S> {
     router.fallback(async move || {
-        let said = "this path has another method";
-        let mut response = wrong(StatusCode::METHOD_NOT_ALLOWED, said, "该路径不支持此方法");
+        let text = "this path has another method";
+        let mut response = wrong(StatusCode::METHOD_NOT_ALLOWED, text, "该路径不支持此方法");
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(method));
         response
     })

@@ -104,7 +104,7 @@ impl ListenAddress {
 pub fn taken(asked: &str, flag: &str, error: io::Error) -> anyhow::Error {
     let host = asked.rsplit_once(':').map_or(asked, |(host, _)| host);
     let port = asked.rsplit_once(':').map_or("", |(_, port)| port);
-    let said = if error.kind() == io::ErrorKind::AddrInUse {
+    let text = if error.kind() == io::ErrorKind::AddrInUse {
         BilingualText::new(
             format!(
                 "another program has port {port} of {host}; end it (`ss -ltnp | grep :{port}` says \
@@ -121,7 +121,7 @@ pub fn taken(asked: &str, flag: &str, error: io::Error) -> anyhow::Error {
             format!("无法在{asked}提供服务，请用 {flag} 另选地址"),
         )
     };
-    anyhow::Error::new(error).context(said).context(Code::PortInUse)
+    anyhow::Error::new(error).context(text).context(Code::PortInUse)
 }
 
 #[cfg(test)]
@@ -150,8 +150,8 @@ mod tests {
         let asked = format!("localhost:{}", address.port());
         let error = hold(&asked).await.expect_err("it is taken");
         assert_eq!(error.downcast_ref::<Code>(), Some(&Code::PortInUse));
-        let said = format!("{error:#}");
-        assert!(said.contains(&address.port().to_string()) && said.contains("--listen"), "{said}");
+        let text = format!("{error:#}");
+        assert!(text.contains(&address.port().to_string()) && text.contains("--listen"), "{text}");
         assert!(resolve("no such host:1").await.is_err());
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn start(filter: EnvFilter) {
 }
 
 /// Says once a second how many lines were left out, until `closing`.
-pub(crate) async fn say_what_is_left_out(closing: CancellationToken) {
+pub(crate) async fn report_left_out(closing: CancellationToken) {
     let mut clock = tokio::time::interval(SECOND);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {

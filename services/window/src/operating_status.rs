@@ -40,7 +40,7 @@ impl Standing {
         let (mut services, mut consumers, mut queues) = (Vec::new(), Vec::new(), Vec::new());
         for part in &self.parts {
             let name = part.manifest.name;
-            services.push(part.told().await?);
+            services.push(part.status().await?);
             if WITH_JOURNAL.iter().any(|with| with.name == name) {
                 let lags = exchange::lags(&part.pool).await?;
                 consumers.extend(lags.into_iter().map(|lag| consumer(name, lag)));
@@ -67,7 +67,7 @@ impl Standing {
             queues,
             waits_unknown: waits.is_none(),
             waits: waits.into_iter().flatten().map(waiting).collect(),
-            storage: self.space.told(),
+            storage: self.space.storage(),
             database_bytes,
             certificates: periods.iter().map(|it| validity(it, today)).collect(),
         })
@@ -75,7 +75,7 @@ impl Standing {
 }
 
 impl Part {
-    async fn told(&self) -> Result<v1::OperatingService, Fault> {
+    async fn status(&self) -> Result<v1::OperatingService, Fault> {
         // Those of the kit, which every service has, begin with 1001.
         let own = "select max(version) from _sqlx_migrations where version < 1000";
         let migration = sqlx::query_scalar::<_, Option<i64>>(own).fetch_one(&self.pool).await?;

@@ -98,8 +98,8 @@ mod tests {
                 request = request.header(*name, *value);
             }
             let page = open(&request.body(()).expect("a path")).expect("a page");
-            let said = |name: &str| page.headers()[name].to_str().expect("ASCII").to_owned();
-            (said("content-language"), said("link"), said("vary"))
+            let header = |name: &str| page.headers()[name].to_str().expect("ASCII").to_owned();
+            (header("content-language"), header("link"), header("vary"))
         };
         for (target, headers, expected) in [
             ("/errors/SW-1001", &[][..], "en"),

@@ -22,7 +22,7 @@ pub(crate) const REQUEST_ID: &str = "x-request-id";
 
 /// Says what a caller may have open at once, and what is left of it: `RateLimit-Policy` and `RateLimit` as
 /// draft-ietf-httpapi-ratelimit-headers has them. No window of time belongs to it: room comes back with every answer.
-pub(crate) fn tell_room(headers: &mut HeaderMap, CallRoom { what, most, left }: CallRoom) {
+pub(crate) fn set_rate_limit(headers: &mut HeaderMap, CallRoom { what, most, left }: CallRoom) {
     let policy = format!("\"{what}\";q={most};qu=\"concurrent-requests\"");
     let now = format!("\"{what}\";r={left}");
     for (name, value) in [("ratelimit-policy", policy), ("ratelimit", now)] {
@@ -41,7 +41,7 @@ pub(crate) fn page(code: Code) -> String {
 pub(crate) fn of(refusal: &Refusal) -> Response {
     let status = status::refused(refusal, Language::English);
     let violations = refusal.violations.iter().cloned().map(shown).collect();
-    said(&status, violations)
+    problem_response(&status, violations)
 }
 
 fn shown(violation: Violation) -> Value {
@@ -55,7 +55,7 @@ fn shown(violation: Violation) -> Value {
 
 /// A refusal of which only the status is known: what did not fit into that is not there.
 pub(crate) fn of_status(status: &Status) -> Response {
-    said(status, in_short(status))
+    problem_response(status, in_short(status))
 }
 
 fn in_short(status: &Status) -> Vec<Value> {
@@ -76,7 +76,7 @@ pub(crate) fn line_of(status: &Status, whole: Option<&Refusal>) -> String {
     members(status, violations).to_string()
 }
 
-fn said(status: &Status, violations: Vec<Value>) -> Response {
+fn problem_response(status: &Status, violations: Vec<Value>) -> Response {
     let http = http_status(status.code());
     let mut response = answer(http, PROBLEM, members(status, violations).to_string());
     if http == StatusCode::UNAUTHORIZED {

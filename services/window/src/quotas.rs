@@ -511,9 +511,9 @@ mod tests {
         let quotas = Quotas::new(Sockets::within(100_000));
         let firm = quotas.account(&principal("firm", Kind::Agent), 1);
         let _one = quotas.connect(Some(&firm)).expect("the first");
-        let told: Vec<_> = (0..1_000).map_while(|_| quotas.connect(Some(&firm)).ok()).collect();
-        assert_eq!(told.len(), limits::CONNECTIONS_REFUSED_MAX);
-        assert!(told.iter().all(|(_, refusal)| refusal.is_some()));
+        let answered: Vec<_> = (0..1_000).map_while(|_| quotas.connect(Some(&firm)).ok()).collect();
+        assert_eq!(answered.len(), limits::CONNECTIONS_REFUSED_MAX);
+        assert!(answered.iter().all(|(_, refusal)| refusal.is_some()));
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::validity::{self, CertificatePeriod};
 /// How often is looked whether a file is another.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often certificates that end soon are told of.
-const TELL: Duration = Duration::from_hours(24);
+const WARNING_PAUSE: Duration = Duration::from_hours(24);
 /// What ends sooner is told of.
 pub(crate) const SOON_DAYS: i64 = 30;
 
@@ -50,14 +50,14 @@ impl Reload {
     /// Looks and takes over, until `draining`.
     pub(crate) async fn run(self, draining: CancellationToken) {
         let mut stamps = self.stamps();
-        let mut told: Option<tokio::time::Instant> = None;
+        let mut warned: Option<tokio::time::Instant> = None;
         loop {
             let today = clock::real().now();
             self.callers.registry().end_overdue(today);
-            let is_due = told.is_none_or(|told| told.elapsed() >= TELL);
+            let is_due = warned.is_none_or(|warned| warned.elapsed() >= WARNING_PAUSE);
             self.measure(today, is_due);
             if is_due {
-                told = Some(tokio::time::Instant::now());
+                warned = Some(tokio::time::Instant::now());
             }
             let asked = tokio::select! {
                 () = tokio::time::sleep(LOOK) => false,
@@ -76,7 +76,7 @@ impl Reload {
                     }
                 };
                 metrics::counter!("sw_reloads_total", "result" => result).increment(1);
-                told = None;
+                warned = None;
             }
         }
     }
@@ -113,7 +113,7 @@ impl Reload {
     }
 
     /// Days of certificates for graphs, and in the log where they are few.
-    fn measure(&self, today: OffsetDateTime, tell: bool) {
+    fn measure(&self, today: OffsetDateTime, warns: bool) {
         let periods = self.periods.read().unwrap_or_else(PoisonError::into_inner).clone();
         // Those that end first come first, and set the gauge last.
         for period in periods.iter().rev() {
@@ -126,7 +126,7 @@ impl Reload {
         #[expect(clippy::cast_precision_loss, reason = "a figure for a graph, and they are few")]
         metrics::gauge!("sw_caller_certificates_ending").set(callers.len() as f64);
         let soon = periods.iter().filter(|period| period.days_left(today) < SOON_DAYS);
-        for CertificatePeriod { purpose, subject, end } in soon.chain(&callers).filter(|_| tell) {
+        for CertificatePeriod { purpose, subject, end } in soon.chain(&callers).filter(|_| warns) {
             tracing::warn!(purpose, subject, %end, "a certificate ends soon");
         }
     }

@@ -203,7 +203,7 @@ impl RunningWindow {
                 Ok(())
             });
         };
-        lane(Box::pin(crate::logs::say_what_is_left_out(closing.clone())));
+        lane(Box::pin(crate::logs::report_left_out(closing.clone())));
         let mut server = Tasks::default();
         let (health, health_service) = tonic_health::server::health_reporter();
         let mut routes = Routes::new(health_service);
@@ -259,7 +259,7 @@ impl RunningWindow {
             health.set_service_status(progress.name, ServingStatus::Serving).await;
         }
         let services = web_console::services(&loops);
-        pages.spawn(Task::Health, tell_health(health.clone(), loops, draining.clone()));
+        pages.spawn(Task::Health, report_health(health.clone(), loops, draining.clone()));
         let gate = GateLayer {
             methods,
             callers: Arc::clone(&callers),
@@ -391,7 +391,7 @@ fn sockets() -> Sockets {
 
 /// Tells health how the loops of services get on, each under its own name, until `draining`. A service whose
 /// loop stands still does not serve what it is for, although its calls are answered.
-async fn tell_health(
+async fn report_health(
     health: HealthReporter,
     services: Vec<(&'static Manifest, Vec<Progress>)>,
     draining: CancellationToken,

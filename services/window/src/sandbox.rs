@@ -294,14 +294,14 @@ async fn show(config: Config, language: Language) -> anyhow::Result<()> {
     let window = client::Window::connect_lazy(&config)?;
     let news = client::watch(window, v1::WatchRequest::default());
     let mut news = std::pin::pin!(news);
-    while let Some(told) = news.next().await {
-        let told = told?;
+    while let Some(update) = news.next().await {
+        let update = update?;
         let mut out = std::io::stdout().lock();
-        let time = told.time.and_then(proto::time);
+        let time = update.time.and_then(proto::time);
         let clock = time.map(|time| time.to_offset(time::macros::offset!(+8)));
         let clock = clock.map(|t| format!("{:02}:{:02}:{:02}", t.hour(), t.minute(), t.second()));
-        let words: Vec<String> = told.facts.iter().map(|fact| describe(fact, language)).collect();
-        let id = told.name.trim_start_matches("declarations/");
+        let words: Vec<String> = update.facts.iter().map(|fact| describe(fact, language)).collect();
+        let id = update.name.trim_start_matches("declarations/");
         writeln!(out, "  {}  {id}  {}", proto::text(clock), words.join("; "))?;
     }
     Ok(())

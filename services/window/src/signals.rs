@@ -36,7 +36,10 @@ pub enum Hangup {
 /// # Errors
 ///
 /// When the system gives no signals.
-pub async fn told<T, F>(hangup: Hangup, work: impl FnOnce(Ending) -> F) -> io::Result<Option<T>>
+pub async fn run_until_signal<T, F>(
+    hangup: Hangup,
+    work: impl FnOnce(Ending) -> F,
+) -> io::Result<Option<T>>
 where
     F: Future<Output = T>,
 {

@@ -112,7 +112,7 @@ impl Space {
     }
 
     /// As callers are told; `None` when somebody else looks after it.
-    pub fn told(&self) -> Option<v1::Storage> {
+    pub fn storage(&self) -> Option<v1::Storage> {
         self.directory.as_ref().map(|_| v1::Storage {
             free_bytes: self.free.load(Ordering::Relaxed),
             least_bytes: self.least,

@@ -36,7 +36,7 @@ impl StatusService for Standing {
         request: Request<v1::GetStatusRequest>,
     ) -> Answer<v1::GetStatusResponse> {
         rpc::unary(request, async |_, _| {
-            Ok(v1::GetStatusResponse { sandbox: self.sandbox, storage: self.space.told() })
+            Ok(v1::GetStatusResponse { sandbox: self.sandbox, storage: self.space.storage() })
         })
         .await
     }

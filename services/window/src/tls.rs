@@ -150,18 +150,18 @@ pub(crate) fn certificates(file: &Path) -> anyhow::Result<Vec<CertificateDer<'st
 /// Says things that may happen a thousand times a second once a second, and how often they happened.
 #[derive(Debug, Default)]
 struct Seldom {
-    said: Option<Instant>,
+    logged: Option<Instant>,
     unsaid: u64,
 }
 
 impl Seldom {
     /// How many were not said, when it is time to say one.
     fn due(&mut self) -> Option<u64> {
-        if self.said.is_some_and(|said| said.elapsed() < Duration::from_secs(1)) {
+        if self.logged.is_some_and(|logged| logged.elapsed() < Duration::from_secs(1)) {
             self.unsaid += 1;
             return None;
         }
-        self.said = Some(Instant::now());
+        self.logged = Some(Instant::now());
         Some(std::mem::take(&mut self.unsaid))
     }
 }

@@ -11,7 +11,7 @@ pub fn check(bytes: &[u8]) {
     let root = ceb::root(bytes);
     let message = match ceb::read(bytes) {
         Ok(message) => message,
-        Err(faults) => return told(bytes, &faults),
+        Err(faults) => return check_faults(bytes, &faults),
     };
     assert_eq!(root.map(|root| root.message_type), Some(message.message_type));
     let lines = lines(bytes);
@@ -26,7 +26,7 @@ pub fn check(bytes: &[u8]) {
 }
 
 /// A refusal has reasons, not too many, and each stands in a line of the message.
-pub fn told(bytes: &[u8], faults: &[MessageFault]) {
+pub fn check_faults(bytes: &[u8], faults: &[MessageFault]) {
     assert!((1..=limits::VIOLATIONS_MAX).contains(&faults.len()));
     let lines = lines(bytes);
     for fault in faults {

@@ -17,7 +17,7 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(again.as_ref(), Ok(&envelope), "{text}");
             assert_eq!(again.map(|it| it.data), Ok(envelope.data), "{text}");
         }
-        Err(faults) => message::told(data, &faults),
+        Err(faults) => message::check_faults(data, &faults),
     }
     match dxp::read_answer(data) {
         Ok(answer) => {
@@ -25,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
             let text = dxp::write_answer(&answer);
             assert_eq!(dxp::read_answer(text.as_bytes()), Ok(answer), "{text}");
         }
-        Err(faults) => message::told(data, &faults),
+        Err(faults) => message::check_faults(data, &faults),
     }
 });
 

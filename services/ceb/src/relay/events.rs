@@ -41,10 +41,10 @@ impl ReceiptEvents {
 
 impl ExchangeSeat for ReceiptEvents {
     async fn take(&self, events: &[Arc<v1::Event>]) -> Result<Vec<(usize, v1::Answer)>, Fault> {
-        listen::hear(self, events).await.map(|_| Vec::new())
+        listen::take_events(self, events).await.map(|_| Vec::new())
     }
 
-    fn hear_result(&self, result: &v1::Result) {
+    fn handle_result(&self, result: &v1::Result) {
         self.1.answer(result);
     }
 }
@@ -152,8 +152,8 @@ fn detained(reasons: &[v1::Reason]) -> i32 {
     use domain::documents::status;
     let known =
         [status::DETAINED_CLEARANCE, status::DETAINED_ANTISMUGGLING, status::DETAINED_LEGAL];
-    let said = reasons.iter().find_map(|reason| reason.code.parse::<i32>().ok());
-    said.filter(|code| known.contains(code)).unwrap_or(status::DETAINED_OTHER)
+    let reason_code = reasons.iter().find_map(|reason| reason.code.parse::<i32>().ok());
+    reason_code.filter(|code| known.contains(code)).unwrap_or(status::DETAINED_OTHER)
 }
 
 fn reasons(reasons: &[v1::Reason]) -> String {

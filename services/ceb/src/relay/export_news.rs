@@ -19,12 +19,12 @@ impl Port for ExportNews {
     const QUEUE: &'static str = EXPORT_NEWS;
 
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
-        futures::future::join_all(items.iter().map(|item| self.tell(item))).await
+        futures::future::join_all(items.iter().map(|item| self.send(item))).await
     }
 }
 
 impl ExportNews {
-    async fn tell(&self, item: &Item) -> Delivery {
+    async fn send(&self, item: &Item) -> Delivery {
         let Self(ceb, pending) = self;
         let Ok(answer) = v1::Answer::decode(item.body.as_slice()) else {
             return Delivery::Failed("the news of an export cannot be read".to_owned());

@@ -59,7 +59,7 @@ async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<StoredDocument>) -> Ve
         Ok(Err(status)) => Delivery::Away(format!("the declaration service: {status}")),
         Ok(Ok(())) | Err(_) => Delivery::Away("the declaration service did not answer".to_owned()),
     };
-    let told = papers.iter().zip(answers).map(|(paper, answer)| {
+    let deliveries = papers.iter().zip(answers).map(|(paper, answer)| {
         let unanswered = &unanswered;
         async move {
             match answer {
@@ -69,7 +69,7 @@ async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<StoredDocument>) -> Ve
             }
         }
     });
-    futures::future::join_all(told).await
+    futures::future::join_all(deliveries).await
 }
 
 /// What an answer means, or what becomes of the item without one.

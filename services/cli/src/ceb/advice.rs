@@ -292,7 +292,7 @@ mod tests {
         v1::DocumentRecord { message_type, return_status, ..Default::default() }
     }
 
-    fn told(record: &v1::DocumentRecord, under: &[v1::DocumentRecord]) -> String {
+    fn advice_text(record: &v1::DocumentRecord, under: &[v1::DocumentRecord]) -> String {
         let chinese = next(record, under, Language::Chinese);
         let english = next(record, under, Language::English);
         assert!(!chinese.text.is_ascii() && english.page == chinese.page, "{chinese:?}");
@@ -303,9 +303,9 @@ mod tests {
     fn what_to_do_next_depends_on_the_document_and_its_status() {
         let mut waiting = record(621, 2);
         waiting.missing = vec!["payment".to_owned(), "waybill".to_owned()];
-        assert!(told(&waiting, &[]).contains("payment (CEB411) and the waybill (CEB511)"));
+        assert!(advice_text(&waiting, &[]).contains("payment (CEB411) and the waybill (CEB511)"));
         waiting.message_type = 603;
-        assert!(told(&waiting, &[]).contains("waybill (CEB505)"));
+        assert!(advice_text(&waiting, &[]).contains("waybill (CEB505)"));
         for (kind, status, expected) in [
             (311, 2, "waits for its inventory"),
             (621, 1, "appStatus 2"),
@@ -319,21 +319,21 @@ mod tests {
             (607, 2, "msgCount"),
             (623, 2, "answer by themselves"),
         ] {
-            let text = told(&record(kind, status), &[]);
+            let text = advice_text(&record(kind, status), &[]);
             assert!(text.contains(expected), "{kind} {status}: {text}");
         }
         let deleted = v1::DocumentRecord { deleted: true, ..record(621, 2) };
-        assert!(told(&deleted, &[]).contains("cancelled"));
+        assert!(advice_text(&deleted, &[]).contains("cancelled"));
     }
 
     #[test]
     fn an_export_waits_for_its_bill_and_says_for_whom() {
         let own = v1::DocumentRecord { bill_no: "B".to_owned(), ..record(603, 399) };
-        assert!(told(&own, &[]).contains("CEB607"));
+        assert!(advice_text(&own, &[]).contains("CEB607"));
         let list = record(607, 399);
         let held = v1::DocumentRecord { order_no: "O2".to_owned(), ..record(603, 300) };
-        let text = told(&own, &[list.clone(), own.clone(), held]);
+        let text = advice_text(&own, &[list.clone(), own.clone(), held]);
         assert!(text.contains("1 other") && text.contains("O2"), "{text}");
-        assert!(told(&own, &[list, own.clone()]).starts_with("wait"));
+        assert!(advice_text(&own, &[list, own.clone()]).starts_with("wait"));
     }
 }

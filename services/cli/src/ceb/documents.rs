@@ -6,7 +6,7 @@ use tonic::Status;
 
 use super::super::session::TableRow;
 use super::super::words::{self, pick};
-use super::super::{Exit, Output, Session, say};
+use super::super::{Exit, Output, Session, print_line};
 use super::advice;
 use super::standing::meaning;
 
@@ -55,7 +55,7 @@ pub(super) async fn run(session: &Session, args: DocumentListArgs) -> anyhow::Re
     let documents = list(session, wanted, args.limit).await?;
     session.print(&documents)?;
     if session.output == Output::Table {
-        reasons(&documents, session.language).iter().try_for_each(|line| say(line))?;
+        reasons(&documents, session.language).iter().try_for_each(|line| print_line(line))?;
     }
     Ok(Exit::Done)
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self, pick};
-use super::super::{Exit, Output, input, say, say_json, tell_refusal};
+use super::super::{Exit, Output, input, print_json, print_line, print_refusal};
 use super::seal::Seal;
 use super::set::{self, SetDocument};
 use super::walk::{self, Leaf};
@@ -60,14 +60,14 @@ pub(super) fn explain(
         let (text, envelope_id) = match unwrapped {
             Ok(unwrapped) => unwrapped,
             Err(problem) => {
-                worst = worst.max(tell_refusal(output, &problem.in_file(&name))?);
+                worst = worst.max(print_refusal(output, &problem.in_file(&name))?);
                 continue;
             }
         };
         let explained = MessageExplanation::of(&text, envelope_id);
         match output {
-            Output::Json => say_json(&explained.json(&name, language))?,
-            Output::Table => say(explained.text(&name, language, args.brief).trim_end())?,
+            Output::Json => print_json(&explained.json(&name, language))?,
+            Output::Table => print_line(explained.text(&name, language, args.brief).trim_end())?,
         }
         if explained.is_wrong() {
             worst = worst.max(Exit::Refused);
@@ -77,8 +77,8 @@ pub(super) fn explain(
     let sheets: Vec<_> = read.iter().flat_map(|(name, explained)| explained.sheets(name)).collect();
     for group in set::groups(&sheets) {
         match output {
-            Output::Json => say_json(&group.json(language))?,
-            Output::Table => say(&format!("\n{}", group.text(language).trim_end()))?,
+            Output::Json => print_json(&group.json(language))?,
+            Output::Table => print_line(&format!("\n{}", group.text(language).trim_end()))?,
         }
         if group.is_wrong() {
             worst = worst.max(Exit::Refused);

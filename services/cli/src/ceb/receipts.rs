@@ -13,7 +13,7 @@ use tonic::Status;
 
 use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self, decimal, pick};
-use super::super::{Exit, Output, Session, say, say_json, tell_refusal};
+use super::super::{Exit, Output, Session, print_json, print_line, print_refusal};
 use super::standing::meaning;
 use super::{advice, documents};
 
@@ -72,7 +72,7 @@ pub(super) async fn run(session: &Session, args: ReceiptsArgs) -> anyhow::Result
             }
             after = page.next_after;
             for message in &page.messages {
-                tell(message, session, args.xml)?;
+                print_message(message, session, args.xml)?;
             }
         }
     }
@@ -98,8 +98,8 @@ fn nobody(session: &Session, order_no: &str) -> anyhow::Result<Exit> {
         ),
     };
     let why = vec![BrokenRule::plain(Code::NotFound, why)];
-    let _told =
-        tell_refusal(session.output, &Problem::local(Code::NotFound, session.language, why))?;
+    let _not_found =
+        print_refusal(session.output, &Problem::local(Code::NotFound, session.language, why))?;
     Ok(Exit::NotFound)
 }
 
@@ -107,12 +107,12 @@ async fn follow(session: &Session, args: ReceiptsArgs) -> anyhow::Result<Exit> {
     let dxp_id = args.dxp_id.context("--follow needs --dxp-id")?;
     let mut news = pin!(client::receipts(session.window.clone(), dxp_id, args.after));
     loop {
-        let told = tokio::select! {
-            told = news.next() => told,
+        let next = tokio::select! {
+            next = news.next() => next,
             _ = tokio::signal::ctrl_c() => return Ok(Exit::Done),
         };
-        let Some(message) = told.transpose()? else { return Ok(Exit::Done) };
-        tell(&message, session, args.xml)?;
+        let Some(message) = next.transpose()? else { return Ok(Exit::Done) };
+        print_message(&message, session, args.xml)?;
     }
 }
 
@@ -143,11 +143,17 @@ pub(super) async fn page(
     session.ask(wanted, async |it, ask| it.ceb().list_receipts(ask).await).await
 }
 
-fn tell(message: &v1::OutgoingMessage, session: &Session, xml: bool) -> std::io::Result<()> {
+fn print_message(
+    message: &v1::OutgoingMessage,
+    session: &Session,
+    xml: bool,
+) -> std::io::Result<()> {
     match session.output {
-        Output::Json => say_json(message),
-        Output::Table if xml => say(&message.xml),
-        Output::Table => lines(message, session.language).iter().try_for_each(|line| say(line)),
+        Output::Json => print_json(message),
+        Output::Table if xml => print_line(&message.xml),
+        Output::Table => {
+            lines(message, session.language).iter().try_for_each(|line| print_line(line))
+        }
     }
 }
 
@@ -156,26 +162,26 @@ pub(super) fn lines(message: &v1::OutgoingMessage, language: Language) -> Vec<St
     let time = words::when(message.time.and_then(proto::time));
     let head = format!("{:>8}  {time}  {}", message.position, kind(message.message_type));
     if !message.tax_bills.is_empty() {
-        let line = |bill: &v1::TaxBill| format!("{head}  {}", bill_told(bill, language));
+        let line = |bill: &v1::TaxBill| format!("{head}  {}", bill_text(bill, language));
         return message.tax_bills.iter().map(line).collect();
     }
     if message.receipts.is_empty() {
         let copy = pick(language, "a message without receipts", "非回执报文");
         return vec![format!("{head}  {copy}")];
     }
-    let line = |receipt: &v1::Receipt| format!("{head}  {}", told(receipt, language));
+    let line = |receipt: &v1::Receipt| format!("{head}  {}", receipt_text(receipt, language));
     message.receipts.iter().map(line).collect()
 }
 
 /// A receipt in words: which document, which status, what customs says.
-pub(super) fn told(receipt: &v1::Receipt, language: Language) -> String {
+pub(super) fn receipt_text(receipt: &v1::Receipt, language: Language) -> String {
     let status = receipt.return_status;
     let (what, meaning) = (named(receipt), meaning(status, language));
     format!("{what}  {status} {meaning}  {}", receipt.return_info)
 }
 
 /// A tax bill, or its change, in words: which, of which inventory, how much.
-pub(super) fn bill_told(bill: &v1::TaxBill, language: Language) -> String {
+pub(super) fn bill_text(bill: &v1::TaxBill, language: Language) -> String {
     let v1::TaxBill { tax_no, invt_no, order_no, ent_duty_no, .. } = bill;
     let status = bill.status.to_string();
     let status = pick(language, tax::bill_title(&status), tax::bill_title_zh(&status));
@@ -207,11 +213,11 @@ pub(super) fn bill_told(bill: &v1::TaxBill, language: Language) -> String {
 }
 
 /// The same with the page that explains it, where it is a "no" or a stop.
-pub(super) fn told_with_page(receipt: &v1::Receipt, language: Language) -> String {
-    let told = told(receipt, language);
+pub(super) fn receipt_text_with_page(receipt: &v1::Receipt, language: Language) -> String {
+    let text = receipt_text(receipt, language);
     match advice::page(receipt.return_status, &receipt.return_info) {
-        Some(page) => format!("{told}; {} {page}", pick(language, "see", "见")),
-        None => told,
+        Some(page) => format!("{text}; {} {page}", pick(language, "see", "见")),
+        None => text,
     }
 }
 
@@ -284,7 +290,7 @@ mod tests {
             ..Default::default()
         };
         assert!(
-            bill_told(&change, Language::English).ends_with("in a payment order, payment order P1")
+            bill_text(&change, Language::English).ends_with("in a payment order, payment order P1")
         );
     }
 }

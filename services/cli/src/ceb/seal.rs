@@ -16,7 +16,7 @@ use signature::{SignatureRefusal, SigningKey, Trust, VerifiedMessage, Verifier};
 use super::super::options::Options;
 use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self, pick};
-use super::super::{Exit, Output, clean, input, say, say_json, tell_refusal};
+use super::super::{Exit, Output, clean, input, print_json, print_line, print_refusal};
 use super::{FileArgs, message};
 
 /// Sign a message (CEB) with a firm's key: SM2 over SM3, or RSA over SHA-1.
@@ -79,7 +79,7 @@ pub(super) fn sign(options: &Options, args: &SignArgs) -> anyhow::Result<Exit> {
         Some(out) => std::fs::write(out, signed)
             .with_context(|| format!("{} cannot be written", out.display()))?,
         None => {
-            // As it is: `say` would change characters, and with them what was signed.
+            // As it is: `print_line` would change characters, and with them what was signed.
             let mut out = std::io::stdout().lock();
             out.write_all(signed.as_bytes())?;
             out.flush()?;
@@ -114,7 +114,7 @@ pub(super) fn verify(options: &Options, args: &VerifyArgs) -> anyhow::Result<Exi
         let seal = match text {
             Ok((text, _)) => Seal::of(&text, &verifier, args.authority.is_empty()),
             Err(problem) => {
-                worst = worst.max(tell_refusal(options.output(), &problem.in_file(&name))?);
+                worst = worst.max(print_refusal(options.output(), &problem.in_file(&name))?);
                 continue;
             }
         };
@@ -122,9 +122,9 @@ pub(super) fn verify(options: &Options, args: &VerifyArgs) -> anyhow::Result<Exi
             Output::Json => {
                 let mut object = seal.json(options.language());
                 object["file"] = json!(name);
-                say_json(&object)?;
+                print_json(&object)?;
             }
-            Output::Table => say(&format!("{name}: {}", seal.words(options.language())))?,
+            Output::Table => print_line(&format!("{name}: {}", seal.words(options.language())))?,
         }
         if seal.is_bad() {
             worst = worst.max(Exit::Refused);

@@ -15,7 +15,7 @@ use tonic::{Response, Status};
 
 use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self, pick};
-use super::super::{Exit, Output, Session, say, say_json, tell_refusal};
+use super::super::{Exit, Output, Session, print_json, print_line, print_refusal};
 use super::message::{self, File};
 use super::standing::{Last, Standings, is_refusal, meaning};
 use super::{FileArgs, advice, receipts};
@@ -57,15 +57,15 @@ pub(super) async fn run(session: &Session, args: SendArgs) -> anyhow::Result<Exi
         ended = wait(session, &rows, &mut standings, args.wait_seconds).await;
     }
     match session.output {
-        Output::Json => rows.iter().try_for_each(|row| say_json(&row.json(&standings)))?,
-        Output::Table => say(&table(&rows, &standings, session.language, args.wait))?,
+        Output::Json => rows.iter().try_for_each(|row| print_json(&row.json(&standings)))?,
+        Output::Table => print_line(&table(&rows, &standings, session.language, args.wait))?,
     }
     let exit = rows.iter().map(|row| row.exit(&standings, args.wait)).max().unwrap_or(Exit::Done);
     Ok(match ended {
         Ok(()) => exit,
         Err(status) => {
             let problem = Problem::of_status(&status, session.language);
-            exit.max(tell_refusal(session.output, &problem)?)
+            exit.max(print_refusal(session.output, &problem)?)
         }
     })
 }
@@ -138,7 +138,8 @@ impl Row {
             let documents = message.documents.into_iter();
             row.documents = documents.map(|read| standings.add(read.document)).collect();
         }
-        row.strange = answer.messages.iter().flat_map(|told| standings.hear(told)).collect();
+        row.strange =
+            answer.messages.iter().flat_map(|message| standings.record(message)).collect();
         row
     }
 
@@ -215,13 +216,13 @@ async fn wait(
     let mut news: SelectAll<BoxStream<'static, _>> = from.into_iter().map(follow).collect();
     let mut deadline = std::pin::pin!(tokio::time::sleep(Duration::from_secs(seconds)));
     while rows.iter().any(|row| row.open(standings) > 0) {
-        let told = tokio::select! {
-            told = news.next() => told,
+        let next = tokio::select! {
+            next = news.next() => next,
             () = &mut deadline => return Ok(()),
             _ = tokio::signal::ctrl_c() => return Ok(()),
         };
-        let Some(message) = told else { return Ok(()) };
-        let _others = standings.hear(&message?);
+        let Some(message) = next else { return Ok(()) };
+        let _others = standings.record(&message?);
     }
     Ok(())
 }

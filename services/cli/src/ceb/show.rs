@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{self, pick};
-use super::super::{Exit, Output, Session, say, say_json, tell_refusal};
+use super::super::{Exit, Output, Session, print_json, print_line, print_refusal};
 use super::standing::meaning;
 use super::{advice, documents, receipts};
 
@@ -50,7 +50,7 @@ pub(super) async fn run(session: &Session, args: DocumentShowArgs) -> anyhow::Re
     let chosen = choose(&found, number, args.message_type);
     let Some(index) = chosen else { return not_found(session, number) };
     let document = found.remove(index);
-    let told = story(session, &document).await?;
+    let messages = story(session, &document).await?;
     let bill_no = document.bill_no.as_str();
     let under = match bill_no {
         "" => Vec::new(),
@@ -75,9 +75,9 @@ pub(super) async fn run(session: &Session, args: DocumentShowArgs) -> anyhow::Re
     let beside: Vec<_> = beside.into_iter().filter(of_order).collect();
     let next = advice::next(&document, &under, session.language);
     match session.output {
-        Output::Json => say_json(&json!({
+        Output::Json => print_json(&json!({
             "document": document,
-            "receipts": told,
+            "receipts": messages,
             "of_the_order": beside,
             "under_the_bill": under,
             "next": { "text": next.text, "page": next.page },
@@ -87,10 +87,10 @@ pub(super) async fn run(session: &Session, args: DocumentShowArgs) -> anyhow::Re
             let label = pick(session.language, "next", "下一步");
             let see = pick(session.language, "see", "见");
             row(&mut text, label, &format!("{}; {see} {}", next.text, next.page));
-            history(&mut text, &told, session.language);
+            history(&mut text, &messages, session.language);
             list(&mut text, Beside::Order, &document.order_no, &beside, session.language);
             list(&mut text, Beside::Bill, bill_no, &under, session.language);
-            say(text.trim_end())?;
+            print_line(text.trim_end())?;
         }
     }
     Ok(Exit::Done)
@@ -134,7 +134,7 @@ fn not_found(session: &Session, number: &str) -> anyhow::Result<Exit> {
         session.language,
         vec![BrokenRule::plain(Code::NotFound, why)],
     );
-    let _told = tell_refusal(session.output, &problem)?;
+    let _problem = print_refusal(session.output, &problem)?;
     Ok(Exit::NotFound)
 }
 
@@ -155,14 +155,14 @@ async fn story(
         792 => document.message_type == 701,
         other => other == reply,
     };
-    let (mut told, mut after) = (Vec::new(), 0);
+    let (mut messages, mut after) = (Vec::new(), 0);
     loop {
         let page = receipts::page(session, &about, after).await?;
         if page.messages.is_empty() {
-            return Ok(told);
+            return Ok(messages);
         }
         after = page.next_after;
-        told.extend(page.messages.into_iter().filter(is_of));
+        messages.extend(page.messages.into_iter().filter(is_of));
     }
 }
 
@@ -211,13 +211,13 @@ fn standing(document: &v1::DocumentRecord, language: Language) -> String {
     format!("{status} {}{deleted}", meaning(status, language))
 }
 
-fn history(text: &mut String, told: &[v1::OutgoingMessage], language: Language) {
+fn history(text: &mut String, messages: &[v1::OutgoingMessage], language: Language) {
     let _infallible = writeln!(text, "\n{}", pick(language, "receipts", "回执"));
-    if told.is_empty() {
+    if messages.is_empty() {
         let none = pick(language, "none that this caller may read", "无（或该用户无权读取）");
         let _infallible = writeln!(text, "  {none}");
     }
-    for line in told.iter().flat_map(|message| receipts::lines(message, language)) {
+    for line in messages.iter().flat_map(|message| receipts::lines(message, language)) {
         let _infallible = writeln!(text, "{line}");
     }
 }

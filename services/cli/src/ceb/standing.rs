@@ -79,16 +79,17 @@ struct DocumentProgress {
 impl DocumentProgress {
     /// Whether a receipt is about this document. By its guid where the window says it; else as the
     /// specification has it, by the business key: a receipt's own guid is a new one.
-    fn is_meant(&self, told: &v1::Receipt, receipt: Option<&Document>) -> bool {
+    fn is_meant(&self, parsed: &v1::Receipt, receipt: Option<&Document>) -> bool {
         // The log also has what was said when it was sent before, even with this guid.
         if receipt.is_some_and(|receipt| value(receipt, "returnTime") < self.since) {
             return false;
         }
-        if told.document_guid.eq_ignore_ascii_case(self.document.guid()) {
+        if parsed.document_guid.eq_ignore_ascii_case(self.document.guid()) {
             return true;
         }
         let Some(receipt) = receipt else { return false };
-        let guid_is_known = !told.document_guid.is_empty() && told.document_guid != receipt.guid();
+        let guid_is_known =
+            !parsed.document_guid.is_empty() && parsed.document_guid != receipt.guid();
         let replies = receipt.message_type().number() == self.document.message_type().number() + 1;
         if guid_is_known || !replies {
             return false;
@@ -133,7 +134,7 @@ impl Standings {
 
     /// Takes a message of receipts down. They may come in any order: nothing follows an end but
     /// another end. Gives back the receipts that are about none of the documents.
-    pub(super) fn hear(&mut self, message: &v1::OutgoingMessage) -> Vec<Last> {
+    pub(super) fn record(&mut self, message: &v1::OutgoingMessage) -> Vec<Last> {
         let read = ceb::read(message.xml.as_bytes()).ok();
         let read = read.map(|read| read.documents).unwrap_or_default(); // then the parsed receipts have to do
         let mut strange = Vec::new();
@@ -196,7 +197,7 @@ mod tests {
     }
 
     /// What a window says that does not know the guid.
-    fn told(number: &str, status: i32, time: &str) -> v1::OutgoingMessage {
+    fn receipt_message(number: &str, status: i32, time: &str) -> v1::OutgoingMessage {
         let values = |element: &str| match element {
             "guid" => Some("5B0C26A1-0101-4F6E-9A10-2026112400FF".to_owned()),
             "payCode" => Some("3702960001".to_owned()),
@@ -233,14 +234,14 @@ mod tests {
     fn receipts_find_their_document_by_its_business_key() {
         let mut standings = Standings::default();
         let (one, two) = (standings.add(payment("1")), standings.add(payment("2")));
-        assert!(standings.hear(&told("2", 2, "20261124080000000")).is_empty());
+        assert!(standings.record(&receipt_message("2", 2, "20261124080000000")).is_empty());
         assert_eq!(standings.exit(one), Exit::Unreachable);
         assert_eq!(standings.of(two).map(|last| last.receipt.return_status), Some(2));
-        assert_eq!(standings.hear(&told("3", 2, "20261124080000000")).len(), 1);
+        assert_eq!(standings.record(&receipt_message("3", 2, "20261124080000000")).len(), 1);
         // The log also has what was said about an earlier version.
-        standings.hear(&told("2", 100, "20261123080000000"));
+        standings.record(&receipt_message("2", 100, "20261123080000000"));
         assert_eq!(standings.exit(two), Exit::Unreachable);
-        standings.hear(&told("2", 120, "20261124080000001"));
+        standings.record(&receipt_message("2", 120, "20261124080000001"));
         assert_eq!(standings.exit(two), Exit::Done);
     }
 
@@ -253,9 +254,9 @@ mod tests {
             (-401_012, "20261124075959999", Exit::Unreachable),
             (120, "20261124080000000", Exit::Done),
         ] {
-            let mut message = told("1", status, time);
+            let mut message = receipt_message("1", status, time);
             message.receipts[0].document_guid = GUID.to_owned();
-            standings.hear(&message);
+            standings.record(&message);
             assert_eq!(standings.exit(document), exit, "{status}");
         }
     }
@@ -271,9 +272,9 @@ mod tests {
             (899, Exit::Done),
             (700, Exit::Refused),
         ] {
-            let mut message = told("1", status, "20261124080000000");
+            let mut message = receipt_message("1", status, "20261124080000000");
             message.receipts[0].document_guid = GUID.to_lowercase();
-            assert!(standings.hear(&message).is_empty());
+            assert!(standings.record(&message).is_empty());
             assert_eq!(standings.exit(document), exit, "{status}");
         }
     }

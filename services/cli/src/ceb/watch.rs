@@ -24,7 +24,7 @@ use tonic::{Code as Grpc, Status};
 use super::super::problem::{BrokenRule, Problem};
 use super::super::watch::ConnectionNotice;
 use super::super::words::pick;
-use super::super::{Exit, Output, Session, clean, reader_gone, say, say_json};
+use super::super::{Exit, Output, Session, clean, print_json, print_line, reader_gone};
 use super::folder::{Folder, Patience, receipt_name};
 use super::{advice, message, receipts, send, standing};
 
@@ -306,16 +306,16 @@ async fn listen(
                 let cursors = folder.cursors()?;
                 for dxp_id in &wanted - &followed {
                     let after = cursors.get(&dxp_id).copied().unwrap_or_default(); // from its first receipt
-                    let told = client::receipt_updates(session.window.clone(), dxp_id.clone(), after);
+                    let receipts = client::receipt_updates(session.window.clone(), dxp_id.clone(), after);
                     let tagged = move |batch| (dxp_id.clone(), batch);
-                    news.push(told.ready_chunks(BATCH).map(tagged).boxed());
+                    news.push(receipts.ready_chunks(BATCH).map(tagged).boxed());
                 }
                 followed = wanted;
             }
             Some((dxp_id, batch)) = news.next(), if !news.is_empty() => {
                 let mut messages = Vec::with_capacity(batch.len());
-                for told in batch {
-                    match told {
+                for receipts in batch {
+                    match receipts {
                         Ok(Update::Entry(message)) => messages.push(message),
                         Ok(Update::Heartbeat) => {}
                         Ok(Update::Lost(status)) => connection.lost(&status)?,
@@ -396,10 +396,10 @@ struct LinePrinter {
 }
 
 impl LinePrinter {
-    fn tell(self, words: &str, event: &Value) -> io::Result<()> {
+    fn print(self, words: &str, event: &Value) -> io::Result<()> {
         match self.output {
-            Output::Table => say(words),
-            Output::Json => say_json(event),
+            Output::Table => print_line(words),
+            Output::Json => print_json(event),
         }
     }
 
@@ -407,7 +407,7 @@ impl LinePrinter {
         let word = pick(self.language, "sent", "已发送");
         let answers = answer.messages.iter().flat_map(|message| &message.receipts);
         let answers: Vec<_> =
-            answers.map(|it| receipts::told_with_page(it, self.language)).collect();
+            answers.map(|it| receipts::receipt_text_with_page(it, self.language)).collect();
         let (file, kind) = (kept.display().to_string(), receipts::kind(answer.message_type));
         // Each document has an answer of its own, and one may be a refusal.
         let answers = match &answers[..] {
@@ -415,7 +415,7 @@ impl LinePrinter {
             several => several.iter().map(|one| format!("\n      {one}")).collect(),
         };
         let words = format!("{word}  {file}  {kind}{answers}");
-        self.tell(&words, &json!({ "event": "sent", "file": file, "answer": answer }))
+        self.print(&words, &json!({ "event": "sent", "file": file, "answer": answer }))
     }
 
     fn failed(self, kept: &Path, problem: &Problem) -> io::Result<()> {
@@ -425,21 +425,21 @@ impl LinePrinter {
         let why = why.lines().next().unwrap_or_default(); // a text has a first line
         let see = pick(self.language, "see", "详见");
         let words = format!("{word}  {file}  {why}; {see} {file}.txt");
-        self.tell(&words, &json!({ "event": "refused", "file": file, "refusal": problem }))
+        self.print(&words, &json!({ "event": "refused", "file": file, "refusal": problem }))
     }
 
     fn waiting(self, name: &str, problem: &Problem) -> io::Result<()> {
         let word = pick(self.language, "waiting", "等待");
         let words = format!("{word}  {name}  {}", problem.text().replace("\n  ", "; "));
-        self.tell(&words, &json!({ "event": "waiting", "file": name, "refusal": problem }))
+        self.print(&words, &json!({ "event": "waiting", "file": name, "refusal": problem }))
     }
 
     fn received(self, dxp_id: &str, message: &v1::OutgoingMessage, file: &Path) -> io::Result<()> {
         let word = pick(self.language, "receipt", "回执");
         let file = file.display().to_string();
-        let receipts = message.receipts.iter().map(|it| receipts::told(it, self.language));
-        let bills = message.tax_bills.iter().map(|it| receipts::bill_told(it, self.language));
-        let told = receipts.chain(bills).collect::<Vec<_>>().join("; ");
+        let receipts = message.receipts.iter().map(|it| receipts::receipt_text(it, self.language));
+        let bills = message.tax_bills.iter().map(|it| receipts::bill_text(it, self.language));
+        let texts = receipts.chain(bills).collect::<Vec<_>>().join("; ");
         let event = json!({
             "event": "receipt",
             "dxp_id": dxp_id,
@@ -449,7 +449,7 @@ impl LinePrinter {
             "receipts": message.receipts,
             "tax_bills": message.tax_bills,
         });
-        self.tell(&format!("{word}  {file}  {told}"), &event)?;
+        self.print(&format!("{word}  {file}  {texts}"), &event)?;
         message.receipts.iter().try_for_each(|receipt| self.ended(dxp_id, message, receipt))
     }
 
@@ -470,7 +470,7 @@ impl LinePrinter {
             pick(self.language, "ended: done", "终结：办结")
         };
         let document = receipts::kind(message.message_type.saturating_sub(1));
-        let told = receipts::told_with_page(receipt, self.language);
+        let texts = receipts::receipt_text_with_page(receipt, self.language);
         let event = json!({
             "event": "ended",
             "dxp_id": dxp_id,
@@ -478,7 +478,7 @@ impl LinePrinter {
             "receipt": receipt,
             "page": advice::page(receipt.return_status, &receipt.return_info),
         });
-        self.tell(&format!("{word}  {document}  {told}"), &event)
+        self.print(&format!("{word}  {document}  {texts}"), &event)
     }
 
     /// The receipts of a number cannot be had, and asking again would not help.
@@ -486,7 +486,7 @@ impl LinePrinter {
         let problem = Problem::of_status(status, self.language);
         let word = pick(self.language, "no receipts of", "无法获取回执");
         let words = format!("{word} {dxp_id}: {}", problem.text());
-        self.tell(&words, &json!({ "event": "unfollowed", "dxp_id": dxp_id, "refusal": problem }))
+        self.print(&words, &json!({ "event": "unfollowed", "dxp_id": dxp_id, "refusal": problem }))
     }
 
     /// Something is wrong with the folder itself.
@@ -495,7 +495,7 @@ impl LinePrinter {
         let problem = Problem::local(domain::Code::FileUnreadable, self.language, vec![why]);
         match self.output {
             Output::Table => writeln!(io::stderr(), "{}", clean(&problem.text())),
-            Output::Json => say_json(&json!({ "event": "trouble", "refusal": problem })),
+            Output::Json => print_json(&json!({ "event": "trouble", "refusal": problem })),
         }
     }
 }

@@ -235,9 +235,9 @@ pub(crate) fn outcome(
     (body, trailers): (&[u8], Option<&HeaderMap>),
 ) -> CallOutcome {
     if kind.is_grpc() {
-        let said = trailers.and_then(tonic::Status::from_header_map);
-        let said = said.or_else(|| tonic::Status::from_header_map(headers));
-        return of_grpc(kind, body, said);
+        let status = trailers.and_then(tonic::Status::from_header_map);
+        let status = status.or_else(|| tonic::Status::from_header_map(headers));
+        return of_grpc(kind, body, status);
     }
     if !status.is_success() {
         let problem: Value = serde_json::from_slice(body).unwrap_or_default(); // CEB900 is XML
@@ -259,8 +259,8 @@ pub(crate) fn outcome(
     }
 }
 
-fn of_grpc(kind: CallKind, body: &[u8], said: Option<tonic::Status>) -> CallOutcome {
-    if let Some(status) = said.filter(|status| status.code() != tonic::Code::Ok) {
+fn of_grpc(kind: CallKind, body: &[u8], status: Option<tonic::Status>) -> CallOutcome {
+    if let Some(status) = status.filter(|status| status.code() != tonic::Code::Ok) {
         let details = status.get_error_details();
         return CallOutcome::Refused {
             status: format!("{:?}", status.code()),
@@ -502,8 +502,8 @@ mod tests {
 
         let mut events = StatusReader::new(CallKind::ReadHttp);
         assert!(events.push(b"id: 7\ndata: {\"name\":\"declarations/2\",").is_empty());
-        let told = events.push(b"\"state\":\"STATE_RELEASED\"}\n\nid: 8\n");
-        assert_eq!(told, [released("declarations/2")]);
+        let notices = events.push(b"\"state\":\"STATE_RELEASED\"}\n\nid: 8\n");
+        assert_eq!(notices, [released("declarations/2")]);
 
         let news = |name: &str| v1::WatchResponse {
             name: name.to_owned(),
@@ -517,8 +517,8 @@ mod tests {
         assert_eq!(watch.push(rest), [released("declarations/4")]);
 
         let json = br#"{"messages":[{"receipts":[{"document_guid":"ab","return_status":800}]}]}"#;
-        let told = StatusReader::new(CallKind::ReadHttp).push(json);
-        assert_eq!(told, [StatusNotice { subject: "AB".to_owned(), status: "800".to_owned() }]);
+        let notices = StatusReader::new(CallKind::ReadHttp).push(json);
+        assert_eq!(notices, [StatusNotice { subject: "AB".to_owned(), status: "800".to_owned() }]);
     }
 
     #[test]

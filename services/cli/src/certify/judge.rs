@@ -187,7 +187,7 @@ pub(crate) fn outcome(call: &FilingCall) -> BilingualText {
     }
 }
 
-fn said(state: CheckState, call: &FilingCall) -> CheckResult {
+fn result_of(state: CheckState, call: &FilingCall) -> CheckResult {
     CheckResult { state, seen: outcome(call) }
 }
 
@@ -197,8 +197,8 @@ fn is_accepted(call: &FilingCall) -> bool {
 
 fn filed(filings: &[&FilingCall]) -> CheckResult {
     match (filings.iter().find(|call| is_accepted(call)), filings.last()) {
-        (Some(call), _) => said(CheckState::Passed, call),
-        (None, Some(last)) => said(CheckState::Open, last),
+        (Some(call), _) => result_of(CheckState::Passed, call),
+        (None, Some(last)) => result_of(CheckState::Open, last),
         (None, None) => nothing(),
     }
 }
@@ -210,7 +210,7 @@ fn refused(filings: &[&FilingCall], least: usize) -> CheckResult {
         CallOutcome::Refused { .. } | CallOutcome::Accepted { .. } => CheckState::Failed,
         CallOutcome::Open | CallOutcome::Unseen => CheckState::Open,
     };
-    said(state, first)
+    result_of(state, first)
 }
 
 fn corrected(filings: &[&FilingCall]) -> CheckResult {
@@ -227,7 +227,7 @@ fn corrected(filings: &[&FilingCall]) -> CheckResult {
         CallOutcome::Refused { .. } => CheckState::Failed,
         CallOutcome::Open | CallOutcome::Unseen => CheckState::Open,
     };
-    said(state, next)
+    result_of(state, next)
 }
 
 fn repeated(filings: &[&FilingCall]) -> CheckResult {
@@ -311,11 +311,11 @@ fn followed(door: ScenarioDoor, traffic: &TrafficView, window: &WindowView) -> C
             (names.collect(), [800, 899].map(|status: i32| status.to_string()).to_vec())
         }
     };
-    let is_told = traffic.notices.iter().find(|notice| {
+    let notice = traffic.notices.iter().find(|notice| {
         subjects.iter().any(|subject| subject.eq_ignore_ascii_case(&notice.subject))
             && statuses.contains(&notice.status)
     });
-    match is_told {
+    match notice {
         Some(notice) => result(CheckState::Passed, notice.status.clone(), notice.status.clone()),
         None => {
             result(CheckState::Open, "the system did not read the end", "企业系统未读取最终结果")

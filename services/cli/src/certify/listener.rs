@@ -264,7 +264,7 @@ impl Relay {
         let mut reader = StatusReader::new(kind);
         let body = body.map_frame(move |frame| {
             if let Some(piece) = frame.data_ref() {
-                self.traffic.tell(reader.push(piece));
+                self.traffic.record(reader.push(piece));
             }
             frame
         });
@@ -321,11 +321,11 @@ fn slow_down(kind: CallKind, seconds: u64) -> Response<Body> {
 
 /// The window is away.
 fn no_answer(kind: CallKind, why: &str) -> Response<Body> {
-    let said = format!("single-window certify: the window gave no answer: {why}");
+    let text = format!("single-window certify: the window gave no answer: {why}");
     if kind.is_grpc() {
-        return Status::unavailable(said).into_http();
+        return Status::unavailable(text).into_http();
     }
-    problem(StatusCode::SERVICE_UNAVAILABLE, &said)
+    problem(StatusCode::SERVICE_UNAVAILABLE, &text)
 }
 
 fn problem(status: StatusCode, text: &str) -> Response<Body> {

@@ -24,7 +24,7 @@ use tonic::Code as Grpc;
 
 use super::options::Options;
 use super::words::pick;
-use super::{BilingualText, Exit, Language, Output, Session, interrupted, say, say_json};
+use super::{BilingualText, Exit, Language, Output, Session, interrupted, print_json, print_line};
 use judge::{CheckResult, CheckState};
 use listener::CertifyListener;
 use report::{CertifyReport, ScenarioResult, ScenarioVerdict};
@@ -154,14 +154,14 @@ async fn ask_for_sandbox(session: &Session) -> anyhow::Result<()> {
 fn list(scenario: &Scenario, output: Output, language: Language) -> anyhow::Result<()> {
     let (number, title) = (scenario.number, scenario.title.text(language));
     match output {
-        Output::Json => say_json(&serde_json::json!({
+        Output::Json => print_json(&serde_json::json!({
             "number": number,
             "door": scenario.door,
             "title": title,
             "send": scenario.send.text(language),
             "fault": scenario.fault,
         }))?,
-        Output::Table => say(&format!("{number:>3}  {title}"))?,
+        Output::Table => print_line(&format!("{number:>3}  {title}"))?,
     }
     Ok(())
 }
@@ -170,11 +170,11 @@ fn greet(session: &Session, address: &str) -> anyhow::Result<()> {
     let language = session.language;
     match session.output {
         Output::Json => {
-            say_json(&serde_json::json!({ "event": "listening", "address": address }))?;
+            print_json(&serde_json::json!({ "event": "listening", "address": address }))?;
         }
         Output::Table => {
             let word = pick(language, "connect your system to", "请将企业系统连接到");
-            say(&format!("{word} {address}"))?;
+            print_line(&format!("{word} {address}"))?;
         }
     }
     Ok(())
@@ -223,14 +223,14 @@ async fn walk(
         for call in view.calls[seen..].iter().take_while(is_over) {
             seen += 1;
             if session.output == Output::Table {
-                say(&format!("     {}", report::line(call, session.language)))?;
+                print_line(&format!("     {}", report::line(call, session.language)))?;
             }
         }
         if let Some(verdict) = verdict {
             traffic.begin("", None);
             result.verdict = verdict;
             result.ended = Some(now());
-            return tell(session, result);
+            return print_result(session, result);
         }
         traffic.changed(LOOK).await;
     }
@@ -249,7 +249,7 @@ fn show(
     let (number, title) = (scenario.number, scenario.title.text(language));
     let (send, fault) = (scenario.send.text(language), scenario.fault_text(language));
     match session.output {
-        Output::Json => say_json(&serde_json::json!({
+        Output::Json => print_json(&serde_json::json!({
             "event": "started",
             "number": number,
             "door": scenario.door,
@@ -266,7 +266,7 @@ fn show(
                 "订单编号（其后可接其他字符）",
             );
             let word = pick(language, "fault", "故障");
-            say(&format!(
+            print_line(&format!(
                 "\n{number}. {title}\n   {send}\n   {order}: {order_no}\n   {word}: {fault}"
             ))?;
         }
@@ -274,14 +274,14 @@ fn show(
     Ok(())
 }
 
-fn tell(session: &Session, result: &ScenarioResult) -> anyhow::Result<()> {
+fn print_result(session: &Session, result: &ScenarioResult) -> anyhow::Result<()> {
     match session.output {
         Output::Json => {
-            let mut said = result.json(session.language);
-            said["event"] = "ended".into();
-            say_json(&said)?;
+            let mut object = result.json(session.language);
+            object["event"] = "ended".into();
+            print_json(&object)?;
         }
-        Output::Table => say(&result.text(session.language))?,
+        Output::Table => print_line(&result.text(session.language))?,
     }
     Ok(())
 }
@@ -289,7 +289,7 @@ fn tell(session: &Session, result: &ScenarioResult) -> anyhow::Result<()> {
 fn conclude(session: &Session, report: &CertifyReport, path: &Path) -> anyhow::Result<Exit> {
     let sums = report.sums();
     match session.output {
-        Output::Json => say_json(&serde_json::json!({
+        Output::Json => print_json(&serde_json::json!({
             "event": "report",
             "report": path,
             "passed": sums.passed,
@@ -299,7 +299,7 @@ fn conclude(session: &Session, report: &CertifyReport, path: &Path) -> anyhow::R
         Output::Table => {
             let word = pick(session.language, "report", "报告");
             let path = path.display();
-            say(&format!("\n{}\n{word}: {path}", sums.text(session.language)))?;
+            print_line(&format!("\n{}\n{word}: {path}", sums.text(session.language)))?;
         }
     }
     Ok(if report.is_passed() { Exit::Done } else { Exit::Refused })

@@ -191,57 +191,57 @@ impl Scenario {
 impl Expectation {
     /// What is expected, in words.
     pub(crate) fn text(&self) -> BilingualText {
-        fn say(english: impl Into<String>, chinese: impl Into<String>) -> BilingualText {
+        fn both(english: impl Into<String>, chinese: impl Into<String>) -> BilingualText {
             BilingualText::new(english, chinese)
         }
         match self {
-            Self::Filed => say("the window takes a filing", "单一窗口受理申报"),
-            Self::Refused(rules) => say(
+            Self::Filed => both("the window takes a filing", "单一窗口受理申报"),
+            Self::Refused(rules) => both(
                 format!("the first filing is refused with {rules} broken rules or more"),
                 format!("首次申报被拒绝，违反的规则不少于{rules}条"),
             ),
             Self::CorrectedAtOnce => {
-                say("the next filing has every rule right", "下一次申报改正全部错误")
+                both("the next filing has every rule right", "下一次申报改正全部错误")
             }
-            Self::Repeated => say(
+            Self::Repeated => both(
                 "the filing comes again with the same request id (guid) and content",
                 "以相同的请求号（guid）和内容再次申报",
             ),
             Self::Waited => {
-                say("it does not come again before Retry-After", "在Retry-After之前不重发")
+                both("it does not come again before Retry-After", "在Retry-After之前不重发")
             }
             Self::OneRequestId => {
-                say("no other request id (guid) is used for it", "不使用其他请求号（guid）")
+                both("no other request id (guid) is used for it", "不使用其他请求号（guid）")
             }
-            Self::Declarations(many) => say(
+            Self::Declarations(many) => both(
                 format!("declarations of the order at the window: {many}"),
                 format!("单一窗口内该订单的清单数：{many}"),
             ),
-            Self::State(DeclarationState(state)) => say(
+            Self::State(DeclarationState(state)) => both(
                 format!("the declaration ends {}", state_in(Language::English, *state)),
                 format!("清单最终状态为{}", state_in(Language::Chinese, *state)),
             ),
-            Self::Inspected => say("the goods are inspected", "货物经过查验"),
-            Self::Followed => say(
+            Self::Inspected => both("the goods are inspected", "货物经过查验"),
+            Self::Followed => both(
                 "the system reads through the listener how it ended",
                 "企业系统通过监听地址获知最终结果",
             ),
-            Self::Amended => say("the declaration has a second version", "清单有第二版"),
-            Self::FiledAnew => say(
+            Self::Amended => both("the declaration has a second version", "清单有第二版"),
+            Self::FiledAnew => both(
                 "after the end of the first declaration it is filed anew, with another request id",
                 "首份清单终结后，以新的请求号重新申报",
             ),
             Self::Documents(types) => {
                 let types: Vec<_> = types.iter().map(|it| format!("CEB{it}")).collect();
                 let types = types.join(", ");
-                say(
+                both(
                     format!("the window has these documents, and refused none: {types}"),
                     format!("单一窗口收到并受理：{types}"),
                 )
             }
             Self::Status(statuses) => {
                 let statuses: Vec<_> = statuses.iter().map(i32::to_string).collect();
-                say(
+                both(
                     format!("status of the inventory: {}", statuses.join(" / ")),
                     format!("清单回执状态：{}", statuses.join(" / ")),
                 )
@@ -329,11 +329,11 @@ mod tests {
     #[test]
     fn a_scenario_that_checks_nothing_or_something_unknown_is_refused() {
         let (_, text) = FILES[0];
-        let told = |text: &str| read(Path::new("x.toml"), text).expect_err("it is broken");
+        let refused = |text: &str| read(Path::new("x.toml"), text).expect_err("it is broken");
         let (head, _) = text.split_once("[[check]]").expect("a check");
-        assert!(told(&format!("check = []\n{head}")).to_string().contains("x.toml"));
-        told(&text.replace("\"filed\"", "\"perhaps\""));
-        told(&format!("colour = 1\n{text}"));
-        told(&text.replace("\"filed\"", "\"waited\""));
+        assert!(refused(&format!("check = []\n{head}")).to_string().contains("x.toml"));
+        refused(&text.replace("\"filed\"", "\"perhaps\""));
+        refused(&format!("colour = 1\n{text}"));
+        refused(&text.replace("\"filed\"", "\"waited\""));
     }
 }

@@ -122,7 +122,7 @@ impl Traffic {
     }
 
     /// The system was told these.
-    pub(crate) fn tell(&self, notices: Vec<StatusNotice>) {
+    pub(crate) fn record(&self, notices: Vec<StatusNotice>) {
         if notices.is_empty() {
             return;
         }

@@ -16,7 +16,7 @@ use crate::{Exit, Language};
 pub use texts::TEXTS;
 
 /// The language that a command line asks for, before anything else of it is read.
-pub fn language(args: &[OsString], said: Option<OsString>) -> Language {
+pub fn language(args: &[OsString], environment: Option<OsString>) -> Language {
     let args: Vec<_> = args.iter().map_while(|arg| arg.to_str()).collect();
     // A split has always a first part.
     let args = args.split(|arg| *arg == "--").next().unwrap_or_default();
@@ -24,8 +24,8 @@ pub fn language(args: &[OsString], said: Option<OsString>) -> Language {
         "--language" => args.get(index + 1).copied(),
         arg => arg.strip_prefix("--language="),
     });
-    let said = said.and_then(|said| said.into_string().ok());
-    match flag.map(str::to_owned).or(said).as_deref() {
+    let environment = environment.and_then(|environment| environment.into_string().ok());
+    match flag.map(str::to_owned).or(environment).as_deref() {
         Some("zh") => Language::Chinese,
         Some(_) | None => Language::English,
     }
@@ -126,29 +126,30 @@ pub fn known_as(paragraph: &str) -> &str {
 }
 
 /// Says help, or what is wrong with the command line, and how the program ends by it.
-pub fn say(error: &clap::Error, language: Language) -> ExitCode {
+pub fn print(error: &clap::Error, language: Language) -> ExitCode {
     let is_help = !error.use_stderr();
-    let said = match language {
+    let printed = match language {
         Language::Chinese if !is_help => {
             writeln!(io::stderr(), "{}", wrong(error))
         }
         Language::Chinese | Language::English => error.print(),
     };
     // Who closed the pipe has read enough of the help; of an error the exit code tells.
-    let _unsaid = said;
+    let _unprinted = printed;
     if is_help { Exit::Done.into() } else { Exit::Usage.into() }
 }
 
 /// What is wrong with a command line, in Chinese.
 pub fn wrong(error: &clap::Error) -> String {
-    let said = |kind| match error.get(kind) {
+    let context_value = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
         Some(ContextValue::Strings(texts)) => texts.join("、"),
         Some(ContextValue::StyledStr(text)) => text.to_string(),
         Some(ContextValue::Number(number)) => number.to_string(),
         Some(_) | None => String::new(),
     };
-    let (arg, value) = (said(ContextKind::InvalidArg), said(ContextKind::InvalidValue));
+    let (arg, value) =
+        (context_value(ContextKind::InvalidArg), context_value(ContextKind::InvalidValue));
     // Not every error has a cause.
     let why = std::error::Error::source(error).map(|why| format!("：{why}")).unwrap_or_default();
     let what = match error.kind() {
@@ -158,14 +159,14 @@ pub fn wrong(error: &clap::Error) -> String {
         }
         ErrorKind::UnknownArgument => format!("未知参数：{arg}"),
         ErrorKind::InvalidSubcommand => {
-            format!("未知命令：{}", said(ContextKind::InvalidSubcommand))
+            format!("未知命令：{}", context_value(ContextKind::InvalidSubcommand))
         }
         ErrorKind::InvalidValue if value.is_empty() => format!("{arg}缺少取值"),
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             format!("{arg}的取值“{value}”无效{why}")
         }
         ErrorKind::ArgumentConflict => {
-            format!("{arg}不能与{}同时使用", said(ContextKind::PriorArg))
+            format!("{arg}不能与{}同时使用", context_value(ContextKind::PriorArg))
         }
         ErrorKind::TooManyValues => format!("{arg}的取值过多：{value}"),
         ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
@@ -182,12 +183,12 @@ pub fn wrong(error: &clap::Error) -> String {
         (ContextKind::SuggestedValue, "是否要写"),
         (ContextKind::SuggestedSubcommand, "是否要写"),
     ] {
-        let said = said(kind);
-        if !said.is_empty() {
-            text.push_str(&format!("\n  {word}：{said}"));
+        let value = context_value(kind);
+        if !value.is_empty() {
+            text.push_str(&format!("\n  {word}：{value}"));
         }
     }
-    let usage = said(ContextKind::Usage);
+    let usage = context_value(ContextKind::Usage);
     if !usage.is_empty() {
         text.push_str(&format!("\n\n{}", usage.replacen("Usage: ", "用法：", 1)));
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use super::super::words as shared;
-use super::super::{Exit, Language, Output, Session, say, say_json};
+use super::super::{Exit, Language, Output, Session, print_json, print_line};
 use super::{card, either, hex, order, request_id, state, words};
 
 /// Choose place and time of an inspection, or move it. An enterprise says so two hours ahead and may
@@ -70,7 +70,7 @@ pub(super) async fn appoint(session: &Session, args: AppointArgs) -> anyhow::Res
         start: args.start.map(proto::timestamp),
     };
     let answer = session.ask(request, async |it, ask| it.inspection().appoint(ask).await).await?;
-    tell(session, &answer, answer.order.as_ref())
+    print_order(session, &answer, answer.order.as_ref())
 }
 
 /// Objects.
@@ -83,7 +83,7 @@ pub(super) async fn object(session: &Session, args: ObjectArgs) -> anyhow::Resul
         reason: args.reason,
     };
     let answer = session.ask(request, async |it, ask| it.inspection().object(ask).await).await?;
-    tell(session, &answer, answer.order.as_ref())
+    print_order(session, &answer, answer.order.as_ref())
 }
 
 /// Takes an order on, and tells the draw.
@@ -95,9 +95,9 @@ pub(super) async fn claim(session: &Session, args: ClaimArgs) -> anyhow::Result<
         name: order.name,
     };
     let answer = session.ask(request, async |it, ask| it.inspection().claim(ask).await).await?;
-    tell(session, &answer, answer.order.as_ref())?;
+    print_order(session, &answer, answer.order.as_ref())?;
     if session.output == Output::Table && !answer.draw.is_empty() {
-        say(&draw(&answer.draw, session.language))?;
+        print_line(&draw(&answer.draw, session.language))?;
     }
     Ok(Exit::Done)
 }
@@ -129,18 +129,18 @@ pub(super) async fn dispose(session: &Session, args: DisposeArgs) -> anyhow::Res
         disposal: args.disposal.code().to_owned(),
     };
     let answer = session.ask(request, async |it, ask| it.inspection().dispose(ask).await).await?;
-    tell(session, &answer, answer.order.as_ref())
+    print_order(session, &answer, answer.order.as_ref())
 }
 
 /// The order after a change.
-pub(super) fn tell(
+pub(super) fn print_order(
     session: &Session,
     answer: &impl Serialize,
     order: Option<&v1::OrderRecord>,
 ) -> anyhow::Result<Exit> {
     match (session.output, order) {
-        (Output::Json, _) => say_json(answer)?,
-        (Output::Table, Some(order)) => say(&card::brief(order, session.language))?,
+        (Output::Json, _) => print_json(answer)?,
+        (Output::Table, Some(order)) => print_line(&card::brief(order, session.language))?,
         (Output::Table, None) => {}
     }
     Ok(Exit::Done)

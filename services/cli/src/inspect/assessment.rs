@@ -13,7 +13,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::super::words::{self as shared, pick, when};
-use super::super::{Exit, Language, Output, Session, say, say_json};
+use super::super::{Exit, Language, Output, Session, print_json, print_line};
 use super::{hex, resolve, sha256, words};
 
 /// Explain what the risk rules said about a declaration, and verify their draws.
@@ -102,7 +102,7 @@ pub(super) async fn seeds(session: &Session, args: SeedsArgs) -> anyhow::Result<
     match session.output {
         Output::Json => {
             for it in &seeds {
-                say_json(&json!({
+                print_json(&json!({
                     "day": it.day,
                     "commitment": hex(&it.commitment),
                     "seed": if it.seed.is_empty() { None } else { Some(hex(&it.seed)) },
@@ -111,9 +111,9 @@ pub(super) async fn seeds(session: &Session, args: SeedsArgs) -> anyhow::Result<
             }
         }
         Output::Table if seeds.is_empty() => {
-            say(pick(session.language, "no draws on these days", "所选日期没有随机抽取"))?;
+            print_line(pick(session.language, "no draws on these days", "所选日期没有随机抽取"))?;
         }
-        Output::Table => say(&rows(&seeds, session.language))?,
+        Output::Table => print_line(&rows(&seeds, session.language))?,
     }
     Ok(Exit::Done)
 }
@@ -152,11 +152,11 @@ fn rows(seeds: &[v1::SeedRecord], language: Language) -> String {
 pub(super) async fn explain(session: &Session, args: AssessmentArgs) -> anyhow::Result<Exit> {
     let name = resolve(session, &args.declaration).await?;
     let request = v1::GetAssessmentRequest { name, version: args.version };
-    let said =
+    let answer =
         session.ask(request, async |it, ask| it.inspection().get_assessment(ask).await).await?;
-    let subject = shared::id(&said.name).parse().context("the declaration's name is no UUID")?;
+    let subject = shared::id(&answer.name).parse().context("the declaration's name is no UUID")?;
     let draws =
-        said.assessments.iter().flat_map(|it| &it.matched).filter_map(|it| it.draw.as_ref());
+        answer.assessments.iter().flat_map(|it| &it.matched).filter_map(|it| it.draw.as_ref());
     let first = draws.map(|draw| draw.day.clone()).min();
     let mut seeds = BTreeMap::new();
     if let Some(first) = first {
@@ -166,11 +166,11 @@ pub(super) async fn explain(session: &Session, args: AssessmentArgs) -> anyhow::
     let verify = |draw: &v1::RuleDraw| SeedCheck::of(draw, subject, seeds.get(&draw.day));
     match session.output {
         Output::Json => {
-            say_json(&json!({ "assessment": said }))?;
-            for assessment in &said.assessments {
+            print_json(&json!({ "assessment": answer }))?;
+            for assessment in &answer.assessments {
                 for it in &assessment.matched {
                     let Some(draw) = &it.draw else { continue };
-                    say_json(&json!({ "draw": {
+                    print_json(&json!({ "draw": {
                         "rule": it.rule,
                         "day": draw.day,
                         "key": draw.key,
@@ -184,29 +184,29 @@ pub(super) async fn explain(session: &Session, args: AssessmentArgs) -> anyhow::
                 }
             }
         }
-        Output::Table => say(&text(&said, verify, session.language))?,
+        Output::Table => print_line(&text(&answer, verify, session.language))?,
     }
     Ok(Exit::Done)
 }
 
 fn text(
-    said: &v1::GetAssessmentResponse,
+    answer: &v1::GetAssessmentResponse,
     verify: impl Fn(&v1::RuleDraw) -> SeedCheck,
     language: Language,
 ) -> String {
-    let time = when(said.time.and_then(proto::time));
-    let class = words::class(language, &said.class);
+    let time = when(answer.time.and_then(proto::time));
+    let class = words::class(language, &answer.class);
     let mut text = match (language, class.is_empty()) {
-        (Language::English, true) => format!("{}  v{}  {time}", said.name, said.version),
-        (Language::Chinese, true) => format!("{}  第{}版  {time}", said.name, said.version),
+        (Language::English, true) => format!("{}  v{}  {time}", answer.name, answer.version),
+        (Language::Chinese, true) => format!("{}  第{}版  {time}", answer.name, answer.version),
         (Language::English, false) => {
-            format!("{}  v{}  {time}  credit class: {class}", said.name, said.version)
+            format!("{}  v{}  {time}  credit class: {class}", answer.name, answer.version)
         }
         (Language::Chinese, false) => {
-            format!("{}  第{}版  {time}  信用等级：{class}", said.name, said.version)
+            format!("{}  第{}版  {time}  信用等级：{class}", answer.name, answer.version)
         }
     };
-    for assessment in &said.assessments {
+    for assessment in &answer.assessments {
         let _infallible = write!(text, "\n{}", heading(assessment, language));
         if assessment.matched.is_empty() {
             text.push_str(pick(language, "\n  no rule applies", "\n  没有适用的规则"));
@@ -215,10 +215,10 @@ fn text(
             matched(&mut text, it, &verify, language);
         }
         for it in &assessment.instructions {
-            let what = words::tell(language, it.text.clone(), it.text_zh.clone());
+            let what = words::either_text(language, it.text.clone(), it.text_zh.clone());
             let key = words::key(it.agency(), &it.id);
             let how = words::method(language, it.method());
-            let demanded = words::tell(
+            let demanded = words::either_text(
                 language,
                 format!("demanded {key} ({how}): {what}"),
                 format!("布控要求{key}（{how}）：{what}"),
@@ -226,9 +226,9 @@ fn text(
             let _infallible = write!(text, "\n  {demanded}");
         }
     }
-    if !said.refused.is_empty() {
+    if !answer.refused.is_empty() {
         let refused = pick(language, "the demand could not be made: ", "布控未能执行：");
-        let _infallible = write!(text, "\n{refused}{}", said.refused);
+        let _infallible = write!(text, "\n{refused}{}", answer.refused);
     }
     text
 }
@@ -260,7 +260,7 @@ fn matched(
     verify: impl Fn(&v1::RuleDraw) -> SeedCheck,
     language: Language,
 ) {
-    let title = words::tell(language, it.title.clone(), it.title_zh.clone());
+    let title = words::either_text(language, it.title.clone(), it.title_zh.clone());
     let source = match (it.law.as_str(), it.unverified) {
         ("", _) => pick(language, "ours", "本系统自定").to_owned(),
         (law, true) => format!("{law}{}", pick(language, ", unverified", "，未核实")),
@@ -269,14 +269,17 @@ fn matched(
     let _infallible = write!(text, "\n  {} {title} [{source}]", it.rule);
     if !it.lines.is_empty() {
         let lines = words::lines(language, &it.lines);
-        let lines = words::tell(language, format!(", lines {lines}"), format!("，商品项：{lines}"));
+        let lines =
+            words::either_text(language, format!(", lines {lines}"), format!("，商品项：{lines}"));
         text.push_str(&lines);
     }
-    let reason = |why: &v1::Reasoning| words::tell(language, why.text.clone(), why.text_zh.clone());
+    let reason =
+        |why: &v1::Reasoning| words::either_text(language, why.text.clone(), why.text_zh.clone());
     let because: Vec<_> = it.because.iter().map(reason).collect();
     let because = because.join(pick(language, "; ", "；"));
     let effect = it.effect.as_ref().map(reason).unwrap_or_default(); // a rule on trial has none
-    let because = words::tell(language, format!("because: {because}"), format!("原因：{because}"));
+    let because =
+        words::either_text(language, format!("because: {because}"), format!("原因：{because}"));
     let _infallible = write!(text, "\n    {because}\n    {effect}");
     if let Some(draw) = &it.draw {
         let v1::RuleDraw { day, key, counter, number: _, below: _, threshold: _ } = draw;
@@ -348,7 +351,7 @@ mod tests {
             matched: vec![rule],
             ..Default::default()
         };
-        let said = v1::GetAssessmentResponse {
+        let answer = v1::GetAssessmentResponse {
             name: format!("declarations/{subject}"),
             version: 1,
             class: "general".to_owned(),
@@ -356,7 +359,7 @@ mod tests {
             ..Default::default()
         };
         let verify = |draw: &v1::RuleDraw| SeedCheck::of(draw, subject, Some(&record));
-        let text = text(&said, verify, Language::English);
+        let text = text(&answer, verify, Language::English);
         for expected in ["customs rules version 3: not selected", "because: it is", ": verified"] {
             assert!(text.contains(expected), "{text}");
         }

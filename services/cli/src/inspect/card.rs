@@ -167,7 +167,7 @@ fn instructions(state: &v1::OrderState, language: Language) -> Option<shared::Ta
         };
         let answered = match it.answered_on_version {
             0 => words::yes(language, !is_in(&open, it.agency(), &it.id)).to_owned(),
-            version => words::tell(
+            version => words::either_text(
                 language,
                 format!("from the record, version {version}"),
                 format!("以记录答复（第{version}版）"),

@@ -9,7 +9,7 @@ use tonic::Status;
 
 use super::super::session::TableRow;
 use super::super::words::{self as shared, pick, when};
-use super::super::{Exit, Language, Output, Session, say, say_json};
+use super::super::{Exit, Language, Output, Session, print_json, print_line};
 use super::{either, request_id, words};
 
 /// Credit of firms (企业信用): read it, certify, decide appeals.
@@ -103,18 +103,18 @@ async fn show(session: &Session, args: ShowCreditArgs) -> anyhow::Result<Exit> {
     let request = v1::GetCreditRequest { firm: args.firm };
     let found = session.ask(request, async |it, ask| it.inspection().get_credit(ask).await).await?;
     match session.output {
-        Output::Json => say_json(&found)?,
+        Output::Json => print_json(&found)?,
         Output::Table => {
             let language = session.language;
             let mut text = whole(&there(found.credit)?, language);
             for change in &found.changes {
                 let time = when(change.time.and_then(proto::time));
                 let because = change.because.clone().unwrap_or_default(); // a first class needs no reason
-                let because = words::tell(language, because.text, because.text_zh);
+                let because = words::either_text(language, because.text, because.text_zh);
                 let gap = pick(language, ": ", "：");
                 let _infallible = write!(text, "\n{time}  {}{gap}{because}", change.what);
             }
-            say(&text)?;
+            print_line(&text)?;
         }
     }
     Ok(Exit::Done)
@@ -200,7 +200,7 @@ impl TableRow for v1::CreditRecord {
 async fn certify(session: &Session, args: CertifyArgs) -> anyhow::Result<Exit> {
     let request =
         v1::CertifyRequest { request_id: request_id(), firm: args.firm, granted: !args.ended };
-    tell(
+    print_credit(
         session,
         session.ask(request, async |it, ask| it.inspection().certify(ask).await).await?.credit,
     )
@@ -215,7 +215,7 @@ async fn decide(session: &Session, args: DecideArgs) -> anyhow::Result<Exit> {
         overturned: overturn,
         reason,
     };
-    tell(
+    print_credit(
         session,
         session
             .ask(request, async |it, ask| it.inspection().decide_appeal(ask).await)
@@ -228,7 +228,7 @@ async fn decide(session: &Session, args: DecideArgs) -> anyhow::Result<Exit> {
 pub(super) async fn appeal(session: &Session, args: AppealArgs) -> anyhow::Result<Exit> {
     let AppealArgs { firm, source, reason } = args;
     let request = v1::AppealRequest { request_id: request_id(), firm, source, reason };
-    tell(
+    print_credit(
         session,
         session.ask(request, async |it, ask| it.inspection().appeal(ask).await).await?.credit,
     )
@@ -240,7 +240,7 @@ fn there(credit: Option<v1::CreditRecord>) -> Result<v1::CreditRecord, Status> {
 }
 
 /// Credit after a change.
-fn tell(session: &Session, credit: Option<v1::CreditRecord>) -> anyhow::Result<Exit> {
+fn print_credit(session: &Session, credit: Option<v1::CreditRecord>) -> anyhow::Result<Exit> {
     let credit = there(credit)?;
     session.print_one(&credit, whole)
 }

@@ -26,8 +26,8 @@ use uuid::Uuid;
 
 use super::super::options::Options;
 use super::super::words::{self, pick};
-use super::super::{Exit, Language, Output, Session, say, say_json, tell_refusal};
-use super::{agency, either, hex, parse_hex, past, rules, said, sha256};
+use super::super::{Exit, Language, Output, Session, print_json, print_line, print_refusal};
+use super::{agency, either, hex, in_language, parse_hex, past, rules, sha256};
 
 /// Assess past declarations with rule sets: who would have been looked at, and why.
 #[derive(Debug, clap::Args)]
@@ -75,7 +75,7 @@ pub(super) async fn run(options: &Options, args: DryRunArgs) -> anyhow::Result<E
     for path in &args.rules {
         match rules::read(path, options.language()) {
             Ok(set) => sets.push(set),
-            Err(problem) => exit = exit.max(tell_refusal(options.output(), &problem)?),
+            Err(problem) => exit = exit.max(print_refusal(options.output(), &problem)?),
         }
     }
     if exit != Exit::Done {
@@ -112,7 +112,7 @@ async fn assess_all(
     let report = Report { args, sets, cases, classes, is_cut: filed.is_cut };
     match session.output {
         Output::Json => report.json(session.language)?,
-        Output::Table => say(&report.text(session.language))?,
+        Output::Table => print_line(&report.text(session.language))?,
     }
     Ok(Exit::Done)
 }
@@ -390,13 +390,13 @@ impl Report<'_> {
         for (case, assessment, matched) in self.matches() {
             if self.args.explain || matched.effect.is_selected() {
                 let effect = self.effect_json(case, assessment, matched, language);
-                say_json(&json!({ "effect": effect }))?;
+                print_json(&json!({ "effect": effect }))?;
             }
         }
         for ((agency, rule), (dates, count)) in
             self.not_in_force().into_iter().filter(|_| self.args.explain)
         {
-            say_json(&json!({ "not_in_force": {
+            print_json(&json!({ "not_in_force": {
                 "agency": agency,
                 "rule": rule,
                 "valid_from": dates.valid_from.to_string(),
@@ -409,7 +409,7 @@ impl Report<'_> {
             let (agency, version) = (agency_word(set.agency), set.version);
             json!({ "agency": agency, "version": version, "sample": set.sample })
         };
-        say_json(&json!({ "summary": {
+        print_json(&json!({ "summary": {
             "declarations": self.cases.len(),
             "older_not_read": self.is_cut,
             "customs": customs,
@@ -436,7 +436,8 @@ impl Report<'_> {
         matched: &Match,
         language: Language,
     ) -> serde_json::Value {
-        let because: Vec<_> = matched.because.iter().map(|why| said(language, why)).collect();
+        let because: Vec<_> =
+            matched.because.iter().map(|why| in_language(language, why)).collect();
         let draw = match &matched.effect {
             RuleEffect::Demanded => None,
             RuleEffect::Drawn { drawn, class, threshold_bp, selected: _ } => {
@@ -462,7 +463,7 @@ impl Report<'_> {
             "sample": assessment.sample,
             "date": assessment.date.to_string(),
             "rule": matched.rule,
-            "title": said(language, &matched.title),
+            "title": in_language(language, &matched.title),
             "source": source(language, &matched.source),
             "lines": matched.lines,
             "because": because,
@@ -479,12 +480,12 @@ impl Report<'_> {
         for (case, assessment, matched) in self.matches() {
             if matched.effect.is_selected() {
                 let because: Vec<_> =
-                    matched.because.iter().map(|why| said(language, why)).collect();
+                    matched.because.iter().map(|why| in_language(language, why)).collect();
                 table.add_row([
                     words::id(&case.name),
                     &case.order_no,
                     agency(language, assessment.agency),
-                    &format!("{} {}", matched.rule, said(language, &matched.title)),
+                    &format!("{} {}", matched.rule, in_language(language, &matched.title)),
                     &because.join(pick(language, "; ", "；")),
                     &drawn(&matched.effect),
                 ]);
@@ -589,7 +590,7 @@ impl Report<'_> {
                 matched.rule,
                 assessment.version,
                 source(language, &matched.source),
-                said(language, &effect),
+                in_language(language, &effect),
             );
             if let RuleEffect::Drawn { drawn, .. } = &matched.effect {
                 let (preimage, digest) = recompute(drawn);

@@ -36,10 +36,10 @@ pub(super) fn json<T: DeserializeOwned>(path: &Path, language: Language) -> Resu
     let text = read.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&read);
     serde_json::from_slice(text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        let said = error.to_string();
+        let message = error.to_string();
         let place = format!(" at line {line} column {column}");
-        let said = said.strip_suffix(&place).unwrap_or(&said).to_owned();
-        let why = BrokenRule::of_json(said, line, column);
+        let message = message.strip_suffix(&place).unwrap_or(&message).to_owned();
+        let why = BrokenRule::of_json(message, line, column);
         Problem::local(Code::JsonMalformed, language, vec![why]).in_file(&input::name(path))
     })
 }

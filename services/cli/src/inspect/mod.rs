@@ -178,7 +178,7 @@ fn stage(order: &v1::OrderRecord) -> v1::OrderStage {
 }
 
 /// A sentence in one language.
-fn said(language: Language, why: &Explanation) -> &str {
+fn in_language(language: Language, why: &Explanation) -> &str {
     match language {
         Language::English => &why.en,
         Language::Chinese => &why.zh,

@@ -145,7 +145,7 @@ pub(super) async fn run(session: &Session, args: ReportArgs) -> anyhow::Result<E
         step: Some(step),
     };
     let answer = session.ask(request, async |it, ask| it.inspection().report(ask).await).await?;
-    ask::tell(session, &answer, answer.order.as_ref())
+    ask::print_order(session, &answer, answer.order.as_ref())
 }
 
 impl SiteCommand {

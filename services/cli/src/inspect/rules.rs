@@ -12,8 +12,8 @@ use super::super::options::Options;
 use super::super::problem::{BrokenRule, Problem};
 use super::super::session::TableRow;
 use super::super::words::{self as shared, pick, when};
-use super::super::{Exit, Language, Output, Session, input, say, say_json};
-use super::{file, said, wire, words};
+use super::super::{Exit, Language, Output, Session, input, print_json, print_line};
+use super::{file, in_language, wire, words};
 
 /// Risk rules (布控规则): print a sample, check a file, put it in force, list what was in force.
 #[derive(Debug, clap::Args)]
@@ -89,7 +89,7 @@ pub(super) async fn run(options: &Options, args: RulesArgs) -> anyhow::Result<Ex
 
 fn print(output: Output, args: &PrintArgs) -> anyhow::Result<Exit> {
     let pretty = output == Output::Table;
-    say(&rule_file::print(rule_file::sample(args.agency), pretty)?)?;
+    print_line(&rule_file::print(rule_file::sample(args.agency), pretty)?)?;
     Ok(Exit::Done)
 }
 
@@ -97,13 +97,13 @@ fn check(options: &Options, args: &CheckArgs) -> anyhow::Result<Exit> {
     let set = read(&args.file, options.language())?;
     let (agency, version, rules) = (agency_word(set.agency), set.version, set.rules.len());
     match options.output() {
-        Output::Json => say_json(&serde_json::json!({
+        Output::Json => print_json(&serde_json::json!({
             "agency": agency,
             "version": version,
             "sample": set.sample,
             "rules": rules,
         }))?,
-        Output::Table => say(&words::tell(
+        Output::Table => print_line(&words::either_text(
             options.language(),
             format!("correct: {agency} version {version}, {rules} rules"),
             format!(
@@ -132,15 +132,15 @@ fn checked(path: &Path, language: Language) -> Result<(risk::RuleSet, String), P
 /// What is wrong with a document: it is no rule set, or one that cannot be put in force.
 fn refusal(broken: Vec<rule_file::RuleFileError>, name: &str, language: Language) -> Problem {
     let mut code = Code::RuleSetRefused;
-    let mut told = Vec::new();
+    let mut lines = Vec::new();
     for it in broken {
-        told.push(match it {
+        lines.push(match it {
             rule_file::RuleFileError::Json { text, line, column } => {
                 code = Code::JsonMalformed;
                 BrokenRule::of_json(text, line, column)
             }
             rule_file::RuleFileError::Rule(problem) => {
-                let why = said(language, &problem.why);
+                let why = in_language(language, &problem.why);
                 let gap = pick(language, ": ", "：");
                 let whole = pick(language, "the rule set", "规则集");
                 let rule = if problem.rule.is_empty() { whole } else { &problem.rule };
@@ -153,7 +153,7 @@ fn refusal(broken: Vec<rule_file::RuleFileError>, name: &str, language: Language
             }
         });
     }
-    Problem::local(code, language, told)
+    Problem::local(code, language, lines)
 }
 
 async fn put(session: &Session, args: PutRulesArgs) -> anyhow::Result<Exit> {
@@ -163,10 +163,14 @@ async fn put(session: &Session, args: PutRulesArgs) -> anyhow::Result<Exit> {
     let answer =
         session.ask(request, async |it, ask| it.inspection().put_rule_set(ask).await).await?;
     if args.check {
-        return session.print_said(&answer, "correct, nothing is put in force", "校验通过，未生效");
+        return session.print_sentence(
+            &answer,
+            "correct, nothing is put in force",
+            "校验通过，未生效",
+        );
     }
     let (by, version) = (shared::agency(session.language, answer.agency()), answer.version);
-    session.print_said(
+    session.print_sentence(
         &answer,
         format!("{by} version {version} is in force"),
         format!("{by}第{version}版已生效"),
@@ -181,7 +185,7 @@ async fn list(session: &Session, args: ListRulesArgs) -> anyhow::Result<Exit> {
         .rule_sets;
     if args.document && session.output == Output::Table && !sets.is_empty() {
         for set in sets.iter().filter(|set| set.in_force) {
-            say(set.document.trim_end())?;
+            print_line(set.document.trim_end())?;
         }
         return Ok(Exit::Done);
     }
@@ -248,8 +252,8 @@ mod tests {
     fn what_is_no_rule_set_is_told_with_its_place() {
         let mut file = sample();
         file["rules"][0]["valid_till"] = serde_json::json!("2026-11-24");
-        let told = faults(&file.to_string(), Language::English);
-        assert!(told.starts_with("SW-3011 "), "{told}");
-        assert!(told.contains("rules.json:1:") && told.contains("`valid_till`"), "{told}");
+        let text = faults(&file.to_string(), Language::English);
+        assert!(text.starts_with("SW-3011 "), "{text}");
+        assert!(text.contains("rules.json:1:") && text.contains("`valid_till`"), "{text}");
     }
 }

@@ -11,7 +11,9 @@ use time::OffsetDateTime;
 
 use super::super::options::Options;
 use super::super::words::{self as shared, pick};
-use super::super::{Exit, Language, Output, OutputFormat, Session, clean, csv, say, say_json};
+use super::super::{
+    Exit, Language, Output, OutputFormat, Session, clean, csv, print_json, print_line,
+};
 use super::{either, words};
 
 /// Columns of the CSV. Their names and order are a promise; new ones come at the end.
@@ -59,13 +61,13 @@ async fn show(session: &Session, args: StatisticsArgs) -> anyhow::Result<Exit> {
         session.ask(request, async |it, ask| it.inspection().get_statistics(ask).await).await?;
     let rows: Vec<Row> = answer.rows.into_iter().map(Row::from).collect();
     match session.output {
-        Output::Json => rows.iter().try_for_each(|row| say_json(&json(row)))?,
+        Output::Json => rows.iter().try_for_each(|row| print_json(&json(row)))?,
         Output::Table if args.csv || session.format == OutputFormat::Csv => {
             let mut out = io::stdout().lock();
             out.write_all(csv_of(&rows).as_bytes())?;
             out.flush()?;
         }
-        Output::Table => say(&text(&rows, session.language))?,
+        Output::Table => print_line(&text(&rows, session.language))?,
     }
     Ok(Exit::Done)
 }
@@ -282,8 +284,11 @@ mod tests {
 
     #[test]
     fn json_has_numbers_and_rows_say_what_they_are_about() {
-        let told = json(&row("class", "untrusted"));
-        assert_eq!((&told["cases"], &told["without_inspection"]["count"]), (&json!(1), &json!(0)));
+        let object = json(&row("class", "untrusted"));
+        assert_eq!(
+            (&object["cases"], &object["without_inspection"]["count"]),
+            (&json!(1), &json!(0))
+        );
         let class = row("class", "untrusted").counts;
         assert_eq!(of(&class, Language::Chinese), "信用 失信企业");
         assert_eq!(of(&row("house", "42").counts, Language::English), "house 42");

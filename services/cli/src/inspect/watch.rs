@@ -6,7 +6,7 @@ use proto::v1;
 
 use super::super::watch::{ConnectionNotice, unreadable, waits_for};
 use super::super::words as shared;
-use super::super::{Exit, Language, Output, Session, say, say_json};
+use super::super::{Exit, Language, Output, Session, print_json, print_line};
 use super::{fetch, resolve, stage, words};
 
 /// Columns of the longest stage.
@@ -45,8 +45,8 @@ pub(super) async fn run(session: &Session, args: OrderWatchArgs) -> anyhow::Resu
     while let Some(entry) = connection.next(&mut updates).await? {
         let Some(order) = &entry.order else { continue };
         match session.output {
-            Output::Json => say_json(&entry)?,
-            Output::Table => say(&line(&entry, order, session.language))?,
+            Output::Json => print_json(&entry)?,
+            Output::Table => print_line(&line(&entry, order, session.language))?,
         }
         let ended = args.until.filter(|_| round(order) >= newest);
         if let Some(exit) = ended.and_then(|until| end(stage(order), until)) {

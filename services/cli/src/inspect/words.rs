@@ -13,7 +13,7 @@ use super::super::Language;
 use super::super::words::{self, pick};
 
 /// One of two texts that were made for the occasion, by language.
-pub(super) fn tell(language: Language, english: String, chinese: String) -> String {
+pub(super) fn either_text(language: Language, english: String, chinese: String) -> String {
     match language {
         Language::English => english,
         Language::Chinese => chinese,
@@ -54,7 +54,7 @@ fn spelt(text: &str) -> String {
 /// A result in one language; what is unknown to this version is left as it is.
 pub fn result(language: Language, code: &str) -> String {
     match FoundResult::parse(code) {
-        Some(result) => super::said(language, &result.title()).to_owned(),
+        Some(result) => super::in_language(language, &result.title()).to_owned(),
         None => code.to_owned(),
     }
 }
@@ -162,7 +162,10 @@ pub(super) fn cause(language: Language, code: &str) -> String {
         "NO_SHOW" => Some(CreditCause::NoShow),
         other => FoundResult::parse(other).map(CreditCause::Found),
     };
-    cause.map_or_else(|| code.to_owned(), |cause| super::said(language, &cause.title()).to_owned())
+    cause.map_or_else(
+        || code.to_owned(),
+        |cause| super::in_language(language, &cause.title()).to_owned(),
+    )
 }
 
 /// Where a credit entry stands.
@@ -193,7 +196,7 @@ pub(super) fn fact(fact: &v1::OrderFact, language: Language) -> String {
     let by = words::agency(language, fact.agency());
     let detail = fact.detail.as_str();
     let plain = |english, chinese| pick(language, english, chinese).to_owned();
-    let both = |english: String, chinese: String| tell(language, english, chinese);
+    let both = |english: String, chinese: String| either_text(language, english, chinese);
     match fact.kind() {
         K::Unspecified => plain("something that this program does not know", "未知事件"),
         K::Ordered => both(format!("ordered by {by}"), format!("{by}布控")),
@@ -274,10 +277,14 @@ fn found(fact: &v1::OrderFact, language: Language) -> String {
     let Some((id, line, code)) = split else { return fact.detail.clone() };
     let (key, what) = (key(fact.agency(), id), result(language, code));
     match line {
-        0 => tell(language, format!("{key}: {what}"), format!("{key}：{what}")),
+        0 => either_text(language, format!("{key}: {what}"), format!("{key}：{what}")),
         line => {
             let line: u32 = line;
-            tell(language, format!("{key} line {line}: {what}"), format!("{key}第{line}项：{what}"))
+            either_text(
+                language,
+                format!("{key} line {line}: {what}"),
+                format!("{key}第{line}项：{what}"),
+            )
         }
     }
 }
@@ -349,7 +356,7 @@ mod tests {
     #[test]
     fn facts_are_said_in_words() {
         use v1::OrderFactKind as K;
-        let said = |kind: K, agency: v1::Agency, detail: &str, language| {
+        let fact_text = |kind: K, agency: v1::Agency, detail: &str, language| {
             let it =
                 v1::OrderFact { kind: kind.into(), agency: agency.into(), detail: detail.into() };
             fact(&it, language)
@@ -357,18 +364,18 @@ mod tests {
         let (en, zh) = (Language::English, Language::Chinese);
         let found = "C-9 line 2: QTY_MISMATCH";
         assert_eq!(
-            said(K::Found, v1::Agency::Customs, found, en),
+            fact_text(K::Found, v1::Agency::Customs, found, en),
             "customs/C-9 line 2: quantity or weight differs"
         );
         assert_eq!(
-            said(K::Found, v1::Agency::Customs, found, zh),
+            fact_text(K::Found, v1::Agency::Customs, found, zh),
             "customs/C-9第2项：数量或重量不符"
         );
-        assert_eq!(said(K::Found, v1::Agency::Customs, "G line 0: X", en), "customs/G: X");
-        let decided = said(K::Decided, v1::Agency::Quarantine, "RELEASE", zh);
+        assert_eq!(fact_text(K::Found, v1::Agency::Customs, "G line 0: X", en), "customs/G: X");
+        let decided = fact_text(K::Decided, v1::Agency::Quarantine, "RELEASE", zh);
         assert_eq!(decided, "国检处置：放行");
         assert_eq!(
-            said(K::Began, v1::Agency::Unspecified, "MANUAL", en),
+            fact_text(K::Began, v1::Agency::Unspecified, "MANUAL", en),
             "officers began to look by hand"
         );
     }

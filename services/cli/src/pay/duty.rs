@@ -6,7 +6,7 @@ use super::listing::Listing;
 use super::{PayPrinter, call, yuan};
 use crate::table::{columns, fields};
 use crate::words::{self, pick};
-use crate::{Exit, Language, OutputFormat, say, say_json};
+use crate::{Exit, Language, OutputFormat, print_json, print_line};
 
 /// List duties of imports: those that wait for money, for example.
 #[derive(Debug, clap::Args)]
@@ -130,7 +130,7 @@ pub(super) async fn duties(teller: PayPrinter<'_>, args: Duties) -> anyhow::Resu
             ]
         },
     };
-    listing.tell(teller, &found)
+    listing.print(teller, &found)
 }
 
 /// Shows one duty.
@@ -142,8 +142,10 @@ pub(super) async fn duty(teller: PayPrinter<'_>, args: Duty) -> anyhow::Result<E
     let get = async || session.window.payment().get_duty(session.request(request.clone())).await;
     let found = call(get).await?;
     match teller.format {
-        OutputFormat::Json => say_json(&found)?,
-        OutputFormat::Table | OutputFormat::Csv => say(card(&found, session.language).trim_end())?,
+        OutputFormat::Json => print_json(&found)?,
+        OutputFormat::Table | OutputFormat::Csv => {
+            print_line(card(&found, session.language).trim_end())?
+        }
     }
     Ok(Exit::Done)
 }
@@ -247,7 +249,7 @@ pub(super) async fn bills(teller: PayPrinter<'_>, args: Bills) -> anyhow::Result
             ]
         },
     };
-    listing.tell(teller, &found)
+    listing.print(teller, &found)
 }
 
 /// Shows one bill.
@@ -258,7 +260,7 @@ pub(super) async fn bill(teller: PayPrinter<'_>, args: BillArgs) -> anyhow::Resu
     let found = call(get).await?.bill;
     let lines = found.iter().flat_map(|bill| &bill.lines).cloned().collect::<Vec<_>>();
     if teller.format == OutputFormat::Json {
-        found.iter().try_for_each(say_json)?;
+        found.iter().try_for_each(print_json)?;
         return Ok(Exit::Done);
     }
     if let (Some(bill), OutputFormat::Table) = (&found, teller.format) {
@@ -274,7 +276,7 @@ pub(super) async fn bill(teller: PayPrinter<'_>, args: BillArgs) -> anyhow::Resu
             (name("to be paid", "缴款期间"), until),
             (name("payment order", "缴款书编号"), bill.ent_duty_no.clone()),
         ];
-        say(&fields(&card, columns()))?;
+        print_line(&fields(&card, columns()))?;
     }
     let listing: Listing<v1::BillLine, 6> = Listing {
         header: (
@@ -294,5 +296,5 @@ pub(super) async fn bill(teller: PayPrinter<'_>, args: BillArgs) -> anyhow::Resu
             ]
         },
     };
-    listing.tell(teller, &lines)
+    listing.print(teller, &lines)
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::listing::Listing;
 use super::{PayPrinter, call, parse_yuan, yuan};
 use crate::words::{self, pick};
-use crate::{BilingualText, Exit, Language, say};
+use crate::{BilingualText, Exit, Language, print_line};
 
 /// List exports for which money is to come, with what came and was settled.
 #[derive(Debug, clap::Args)]
@@ -420,7 +420,7 @@ pub(super) async fn sales(teller: PayPrinter<'_>, args: SalesArgs) -> anyhow::Re
         let page = call(list).await?;
         found.extend(page.sales);
         if page.next_page_token.is_empty() {
-            return SALES.tell(teller, &found);
+            return SALES.print(teller, &found);
         }
         request.page_token = page.next_page_token;
     }
@@ -442,7 +442,7 @@ pub(super) async fn receipts(teller: PayPrinter<'_>, args: Receipts) -> anyhow::
         let page = call(list).await?;
         found.extend(page.receipts);
         if page.next_page_token.is_empty() {
-            return RECEIPTS.tell(teller, &found);
+            return RECEIPTS.print(teller, &found);
         }
         request.page_token = page.next_page_token;
     }
@@ -460,7 +460,7 @@ pub(super) async fn match_receipt(teller: PayPrinter<'_>, args: MatchArgs) -> an
     let session = teller.session;
     let make =
         async || session.window.forex().match_receipt(session.request(request.clone())).await;
-    RECEIPTS.tell(teller, call(make).await?.receipt.as_slice())
+    RECEIPTS.print(teller, call(make).await?.receipt.as_slice())
 }
 
 /// Takes a match back.
@@ -469,7 +469,7 @@ pub(super) async fn unmatch(teller: PayPrinter<'_>, args: ReceiptArg) -> anyhow:
     let session = teller.session;
     let make =
         async || session.window.forex().unmatch_receipt(session.request(request.clone())).await;
-    RECEIPTS.tell(teller, call(make).await?.receipt.as_slice())
+    RECEIPTS.print(teller, call(make).await?.receipt.as_slice())
 }
 
 /// Asks for a rate.
@@ -484,14 +484,14 @@ pub(super) async fn quote(teller: PayPrinter<'_>, args: QuoteArgs) -> anyhow::Re
     let ask =
         async || session.window.forex().quote_settlement(session.request(request.clone())).await;
     let found = call(ask).await?;
-    let told = QUOTES.tell(teller, found.quote.as_slice())?;
+    let exit = QUOTES.print(teller, found.quote.as_slice())?;
     if matches!(teller.format, crate::OutputFormat::Table) {
         for v1::ForexRemark { code, text, text_zh, law } in &found.remarks {
             let text = own(session.language, text, text_zh);
-            say(&format!("{code} {text} ({law})"))?;
+            print_line(&format!("{code} {text} ({law})"))?;
         }
     }
-    Ok(told)
+    Ok(exit)
 }
 
 /// Accepts a quote.
@@ -500,7 +500,7 @@ pub(super) async fn settle(teller: PayPrinter<'_>, args: SettleArgs) -> anyhow::
     let request = v1::AcceptQuoteRequest { request_id: request_id(), quote, validate_only };
     let session = teller.session;
     let make = async || session.window.forex().accept_quote(session.request(request.clone())).await;
-    SETTLEMENTS.tell(teller, call(make).await?.settlement.as_slice())
+    SETTLEMENTS.print(teller, call(make).await?.settlement.as_slice())
 }
 
 /// Keeps forex.
@@ -508,7 +508,7 @@ pub(super) async fn keep(teller: PayPrinter<'_>, args: KeepArgs) -> anyhow::Resu
     let request = v1::KeepReceiptRequest { request_id: request_id(), receipt: args.of.receipt };
     let session = teller.session;
     let make = async || session.window.forex().keep_receipt(session.request(request.clone())).await;
-    RECEIPTS.tell(teller, call(make).await?.receipt.as_slice())
+    RECEIPTS.print(teller, call(make).await?.receipt.as_slice())
 }
 
 /// Lists orders.
@@ -523,7 +523,7 @@ pub(super) async fn settlements(teller: PayPrinter<'_>, args: Settlements) -> an
         let page = call(list).await?;
         found.extend(page.settlements);
         if page.next_page_token.is_empty() {
-            return SETTLEMENTS.tell(teller, &found);
+            return SETTLEMENTS.print(teller, &found);
         }
         request.page_token = page.next_page_token;
     }
@@ -536,7 +536,7 @@ pub(super) async fn assign(teller: PayPrinter<'_>, args: AssignArgs) -> anyhow::
     let session = teller.session;
     let make =
         async || session.window.forex().assign_settlement(session.request(request.clone())).await;
-    SETTLEMENTS.tell(teller, call(make).await?.settlement.as_slice())
+    SETTLEMENTS.print(teller, call(make).await?.settlement.as_slice())
 }
 
 /// Tells what is declared, and what is missing.
@@ -549,7 +549,7 @@ pub(super) async fn payments(
     let session = teller.session;
     let records =
         session.window.forex().export_payments(session.request(request)).await?.into_inner();
-    PAYMENTS.tell(teller, &records.try_collect::<Vec<_>>().await?)
+    PAYMENTS.print(teller, &records.try_collect::<Vec<_>>().await?)
 }
 
 /// Declares a receipt.
@@ -566,7 +566,7 @@ pub(super) async fn declare(teller: PayPrinter<'_>, args: DeclareArgs) -> anyhow
     let session = teller.session;
     let make =
         async || session.window.forex().declare_payment(session.request(request.clone())).await;
-    PAYMENTS.tell(teller, call(make).await?.record.as_slice())
+    PAYMENTS.print(teller, call(make).await?.record.as_slice())
 }
 
 /// Hands a file of a bank in.
@@ -586,7 +586,7 @@ pub(super) async fn statement(teller: PayPrinter<'_>, args: StatementArgs) -> an
         none: ("nothing", "无"),
         row: |it, _| [it.taken.to_string(), it.repeated.to_string(), it.ignored.join("; ")],
     };
-    listing.tell(teller, &[found])
+    listing.print(teller, &[found])
 }
 
 /// Says how a firm is supervised.
@@ -603,6 +603,6 @@ pub(super) async fn firm(teller: PayPrinter<'_>, args: FirmArgs) -> anyhow::Resu
     let make =
         async || session.window.forex().set_forex_firm(session.request(request.clone())).await;
     call(make).await?;
-    say(pick(session.language, "it holds from now on", "自即日起生效"))?;
+    print_line(pick(session.language, "it holds from now on", "自即日起生效"))?;
     Ok(Exit::Done)
 }

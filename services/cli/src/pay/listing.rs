@@ -42,7 +42,7 @@ impl<T, const N: usize> Listing<T, N> {
 
 impl<T: Serialize, const N: usize> Listing<T, N> {
     /// Tells the items.
-    pub(crate) fn tell(&self, teller: PayPrinter<'_>, items: &[T]) -> anyhow::Result<Exit> {
+    pub(crate) fn print(&self, teller: PayPrinter<'_>, items: &[T]) -> anyhow::Result<Exit> {
         let columns = |language| Columns {
             header: self.columns(language).to_vec(),
             flexible: self.flexible,

@@ -138,7 +138,7 @@ pub(super) async fn accounts(teller: PayPrinter<'_>, args: Accounts) -> anyhow::
         let page = call(list).await?;
         found.extend(page.accounts);
         if page.next_page_token.is_empty() {
-            return ACCOUNTS.tell(teller, &found);
+            return ACCOUNTS.print(teller, &found);
         }
         request.page_token = page.next_page_token;
     }
@@ -168,7 +168,7 @@ pub(super) async fn balance(teller: PayPrinter<'_>, args: BalanceArgs) -> anyhow
             [it.owner.clone(), purpose, it.currency.clone(), yuan(it.balance)]
         },
     };
-    listing.tell(teller, &[found])
+    listing.print(teller, &[found])
 }
 
 /// Lists what moved.
@@ -213,7 +213,7 @@ pub(super) async fn entries(teller: PayPrinter<'_>, args: Entries) -> anyhow::Re
             ]
         },
     };
-    listing.tell(teller, &found)
+    listing.print(teller, &found)
 }
 
 /// Lists what is held.
@@ -256,7 +256,7 @@ pub(super) async fn holds(teller: PayPrinter<'_>, args: Holds) -> anyhow::Result
             ]
         },
     };
-    listing.tell(teller, &found)
+    listing.print(teller, &found)
 }
 
 /// Lodges money.
@@ -272,7 +272,7 @@ pub(super) async fn deposit(teller: PayPrinter<'_>, args: Deposit) -> anyhow::Re
     let session = teller.session;
     let make = async || session.window.payment().deposit(session.request(request.clone())).await;
     let account = call(make).await?.account;
-    ACCOUNTS.tell(teller, account.as_slice())
+    ACCOUNTS.print(teller, account.as_slice())
 }
 
 /// Grants a credit line.
@@ -292,5 +292,5 @@ pub(super) async fn credit_line(
     let make =
         async || session.window.payment().set_credit_line(session.request(request.clone())).await;
     let account = call(make).await?.account;
-    ACCOUNTS.tell(teller, account.as_slice())
+    ACCOUNTS.print(teller, account.as_slice())
 }

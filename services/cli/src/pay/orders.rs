@@ -88,7 +88,7 @@ pub(super) async fn orders(teller: PayPrinter<'_>, args: Orders) -> anyhow::Resu
         let page = call(list).await?;
         found.extend(page.orders);
         if page.next_page_token.is_empty() {
-            return ORDERS.tell(teller, &found);
+            return ORDERS.print(teller, &found);
         }
         request.page_token = page.next_page_token;
     }
@@ -108,5 +108,5 @@ pub(super) async fn pay_order(teller: PayPrinter<'_>, args: PayOrder) -> anyhow:
     let make =
         async || session.window.payment().pay_duty_order(session.request(request.clone())).await;
     let order = call(make).await?.order;
-    ORDERS.tell(teller, order.as_slice())
+    ORDERS.print(teller, order.as_slice())
 }

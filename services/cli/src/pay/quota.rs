@@ -8,7 +8,7 @@ use proto::v1;
 use super::{PayPrinter, call, yuan};
 use crate::table::{columns, fields};
 use crate::words::pick;
-use crate::{Exit, OutputFormat, csv, say, say_json};
+use crate::{Exit, OutputFormat, csv, print_json, print_line};
 
 /// Show what a person bought this year (年度限额): a firm sees its own sales to that person, customs and the
 /// operator the year.
@@ -35,12 +35,12 @@ pub(super) async fn quota(teller: PayPrinter<'_>, args: QuotaArgs) -> anyhow::Re
     let get = async || session.window.payment().get_quota(session.request(request.clone())).await;
     let found = call(get).await?;
     match teller.format {
-        OutputFormat::Json => say_json(&found)?,
+        OutputFormat::Json => print_json(&found)?,
         OutputFormat::Csv => {
-            say(&csv::row(["declaration", "amount", "restored"]))?;
+            print_line(&csv::row(["declaration", "amount", "restored"]))?;
             for it in &found.purchases {
                 let amounts = [yuan(it.amount_fen), yuan(it.restored_fen)];
-                say(&csv::row([&it.declaration, &amounts[0], &amounts[1]]))?;
+                print_line(&csv::row([&it.declaration, &amounts[0], &amounts[1]]))?;
             }
         }
         OutputFormat::Table => {
@@ -63,7 +63,7 @@ pub(super) async fn quota(teller: PayPrinter<'_>, args: QuotaArgs) -> anyhow::Re
                 let text = format!("{}{back}  {}", yuan(it.amount_fen), it.declaration);
                 lines.push((name("purchase", "交易"), text));
             }
-            say(fields(&lines, columns()).trim_end())?;
+            print_line(fields(&lines, columns()).trim_end())?;
         }
     }
     Ok(Exit::Done)

@@ -135,7 +135,7 @@ pub(super) async fn returns(teller: PayPrinter<'_>, args: ReturnsArgs) -> anyhow
         let page = call(list).await?;
         found.extend(page.returns);
         if page.next_page_token.is_empty() {
-            return RETURNS.tell(teller, &found);
+            return RETURNS.print(teller, &found);
         }
         request.page_token = page.next_page_token;
     }
@@ -159,7 +159,7 @@ pub(super) async fn goods_back(
     let make =
         async || session.window.payment().report_goods_back(session.request(request.clone())).await;
     let goods = call(make).await?.goods;
-    RETURNS.tell(teller, goods.as_slice())
+    RETURNS.print(teller, goods.as_slice())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::pay::listing::Listing;
 use crate::pay::{PayPrinter, parse_yuan, yuan};
 use crate::table::{columns, fields};
 use crate::words::{self, pick};
-use crate::{Exit, Language, OutputFormat, say, say_json};
+use crate::{Exit, Language, OutputFormat, print_json, print_line};
 
 /// How often a claim is looked at while its lines are added.
 const LOOK: Duration = Duration::from_millis(200);
@@ -289,13 +289,13 @@ pub(super) async fn propose(teller: PayPrinter<'_>, args: Propose) -> anyhow::Re
     if args.submit && claim.lines > 0 {
         claim = hand_in(teller, &claim).await?;
     }
-    CLAIMS.tell(teller, &[claim])
+    CLAIMS.print(teller, &[claim])
 }
 
 /// Hands in a claim.
 pub(super) async fn submit(teller: PayPrinter<'_>, args: SubmitClaimArgs) -> anyhow::Result<Exit> {
     let claim = read(teller, &args.name).await?;
-    CLAIMS.tell(teller, &[hand_in(teller, &claim).await?])
+    CLAIMS.print(teller, &[hand_in(teller, &claim).await?])
 }
 
 /// Takes a claim back.
@@ -308,7 +308,7 @@ pub(super) async fn withdraw(
     let session = teller.session;
     let make =
         async || session.window.refund().withdraw_claim(session.request(request.clone())).await;
-    CLAIMS.tell(teller, call(make).await?.claim.as_slice())
+    CLAIMS.print(teller, call(make).await?.claim.as_slice())
 }
 
 /// Lists claims.
@@ -327,7 +327,7 @@ pub(super) async fn claims(teller: PayPrinter<'_>, args: Claims) -> anyhow::Resu
         let page = call(list).await?;
         found.extend(page.claims);
         if page.next_page_token.is_empty() {
-            return CLAIMS.tell(teller, &found);
+            return CLAIMS.print(teller, &found);
         }
         request.page_token = page.next_page_token;
     }
@@ -337,7 +337,7 @@ pub(super) async fn claims(teller: PayPrinter<'_>, args: Claims) -> anyhow::Resu
 pub(super) async fn claim(teller: PayPrinter<'_>, args: ShowClaim) -> anyhow::Result<Exit> {
     let claim = read(teller, &args.name).await?;
     if teller.format == OutputFormat::Table {
-        CLAIMS.tell(teller, std::slice::from_ref(&claim))?;
+        CLAIMS.print(teller, std::slice::from_ref(&claim))?;
         if let Some(month) = &claim.producer {
             let name = |english, chinese| pick(teller.session.language, english, chinese);
             let figures = [
@@ -350,7 +350,7 @@ pub(super) async fn claim(teller: PayPrinter<'_>, args: ShowClaim) -> anyhow::Re
                 (name("exempt credit", "免抵税额"), yuan(month.exempt_credit_fen)),
                 (name("carried forward", "结转下期留抵"), yuan(month.carry_credit_fen)),
             ];
-            say(&fields(&figures, columns()))?;
+            print_line(&fields(&figures, columns()))?;
         }
     }
     // Every state, where none is named.
@@ -373,7 +373,7 @@ pub(super) async fn claim(teller: PayPrinter<'_>, args: ShowClaim) -> anyhow::Re
         }
         request.page_token = page.next_page_token;
     }
-    CLAIM_LINES.tell(teller, &found)
+    CLAIM_LINES.print(teller, &found)
 }
 
 /// Answers a query.
@@ -392,7 +392,7 @@ pub(super) async fn answer(teller: PayPrinter<'_>, args: AnswerArgs) -> anyhow::
     };
     let make =
         async || session.window.refund().answer_claim_line(session.request(request.clone())).await;
-    CLAIMS.tell(teller, call(make).await?.claim.as_slice())
+    CLAIMS.print(teller, call(make).await?.claim.as_slice())
 }
 
 /// The number of the query that a line stands at; 0 where it stands at none, which is refused.
@@ -429,7 +429,7 @@ pub(super) async fn drop_line(teller: PayPrinter<'_>, args: DropLine) -> anyhow:
     let session = teller.session;
     let make =
         async || session.window.refund().drop_claim_line(session.request(request.clone())).await;
-    CLAIMS.tell(teller, call(make).await?.claim.as_slice())
+    CLAIMS.print(teller, call(make).await?.claim.as_slice())
 }
 
 /// Follows what happens.
@@ -438,17 +438,17 @@ pub(super) async fn watch(teller: PayPrinter<'_>, args: WatchRefundsArgs) -> any
     let request = v1::WatchRefundsRequest { resume_token };
     let session = teller.session;
     let mut news = std::pin::pin!(client::refunds(session.window.clone(), request));
-    while let Some(told) = news.next().await {
-        let told = told?;
+    while let Some(update) = news.next().await {
+        let update = update?;
         if teller.format == OutputFormat::Json {
-            say_json(&told)?;
+            print_json(&update)?;
             continue;
         }
-        let time = words::when(told.time.and_then(proto::time));
-        for fact in &told.facts {
+        let time = words::when(update.time.and_then(proto::time));
+        for fact in &update.facts {
             let text = pick(session.language, fact.text.as_str(), fact.text_zh.as_str());
             let line = if fact.line == 0 { String::new() } else { format!(" #{}", fact.line) };
-            say(&format!("{time}  {}{line}  {text}", told.name))?;
+            print_line(&format!("{time}  {}{line}  {text}", update.name))?;
         }
     }
     Ok(Exit::Done)

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use super::call;
 use crate::pay::{PayPrinter, yuan};
 use crate::words::{decimal, pick};
-use crate::{BilingualText, Exit, Session, csv, read, say};
+use crate::{BilingualText, Exit, Session, csv, print_line, read};
 
 /// Write a claim with its evidence into a folder: lines and evidence as CSV, the claim as XML, documents by digest.
 #[derive(Debug, clap::Args)]
@@ -105,7 +105,7 @@ pub(super) async fn evidence(teller: PayPrinter<'_>, args: EvidenceArgs) -> anyh
     let (count, documents, shown) = (lines.len(), folder.written.len(), folder.path.display());
     let english = format!("{count} lines and {documents} documents are in {shown}");
     let chinese = format!("{count}条明细、{documents}份单证已写入{shown}");
-    say(pick(session.language, &english, &chinese))?;
+    print_line(pick(session.language, &english, &chinese))?;
     Ok(Exit::Done)
 }
 

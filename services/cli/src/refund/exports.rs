@@ -8,7 +8,7 @@ use crate::pay::listing::Listing;
 use crate::pay::{PayPrinter, yuan};
 use crate::table::{columns, fields};
 use crate::words::{self, pick};
-use crate::{Exit, Language, OutputFormat, say, say_json};
+use crate::{Exit, Language, OutputFormat, print_json, print_line};
 
 /// List exports by urgency: what has to be given back, then by the next day that matters.
 #[derive(Debug, clap::Args)]
@@ -143,7 +143,7 @@ pub(super) async fn lines(teller: PayPrinter<'_>, args: ExportLinesArgs) -> anyh
         found.extend(page.lines);
         if page.next_page_token.is_empty() || found.len() >= most {
             found.truncate(most);
-            return LINES.tell(teller, &found);
+            return LINES.print(teller, &found);
         }
         request.page_token = page.next_page_token;
     }
@@ -158,9 +158,9 @@ pub(super) async fn explain(teller: PayPrinter<'_>, args: ExplainExport) -> anyh
     };
     let found = call(get).await?;
     match teller.format {
-        OutputFormat::Json => say_json(&found)?,
-        OutputFormat::Csv => LINES.tell(teller, found.line.as_slice()).map(drop)?,
-        OutputFormat::Table => say(card(&found, session.language).trim_end())?,
+        OutputFormat::Json => print_json(&found)?,
+        OutputFormat::Csv => LINES.print(teller, found.line.as_slice()).map(drop)?,
+        OutputFormat::Table => print_line(card(&found, session.language).trim_end())?,
     }
     Ok(Exit::Done)
 }
@@ -248,5 +248,5 @@ pub(super) async fn prove(teller: PayPrinter<'_>, args: Prove) -> anyhow::Result
     let make =
         async || session.window.refund().record_proof(session.request(request.clone())).await;
     let found = call(make).await?;
-    LINES.tell(teller, &found.lines)
+    LINES.print(teller, &found.lines)
 }

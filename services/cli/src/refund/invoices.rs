@@ -14,7 +14,7 @@ use crate::pay::listing::Listing;
 use crate::pay::{PayPrinter, parse_yuan, yuan};
 use crate::problem::Problem;
 use crate::words::pick;
-use crate::{BilingualText, Exit, Language, tell_refusal};
+use crate::{BilingualText, Exit, Language, print_refusal};
 
 /// Invoices that are on their way at once: many share a commit.
 const AT_ONCE: usize = 64;
@@ -110,7 +110,7 @@ pub(super) async fn invoices(teller: PayPrinter<'_>, args: Invoices) -> anyhow::
         let page = call(list).await?;
         found.extend(page.invoices);
         if page.next_page_token.is_empty() {
-            return INVOICES.tell(teller, &found);
+            return INVOICES.print(teller, &found);
         }
         request.page_token = page.next_page_token;
     }
@@ -143,11 +143,11 @@ pub(super) async fn register(teller: PayPrinter<'_>, args: Register) -> anyhow::
             }
             Err(status) => {
                 let problem = Problem::of_status(&status, session.language);
-                exit = exit.max(tell_refusal(session.output, &problem.in_file(&invoice.number))?);
+                exit = exit.max(print_refusal(session.output, &problem.in_file(&invoice.number))?);
             }
         }
     }
-    INVOICES.tell(teller, &registered)?;
+    INVOICES.print(teller, &registered)?;
     Ok(exit)
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{call, claims};
 use crate::pay::{PayPrinter, parse_yuan};
 use crate::words::pick;
-use crate::{BilingualText, Exit, say};
+use crate::{BilingualText, Exit, print_line};
 
 /// Report what warehouses overseas sold (9810), by a CSV file: line, number, quantity, amount. The amount is FOB
 /// in the currency of the export.
@@ -83,8 +83,8 @@ pub(super) async fn sold(teller: PayPrinter<'_>, args: ReportSales) -> anyhow::R
         call(make).await?;
     }
     let count = sales.len();
-    let said = (format!("{count} reports"), format!("已报送{count}份销售报告"));
-    say(pick(session.language, &said.0, &said.1))?;
+    let texts = (format!("{count} reports"), format!("已报送{count}份销售报告"));
+    print_line(pick(session.language, &texts.0, &texts.1))?;
     Ok(Exit::Done)
 }
 
@@ -99,5 +99,5 @@ pub(super) async fn settle(teller: PayPrinter<'_>, args: Settle) -> anyhow::Resu
     let make =
         async || session.window.refund().settle_advance(session.request(request.clone())).await;
     let claim = call(make).await?.claim;
-    claims::CLAIMS.tell(teller, claim.as_slice())
+    claims::CLAIMS.print(teller, claim.as_slice())
 }

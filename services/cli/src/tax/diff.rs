@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use time::Date;
 
 use super::super::words::{pick, table};
-use super::super::{Exit, OutputFormat, say, say_json};
+use super::super::{Exit, OutputFormat, print_json, print_line};
 use super::{TaxPrinter, by, csv, parse_day, validity_json};
 
 /// Show what changes between two days: numbers of the law, rows of the tariff, positions of the list. Asks
@@ -31,18 +31,18 @@ pub(super) fn run(voice: TaxPrinter, args: &Diff) -> anyhow::Result<Exit> {
     match format {
         OutputFormat::Json => {
             for change in &changes {
-                say_json(&change_json(parameters, args, change))?;
+                print_json(&change_json(parameters, args, change))?;
             }
         }
         OutputFormat::Csv => {
-            say(&csv::row(["name", "title", "before", "after", "since", "law"]))?;
+            print_line(&csv::row(["name", "title", "before", "after", "since", "law"]))?;
             for change in &changes {
-                say(&csv::row(cells(parameters, change, language)))?;
+                print_line(&csv::row(cells(parameters, change, language)))?;
             }
         }
         OutputFormat::Table if changes.is_empty() => {
             let (before, after) = (args.before, args.after);
-            say(&match language {
+            print_line(&match language {
                 Language::English => format!("nothing changes between {before} and {after}"),
                 Language::Chinese => format!("{before}与{after}之间没有变化"),
             })?;
@@ -61,7 +61,7 @@ pub(super) fn run(voice: TaxPrinter, args: &Diff) -> anyhow::Result<Exit> {
             for change in &changes {
                 shown.add_row(cells(parameters, change, language));
             }
-            say(&shown.to_string())?;
+            print_line(&shown.to_string())?;
         }
     }
     Ok(Exit::Done)
@@ -74,9 +74,9 @@ fn cells(parameters: &Parameters, change: &TariffChange<'_>, language: Language)
         (None, Language::Chinese) => change.name_zh,
     };
     // Told is since when and why it is as it is on the second day, or was where it ended.
-    let told = change.after.as_ref().or(change.before.as_ref());
+    let state = change.after.as_ref().or(change.before.as_ref());
     let [from, to, law] =
-        told.map_or_else(Default::default, |state| by(parameters, state.validity, language));
+        state.map_or_else(Default::default, |state| by(parameters, state.validity, language));
     let since = if change.after.is_some() { from } else { format!("→ {to}") };
     let (was, is) = (change.before.as_ref(), change.after.as_ref());
     let (before, after) = (shown(change.of, was, is), shown(change.of, is, was));

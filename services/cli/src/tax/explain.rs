@@ -16,7 +16,7 @@ use time::Date;
 
 use super::super::pay::{parse_yuan, yuan};
 use super::super::words::{pick, table};
-use super::super::{Exit, OutputFormat, say, say_json, tell_refusal};
+use super::super::{Exit, OutputFormat, print_json, print_line, print_refusal};
 use super::declared::{self, FileDeclaration};
 use super::{TaxPrinter, csv, parse_day, validity_json};
 
@@ -63,14 +63,14 @@ pub(super) fn run(voice: TaxPrinter, args: &Explain) -> anyhow::Result<Exit> {
     let TaxPrinter { format, language } = voice;
     let mut worst = Exit::Done;
     if format == OutputFormat::Csv {
-        say(&csv::row(COLUMNS))?;
+        print_line(&csv::row(COLUMNS))?;
     }
     let mut is_first = true;
     for path in &args.files {
         let declarations = match declared::read(path, language) {
             Ok(declarations) => declarations,
             Err(problem) => {
-                worst = worst.max(tell_refusal(format.output(), &problem)?);
+                worst = worst.max(print_refusal(format.output(), &problem)?);
                 continue;
             }
         };
@@ -79,17 +79,17 @@ pub(super) fn run(voice: TaxPrinter, args: &Explain) -> anyhow::Result<Exit> {
                 Ok(assessed) => assessed,
                 Err(violations) => {
                     let problem = declared.refusal(&violations, language);
-                    worst = worst.max(tell_refusal(format.output(), &problem)?);
+                    worst = worst.max(print_refusal(format.output(), &problem)?);
                     continue;
                 }
             };
             let explained = TaxExplanation { parameters, declared, assessed, args, language };
             match format {
-                OutputFormat::Json => say_json(&explained.json())?,
-                OutputFormat::Csv => say(&explained.csv())?,
+                OutputFormat::Json => print_json(&explained.json())?,
+                OutputFormat::Csv => print_line(&explained.csv())?,
                 OutputFormat::Table => {
                     let gap = if is_first { "" } else { "\n" };
-                    say(&format!("{gap}{}", explained.text().trim_end()))?;
+                    print_line(&format!("{gap}{}", explained.text().trim_end()))?;
                 }
             }
             is_first = false;
@@ -141,12 +141,12 @@ impl TaxExplanation<'_> {
     /// Whether the tax of the order is the one that is computed; nothing where the order says none, or no
     /// way applies.
     fn difference_fen(&self) -> Option<i64> {
-        let said = self.declared.content.order.as_ref()?.tax_total.as_ref()?.amount_e5;
+        let declared_tax = self.declared.content.order.as_ref()?.tax_total.as_ref()?.amount_e5;
         let way = match self.assessed.comparison.applies.as_ref().ok()? {
             Band::Within => &self.assessed.comparison.within,
             Band::Above => &self.assessed.comparison.full,
         };
-        Some(fen(said) - way.tax.total_fen())
+        Some(fen(declared_tax) - way.tax.total_fen())
     }
 
     fn text(&self) -> String {
@@ -220,24 +220,24 @@ impl TaxExplanation<'_> {
     /// Which way applies, what becomes of the year, and what is odd.
     fn verdicts(&self) -> Vec<String> {
         let language = self.language;
-        let say = |english: String, chinese: String| match language {
+        let in_language = |english: String, chinese: String| match language {
             Language::English => english,
             Language::Chinese => chinese,
         };
         let value = super::super::words::decimal(self.value_e5());
         let limit = yuan(single_limit(self.assessed.day));
         let mut lines = vec![match &self.assessed.comparison.applies {
-            Ok(Band::Within) => say(
+            Ok(Band::Within) => in_language(
                 format!("applies: within the limits, since {value} is not above {limit}"),
                 format!("适用：限值以内，{value}未超过{limit}"),
             ),
-            Ok(Band::Above) => say(
+            Ok(Band::Above) => in_language(
                 format!(
                     "applies: in full, since {value} is above {limit} and the order is one single item"
                 ),
                 format!("适用：全额征税，{value}超过{limit}，且订单仅含单件不可分割商品"),
             ),
-            Err(refused) => say(
+            Err(refused) => in_language(
                 format!(
                     "refused ({}): {value} is above {limit}, and the order is not one single item",
                     refused.status
@@ -252,12 +252,12 @@ impl TaxExplanation<'_> {
             None => {}
             Some(Ok(year)) => {
                 let (used, limit) = (yuan(year.used_fen), yuan(annual_limit(self.assessed.day)));
-                lines.push(say(
+                lines.push(in_language(
                     format!("the year of the buyer becomes {used} of {limit}"),
                     format!("订购人本年累计为{used}，年度限值{limit}"),
                 ));
             }
-            Some(Err(refused)) => lines.push(say(
+            Some(Err(refused)) => lines.push(in_language(
                 format!("refused ({}): {}", refused.status, refused.info),
                 format!("退单（{}）：{}", refused.status, refused.info),
             )),
@@ -270,7 +270,7 @@ impl TaxExplanation<'_> {
             Some(more) => {
                 let (english, chinese) = if more > 0 { ("more", "多") } else { ("less", "少") };
                 let by = yuan(more.saturating_abs());
-                lines.push(say(
+                lines.push(in_language(
                     format!("the order says {by} {english} tax"),
                     format!("订单所列税款{chinese}{by}"),
                 ));

@@ -11,7 +11,7 @@ use time::Date;
 
 use super::super::problem::{BrokenRule, Problem};
 use super::super::words::{pick, table};
-use super::super::{Exit, OutputFormat, say, say_json, tell_refusal};
+use super::super::{Exit, OutputFormat, print_json, print_line, print_refusal};
 use super::{TaxPrinter, by, csv, parse_day, today, validity_json};
 
 /// Show which numbers of the law and rows of the tariff hold on a day, and by which law. Asks no window.
@@ -55,19 +55,19 @@ pub(super) fn run(voice: TaxPrinter, args: &Rates) -> anyhow::Result<Exit> {
         };
         let why = BrokenRule::plain(Code::CodeUnknown, text);
         let problem = Problem::local(Code::CodeUnknown, language, vec![why]);
-        return Ok(tell_refusal(format.output(), &problem)?.max(Exit::NotFound));
+        return Ok(print_refusal(format.output(), &problem)?.max(Exit::NotFound));
     }
     match format {
-        OutputFormat::Table => say(&text(parameters, &held, day, language))?,
+        OutputFormat::Table => print_line(&text(parameters, &held, day, language))?,
         OutputFormat::Csv => {
             let head = ["day", "kind", "name", "title", "values", "valid_from", "valid_to", "law"];
-            say(&csv::row(head))?;
+            print_line(&csv::row(head))?;
             for held in &held {
                 let [from, to, law] = by(parameters, held.validity, language);
                 let day = day.to_string();
                 let (name, title, values) = (held.name.to_owned(), &held.title, values(held));
                 let kind = held.kind.to_owned();
-                say(&csv::row([day, kind, name, title.clone(), values, from, to, law]))?;
+                print_line(&csv::row([day, kind, name, title.clone(), values, from, to, law]))?;
             }
         }
         OutputFormat::Json => {
@@ -77,7 +77,7 @@ pub(super) fn run(voice: TaxPrinter, args: &Rates) -> anyhow::Result<Exit> {
                     .iter()
                     .map(|(key, value)| ((*key).to_owned(), json!(value)))
                     .collect();
-                say_json(&json!({
+                print_json(&json!({
                     "day": day.to_string(),
                     "kind": held.kind,
                     "name": held.name,

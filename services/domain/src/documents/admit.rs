@@ -354,14 +354,18 @@ impl Split {
     ///
     /// A rejection (100) when there is no such part, or the parts disagree about their number. The
     /// text is unverified.
-    pub fn check(self, told: Option<u32>) -> Result<(), ReceiptStatus> {
+    pub fn check(self, earlier_count: Option<u32>) -> Result<(), ReceiptStatus> {
         let fits = (1..=self.count).contains(&self.seq);
-        if fits && told.is_none_or(|told| told == self.count) {
+        if fits && earlier_count.is_none_or(|earlier_count| earlier_count == self.count) {
             return Ok(());
         }
-        let told = told.map_or_else(String::new, |told| format!("，此前报文msgCount[{told}]"));
-        let text =
-            format!("拆分报文序号不符，msgCount[{}]msgSeqNo[{}]{told}", self.count, self.seq);
+        let earlier_count = earlier_count.map_or_else(String::new, |earlier_count| {
+            format!("，此前报文msgCount[{earlier_count}]")
+        });
+        let text = format!(
+            "拆分报文序号不符，msgCount[{}]msgSeqNo[{}]{earlier_count}",
+            self.count, self.seq
+        );
         Err(ReceiptStatus::new(status::REJECTED, text))
     }
 }

@@ -174,9 +174,9 @@ pub fn check(
 /// something is wrong.
 pub fn refusal(kind: DocumentKind, violations: &[DocumentViolation]) -> Option<ReceiptStatus> {
     let own = violations.iter().find_map(|violation| violation.code);
-    let said = |violation: &&DocumentViolation| own.is_none() || violation.code != own;
+    let counts = |violation: &&DocumentViolation| own.is_none() || violation.code != own;
     let texts: Vec<String> =
-        violations.iter().filter(said).map(DocumentViolation::shown_zh).collect();
+        violations.iter().filter(counts).map(DocumentViolation::shown_zh).collect();
     match own {
         None if texts.is_empty() => None,
         None => Some(ReceiptStatus::refused(general(kind), &[&texts.join("；")])),

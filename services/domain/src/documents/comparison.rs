@@ -91,7 +91,7 @@ pub struct Discrepancy {
 
 /// Every broken rule about imports that the documents at hand can tell.
 pub fn findings(parts: &ParcelDocuments<'_>, policy: &MatchPolicy<'_>) -> Vec<Discrepancy> {
-    let told = |broken: RuleBreach| {
+    let described = |broken: RuleBreach| {
         let same = |rule: &&matching::MatchRule| rule.id == broken.rule && rule.code == broken.code;
         let rule = IMPORT.iter().find(same);
         Discrepancy {
@@ -101,7 +101,7 @@ pub fn findings(parts: &ParcelDocuments<'_>, policy: &MatchPolicy<'_>) -> Vec<Di
             broken,
         }
     };
-    matching::match_parts(parts, policy).into_iter().map(told).collect()
+    matching::match_parts(parts, policy).into_iter().map(described).collect()
 }
 
 /// Why the window would not take a document for one of this parcel: the fields by which it finds them,

@@ -123,14 +123,14 @@ impl Transition {
 pub fn on_declaration_event(
     case: &JointCase,
     at: ReviewRound,
-    told: &DeclarationEvent,
+    event: &DeclarationEvent,
 ) -> Transition {
     let mut case = case.clone();
     case.newest_version = case.newest_version.max(at.version);
     let then = Transition::same(&case);
     // What is told again of a version before says nothing about the order of this one.
     let is_old = at.version < case.order.version;
-    match told {
+    match event {
         DeclarationEvent::Demanded(agency, instructions) => {
             demanded(then, at, *agency, instructions)
         }

@@ -46,7 +46,7 @@ impl RuleSet {
     pub fn problems(&self) -> Vec<RuleSetProblem> {
         let mut found = RuleProblems::default();
         if self.rules.len() > RULES_MAX {
-            found.tell("rules", "too many rules", "规则过多");
+            found.report("rules", "too many rules", "规则过多");
         }
         found.rates("rates", self.rates);
         for (at, area) in self.areas.iter().enumerate() {
@@ -56,7 +56,7 @@ impl RuleSet {
         for rule in &self.rules {
             found.rule.clone_from(&rule.id);
             if rule.id.is_empty() || !ids.insert(rule.id.as_str()) {
-                found.tell("id", "the id is empty or used twice", "规则编号为空或重复");
+                found.report("id", "the id is empty or used twice", "规则编号为空或重复");
             }
             found.of_rule(rule, !self.areas.is_empty());
         }
@@ -92,7 +92,7 @@ struct RuleProblems {
 }
 
 impl RuleProblems {
-    fn tell(&mut self, place: &str, en: impl Into<String>, zh: impl Into<String>) {
+    fn report(&mut self, place: &str, en: impl Into<String>, zh: impl Into<String>) {
         let (rule, place) = (self.rule.clone(), place.to_owned());
         self.problems.push(RuleSetProblem { rule, place, why: Explanation::new(en, zh) });
     }
@@ -106,7 +106,7 @@ impl RuleProblems {
         ] {
             if rate > ONE_BP {
                 let place = format!("{place}.{name}");
-                self.tell(&place, "a rate is above 10,000 basis points", "比例超过10000基点");
+                self.report(&place, "a rate is above 10,000 basis points", "比例超过10000基点");
             }
         }
     }
@@ -114,7 +114,7 @@ impl RuleProblems {
     fn area(&mut self, place: &str, area: &Area) {
         if area.valid_to.is_some_and(|to| to < area.valid_from) {
             let place = format!("{place}.valid_to");
-            self.tell(&place, "an area ends before it begins", "疫区失效日期早于生效日期");
+            self.report(&place, "an area ends before it begins", "疫区失效日期早于生效日期");
         }
         self.code(&format!("{place}.country"), &area.country, COUNTRIES);
         for (at, prefix) in area.goods.iter().enumerate() {
@@ -125,20 +125,20 @@ impl RuleProblems {
     fn of_rule(&mut self, rule: &RiskRule, has_areas: bool) {
         for (place, title) in [("title", &rule.title), ("title_zh", &rule.title_zh)] {
             if title.is_empty() {
-                self.tell(place, "a title is missing", "缺少规则名称");
+                self.report(place, "a title is missing", "缺少规则名称");
             }
         }
         if rule.valid_to.is_some_and(|to| to < rule.valid_from) {
-            self.tell("valid_to", "it ends before it begins", "失效日期早于生效日期");
+            self.report("valid_to", "it ends before it begins", "失效日期早于生效日期");
         }
         if rule.condition.depth() > CONDITION_DEPTH_MAX {
-            self.tell("condition", "the condition is too deep", "条件嵌套过深");
+            self.report("condition", "the condition is too deep", "条件嵌套过深");
         } else {
             let before = self.problems.len();
             self.condition("condition", &rule.condition, has_areas);
             if self.problems.len() == before && Directions::of(&rule.condition).is_none() {
                 let en = "it can never hold: no import and no export fits every part of it";
-                self.tell("condition", en, "条件永不成立：没有进口或出口能同时满足各项");
+                self.report("condition", en, "条件永不成立：没有进口或出口能同时满足各项");
             }
         }
         let (place, wanted, rates) = match &rule.action {
@@ -152,13 +152,17 @@ impl RuleProblems {
         if wanted.is_empty() || wanted.len() > WANTED_MAX {
             let en = format!("it wants nothing, or more than {WANTED_MAX} things");
             let zh = format!("缺少布控指令或超过{WANTED_MAX}条");
-            self.tell(&format!("{place}.wanted"), en, zh);
+            self.report(&format!("{place}.wanted"), en, zh);
         }
         let mut codes = BTreeSet::new();
         for (at, wanted) in wanted.iter().enumerate() {
             let place = format!("{place}.wanted[{at}]");
             if !codes.insert(&wanted.code) {
-                self.tell(&format!("{place}.code"), "it wants one code twice", "布控指令代码重复");
+                self.report(
+                    &format!("{place}.code"),
+                    "it wants one code twice",
+                    "布控指令代码重复",
+                );
             }
             self.text(&format!("{place}.code"), &wanted.code, NAME_MAX);
             self.text(&format!("{place}.text"), &wanted.text, TEXT_MAX);
@@ -169,7 +173,7 @@ impl RuleProblems {
     fn text(&mut self, place: &str, text: &str, most: usize) {
         if text.chars().count() > most || text.chars().any(char::is_control) {
             let en = format!("longer than {most} characters, or with control characters");
-            self.tell(place, en, format!("超过{most}个字符或含控制字符"));
+            self.report(place, en, format!("超过{most}个字符或含控制字符"));
         }
     }
 
@@ -193,7 +197,7 @@ impl RuleProblems {
             Condition::Not(inner) => self.condition(&format!("{place}.not"), inner, has_areas),
             Condition::QuarantineArea if !has_areas => {
                 let en = "it can never hold: the set has no areas";
-                self.tell(place, en, "条件永不成立：规则集没有疫区");
+                self.report(place, en, "条件永不成立：规则集没有疫区");
             }
             Condition::QuarantineArea
             | Condition::Direction(_)
@@ -212,7 +216,7 @@ impl RuleProblems {
 
     fn some<T>(&mut self, place: &str, items: &[T]) {
         if items.is_empty() {
-            self.tell(place, "a condition lists nothing", "条件列表为空");
+            self.report(place, "a condition lists nothing", "条件列表为空");
         }
     }
 
@@ -225,7 +229,7 @@ impl RuleProblems {
 
     fn code(&mut self, place: &str, code: &str, Table { knows, en, zh }: Table) {
         if !knows(code) {
-            self.tell(place, format!("{code:?} {en}"), format!("“{code}”{zh}"));
+            self.report(place, format!("{code:?} {en}"), format!("“{code}”{zh}"));
         }
     }
 
@@ -233,10 +237,10 @@ impl RuleProblems {
     fn range(&mut self, place: &str, range: Range) {
         let Range { from_e5, below_e5 } = range;
         if range == Range::default() {
-            self.tell(place, "a condition lists nothing", "条件列表为空");
+            self.report(place, "a condition lists nothing", "条件列表为空");
         } else if below_e5.is_some_and(|below| below <= from_e5.map_or(0, |from| from.max(0))) {
             let en = "it can never hold: nothing is from there on and below that";
-            self.tell(place, en, "条件永不成立：范围为空");
+            self.report(place, en, "条件永不成立：范围为空");
         }
     }
 }

@@ -75,14 +75,14 @@ impl ImportReturnLine {
 
 /// A line of a count that does not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{said_e5} of line {gnum} were counted, {missing_e5} are awaited (in 1/100000)")]
+#[error("{given_e5} of line {gnum} were counted, {missing_e5} are awaited (in 1/100000)")]
 pub struct CountFault {
     /// Which of the counted lines, from 0.
     pub at: usize,
     /// The number of the line that it names.
     pub gnum: u32,
     /// How much it says.
-    pub said_e5: i64,
+    pub given_e5: i64,
     /// How much of that line is awaited; nothing of one that was not applied for.
     pub missing_e5: i64,
 }
@@ -103,14 +103,16 @@ pub fn count(
     counted: &[(u32, i64)],
 ) -> Result<Vec<ImportReturnLine>, Vec<CountFault>> {
     let (mut after, mut faults) = (lines.to_vec(), Vec::new());
-    for (at, &(gnum, said_e5)) in counted.iter().enumerate() {
+    for (at, &(gnum, given_e5)) in counted.iter().enumerate() {
         let line = after.iter_mut().find(|line| line.gnum == gnum);
         match line {
-            Some(line) if (1..=line.missing_e5()).contains(&said_e5) => line.counted_e5 += said_e5,
+            Some(line) if (1..=line.missing_e5()).contains(&given_e5) => {
+                line.counted_e5 += given_e5
+            }
             other => {
                 // Nothing is awaited of a line that was not applied for.
                 let missing_e5 = other.map_or(0, |line| line.missing_e5());
-                faults.push(CountFault { at, gnum, said_e5, missing_e5 });
+                faults.push(CountFault { at, gnum, given_e5, missing_e5 });
             }
         }
     }

@@ -88,7 +88,7 @@ pub struct Imbalance {
     /// Opening balance and all booked entries; nothing when it does not fit.
     pub computed: Option<i64>,
     /// Closing balance.
-    pub said: i64,
+    pub stated: i64,
 }
 
 impl Statement {
@@ -126,8 +126,8 @@ impl Statement {
             let signed = if entry.is_credit { entry.amount } else { -entry.amount };
             computed = computed.and_then(|sum| sum.checked_add(signed));
         }
-        let said = closing.amount;
-        if computed == Some(said) { Ok(()) } else { Err(Imbalance { computed, said }) }
+        let stated = closing.amount;
+        if computed == Some(stated) { Ok(()) } else { Err(Imbalance { computed, stated }) }
     }
 }
 
@@ -160,14 +160,14 @@ pub struct SortedEntry<'a> {
 /// Sorts the entries of statements: each identity once. A receipt counts with what the bank kept of it, and
 /// names those of the known orders that stand in its texts.
 pub fn sort<'a>(statements: &'a [Statement], known: &BTreeSet<&str>) -> Vec<SortedEntry<'a>> {
-    let mut told = BTreeSet::new();
+    let mut seen = BTreeSet::new();
     let mut sorted = Vec::new();
     for statement in statements {
         // Equal entries of one statement are counted by their identity already.
         for (line, entry) in statement.identities().into_iter().zip(&statement.entries) {
             let usage = if entry.state != EntryState::Booked {
                 EntryUse::NotBooked
-            } else if !told.insert(line.clone()) {
+            } else if !seen.insert(line.clone()) {
                 EntryUse::Repeated
             } else if entry.is_reversal {
                 EntryUse::Reversal

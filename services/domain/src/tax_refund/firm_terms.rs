@@ -82,8 +82,8 @@ impl FirmTerms {
     ///
     /// It begins before what was said last, or the parity is chosen for longer.
     pub fn check(&self, from: Date, firm: &Firm, today: Date) -> Result<(), TermsError> {
-        let mut said = self.0.iter().rev();
-        let Some((last, before)) = said.next() else { return Ok(()) };
+        let mut periods = self.0.iter().rev();
+        let Some((last, before)) = periods.next() else { return Ok(()) };
         let is_same = *before == Firm { parity_since: before.parity_since, ..*firm };
         if from == *last && is_same {
             return Ok(());
@@ -91,7 +91,8 @@ impl FirmTerms {
         if from < *last || from == *last && from < today {
             return Err(TermsError::Before(*last));
         }
-        let before = if from == *last { said.next().map(|(_, firm)| firm) } else { Some(before) };
+        let before =
+            if from == *last { periods.next().map(|(_, firm)| firm) } else { Some(before) };
         let Some(before) = before else { return Ok(()) };
         let since = before.parity_since.filter(|_| before.parity != firm.parity);
         let until = since.and_then(|since| months_later(since, PARITY_MONTHS));

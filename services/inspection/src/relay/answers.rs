@@ -21,18 +21,18 @@ impl Port for OutboxPort {
     const QUEUE: &'static str = ANSWERS;
 
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
-        let told = items.iter().map(|item| async {
-            match self.tell(item).await {
+        let deliveries = items.iter().map(|item| async {
+            match self.send(item).await {
                 Ok(()) => Delivery::Done,
                 Err(became) => became,
             }
         });
-        futures::future::join_all(told).await
+        futures::future::join_all(deliveries).await
     }
 }
 
 impl OutboxPort {
-    async fn tell(&self, item: &Item) -> Result<(), Delivery> {
+    async fn send(&self, item: &Item) -> Result<(), Delivery> {
         let Self(inspection) = self;
         let answer = v1::Answer::decode(item.body.as_slice())
             .map_err(|error| Delivery::Failed(format!("the answer cannot be read: {error}")))?;

@@ -19,8 +19,8 @@ use uuid::Uuid;
 
 use super::{lock, risk_check};
 use crate::Inspection;
+use crate::apply_events::{EVENTS, InboundChange, InboundEvent};
 use crate::commit::InspectionCommand;
-use crate::heard::{EVENTS, InboundChange, InboundEvent};
 use crate::risk::WireDemands;
 
 /// What comes about declarations, answered with what the rules demand.
@@ -40,7 +40,7 @@ impl DeclarationEvents {
 impl ExchangeSeat for DeclarationEvents {
     async fn take(&self, events: &[Arc<v1::Event>]) -> Result<Vec<(usize, v1::Answer)>, Fault> {
         let mut answers = Vec::new();
-        for TakenEvent { at, event, outcome } in listen::hear(self, events).await? {
+        for TakenEvent { at, event, outcome } in listen::take_events(self, events).await? {
             let Some(demands) = outcome else { continue };
             let is_refusable = !demands.is_empty();
             let answer = risk_check((event.id, event.version, event.round), demands);
@@ -53,7 +53,7 @@ impl ExchangeSeat for DeclarationEvents {
         Ok(answers)
     }
 
-    fn hear_result(&self, result: &v1::Result) {
+    fn handle_result(&self, result: &v1::Result) {
         // It is said again and answered then, unless the window failed over it.
         if result.result() == v1::ResultCode::Retry && result.code != Code::Internal.id() {
             return;
@@ -82,7 +82,7 @@ impl Listener for DeclarationEvents {
     type Outcome = Option<WireDemands>;
 
     fn read(&self, event: &Arc<v1::Event>) -> Result<Option<Arc<InboundEvent>>, UnreadableEvent> {
-        heard(event).map(|heard| Some(Arc::new(heard))).ok_or(UnreadableEvent)
+        inbound_event(event).map(|event| Some(Arc::new(event))).ok_or(UnreadableEvent)
     }
 
     fn queue(&self) -> (&PgPool, OffsetDateTime) {
@@ -94,7 +94,7 @@ impl Listener for DeclarationEvents {
         events: Vec<Arc<InboundEvent>>,
         behind: Vec<Item>,
     ) -> Result<Vec<Option<WireDemands>>, Fault> {
-        let command = |reply| InspectionCommand::Hear(events, behind, reply);
+        let command = |reply| InspectionCommand::ApplyEvents(events, behind, reply);
         self.inspection.hearing.enqueue(Slot::of(""), &Share::Kept, command).await
     }
 
@@ -118,7 +118,7 @@ impl Listener for DeclarationEvents {
 }
 
 /// An event as far as it concerns inspection; `None` for one that cannot be read.
-fn heard(event: &Arc<v1::Event>) -> Option<InboundEvent> {
+fn inbound_event(event: &Arc<v1::Event>) -> Option<InboundEvent> {
     let id = DeclarationId::parse(&event.declaration_id)?;
     let time = event.time.and_then(proto::time)?;
     let v1::Facts { facts, waits_for } = event.facts.as_ref()?;
@@ -206,14 +206,14 @@ mod tests {
             }),
             ..Default::default()
         };
-        let read = heard(&Arc::new(event(ordered.clone()))).expect("it can be read");
+        let read = inbound_event(&Arc::new(event(ordered.clone()))).expect("it can be read");
         let order = OrderId(Uuid::from_u128(7));
         assert_eq!(read.facts, [InboundChange::Demanded(order, Agency::Customs, Vec::new())]);
         let nobody = v1::InspectionOrdered { demanded_by: 0, ..ordered.clone() };
-        assert!(heard(&Arc::new(event(nobody))).is_none(), "a demand of nobody");
+        assert!(inbound_event(&Arc::new(event(nobody))).is_none(), "a demand of nobody");
         let nothing = v1::InspectionOrdered { order_id: "x".to_owned(), ..ordered };
-        assert!(heard(&Arc::new(event(nothing))).is_none(), "a demand for nothing");
+        assert!(inbound_event(&Arc::new(event(nothing))).is_none(), "a demand for nothing");
         let silent = v1::Event { facts: None, ..event(v1::InspectionOrdered::default()) };
-        assert!(heard(&Arc::new(silent)).is_none(), "an event without facts");
+        assert!(inbound_event(&Arc::new(silent)).is_none(), "an event without facts");
     }
 }

@@ -159,8 +159,9 @@ async fn report_of(
     };
     let Ok(id) = Uuid::try_parse(&report.order_id) else { return Ok(unknown()) };
     let found = settlement_rows::settlements(&mut *step.tx, &[id]).await?.remove(&id);
-    let said = std::iter::once(&report.status).chain(report.statuses.iter().map(|it| &it.status));
-    let is_rejected = said.into_iter().any(|status| status == "RJCT");
+    let statuses =
+        std::iter::once(&report.status).chain(report.statuses.iter().map(|it| &it.status));
+    let is_rejected = statuses.into_iter().any(|status| status == "RJCT");
     let reasons = report.reasons.iter().chain(report.statuses.iter().flat_map(|it| &it.reasons));
     let reason: String = reasons.cloned().collect::<Vec<_>>().join("; ");
     let reason: String = reason.chars().take(limits::TEXT_MAX).collect();
@@ -224,7 +225,7 @@ async fn lines(
         let why = match (usage, order, due) {
             (EntryUse::NotBooked, ..) => Some("is not booked yet"),
             (EntryUse::Receipt(_) | EntryUse::Paid, Some(order), _) => {
-                tell_order(executions.entry(order.id).or_default(), order, entry)
+                apply_movement(executions.entry(order.id).or_default(), order, entry)
             }
             (EntryUse::Receipt(paid), None, _) if entry.currency == currency => {
                 if reversal::repay(step, (owner, &line), entry).await? {
@@ -264,7 +265,7 @@ async fn lines(
 }
 
 /// A movement under the reference of an order; why it has no effect, where it has none.
-fn tell_order(
+fn apply_movement(
     execution: &mut Execution,
     order: &SettlementRow,
     entry: &StatementEntry,

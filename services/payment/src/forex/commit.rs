@@ -27,7 +27,7 @@ use crate::ledger::Ledger;
 /// What waits for its transaction, and what it is answered with.
 pub(crate) enum ForexCommand {
     /// The declaration service told of exports; and what has to wait in the queue.
-    Hear(Vec<Arc<SaleEvent>>, Vec<Item>, Reply<()>),
+    ApplyEvents(Vec<Arc<SaleEvent>>, Vec<Item>, Reply<()>),
     /// A file of a bank.
     Bank(Arc<BankNews>, Reply<BankFileOutcome>),
     /// A firm asks for something.
@@ -37,7 +37,7 @@ pub(crate) enum ForexCommand {
 impl std::fmt::Debug for ForexCommand {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
-            Self::Hear(..) => "Hear",
+            Self::ApplyEvents(..) => "Hear",
             Self::Bank(..) => "Bank",
             Self::Change(..) => "Change",
         })
@@ -75,7 +75,7 @@ impl Transaction for ForexWriter {
         for command in commands {
             let mut key = None;
             match command {
-                ForexCommand::Hear(events, ..) => {
+                ForexCommand::ApplyEvents(events, ..) => {
                     slots.extend(events.iter().map(|event| event.id.slot()));
                 }
                 ForexCommand::Bank(news, _) => slots.extend(bank::slots(&mut *tx, news).await?),
@@ -94,9 +94,9 @@ impl Transaction for ForexWriter {
         let mut step = ForexTransaction::new((tx, &self.cipher), now, ledger, requests);
         for (command, key) in commands.iter().zip(keys) {
             match command {
-                ForexCommand::Hear(events, behind, reply) => {
+                ForexCommand::ApplyEvents(events, behind, reply) => {
                     queue::enqueue(&mut *step.tx, &self.cipher, EXPORTS, behind).await?;
-                    reply.give(sales::hear(&mut step, events).await?);
+                    reply.give(sales::apply_events(&mut step, events).await?);
                 }
                 ForexCommand::Bank(news, reply) => {
                     reply.give(bank::take(&mut step, news).await?);
@@ -109,13 +109,13 @@ impl Transaction for ForexWriter {
         step.write().await
     }
 
-    fn publish(&self, ForexCommit { entries, says, pays }: ForexCommit) {
+    fn publish(&self, ForexCommit { entries, answers, pays }: ForexCommit) {
         if pays {
             self.payments.notify_one();
         }
-        if says {
+        if answers {
             self.answers.notify_one();
         }
-        self.tail.tell(entries);
+        self.tail.publish(entries);
     }
 }

@@ -178,7 +178,7 @@ pub(crate) async fn pay(
     for (sale, part) in paid {
         sale.received += part.amount + part.fee;
         sale.receipts += 1;
-        step.say(sale, receipt, (ReceiptStep::Matched, part.amount), &attempt);
+        step.report(sale, receipt, (ReceiptStep::Matched, part.amount), &attempt);
         changed.push(sale);
     }
     sale_rows::write_sales(&mut *step.tx, &changed, step.now).await?;
@@ -229,7 +229,7 @@ pub(crate) async fn free(
         sale.received -= row.amount + row.fee;
         sale.receipts -= 1;
         sale.settled -= if was_whole { row.amount + row.fee } else { row.settled };
-        step.say(sale, receipt, (reason, row.amount), &attempt);
+        step.report(sale, receipt, (reason, row.amount), &attempt);
     }
     let changed: Vec<&SaleRow> = sales.values().collect();
     sale_rows::write_sales(&mut *step.tx, &changed, step.now).await

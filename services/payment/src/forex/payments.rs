@@ -28,20 +28,20 @@ pub(super) fn record(
     receipt: &ReceiptRow,
     sale: Option<&SaleRow>,
     channel: Channel,
-    said: &PaymentDetails,
+    details: &PaymentDetails,
     before: Option<&DeclaredPayment>,
 ) -> (Result<ForexRecord, Vec<Lack>>, String) {
     // Of one that stands, its export says it anew.
     let original = before.filter(|_| receipt.is_reversed());
-    let or = |said: &str, sale: Option<&str>, original: Option<&str>| {
-        let found = [Some(said), sale, original].into_iter().flatten().find(|it| !it.is_empty());
+    let or = |given: &str, sale: Option<&str>, original: Option<&str>| {
+        let found = [Some(given), sale, original].into_iter().flatten().find(|it| !it.is_empty());
         proto::text(found.map(str::to_owned))
     };
     let country = sale.map(|sale| sale.country.as_str());
-    let country = or(&said.country, country, original.map(|it| it.country.as_str()));
-    let code = or(&said.code, None, original.map(|it| it.record.code.as_str()));
+    let country = or(&details.country, country, original.map(|it| it.country.as_str()));
+    let code = or(&details.code, None, original.map(|it| it.record.code.as_str()));
     let goods = sale.map(|sale| sale.goods.as_str());
-    let goods = or(&said.goods, goods, original.map(|it| it.record.note.as_str()));
+    let goods = or(&details.goods, goods, original.map(|it| it.record.note.as_str()));
     let income = Income {
         // Deadlines of what went back run from that day.
         day: receipt.back_on.unwrap_or(receipt.booked),
@@ -57,14 +57,14 @@ pub(super) fn record(
         is_refund: receipt.is_reversed(),
         workdays: Workdays::built_in(),
     };
-    let told = rules().record(&income).map(|record| match original {
-        Some(original) if said.goods.is_empty() => {
+    let recorded = rules().record(&income).map(|record| match original {
+        Some(original) if details.goods.is_empty() => {
             let note = original.record.note.trim_start_matches("退款 ");
             ForexRecord { note: format!("退款 {note}"), ..record }
         }
         _ => record,
     });
-    (told, country)
+    (recorded, country)
 }
 
 /// Declares a receipt, or corrects what was declared.
@@ -80,8 +80,8 @@ pub(super) async fn declare(
     let matches: Vec<_> = matches.into_values().flatten().collect();
     let sales = sales_of(step, &matches).await?;
     let before = payments_rows::declared(&mut *step.tx, &key).await?.remove(&receipt.id);
-    let (told, country) = record(receipt, sales.first(), channel, details, before.as_ref());
-    let record = match told {
+    let (recorded, country) = record(receipt, sales.first(), channel, details, before.as_ref());
+    let record = match recorded {
         Ok(record) => record,
         Err(lacks) => {
             let join =

@@ -83,7 +83,7 @@ pub(crate) fn sale(
 }
 
 /// Takes events down, in order.
-pub(crate) async fn hear(
+pub(crate) async fn apply_events(
     step: &mut ForexTransaction<'_>,
     events: &[Arc<SaleEvent>],
 ) -> Result<(), Fault> {
@@ -96,12 +96,12 @@ pub(crate) async fn hear(
                 late.push(announced);
                 continue;
             }
-            if happen(&mut sales, event, change) {
+            if apply_change(&mut sales, event, change) {
                 touched.insert(event.id);
                 let released = matches!(change, SaleChange::Released);
                 if let Some(row) = sales.get(&event.id).filter(|_| released) {
                     postings.push(due(row, event.time));
-                    tell(step, row);
+                    publish_sale(step, row);
                 }
             }
         }
@@ -120,7 +120,7 @@ pub(crate) async fn hear(
 }
 
 /// Whether it changed anything.
-fn happen(
+fn apply_change(
     sales: &mut BTreeMap<DeclarationId, SaleRow>,
     event: &SaleEvent,
     change: &SaleChange,
@@ -171,7 +171,7 @@ fn due(row: &SaleRow, time: OffsetDateTime) -> Posting<'static> {
 }
 
 /// A bank that verifies transactions by their electronic information gets it.
-fn tell(step: &mut ForexTransaction<'_>, row: &SaleRow) {
+fn publish_sale(step: &mut ForexTransaction<'_>, row: &SaleRow) {
     let facts = sale_facts(&SaleInformation {
         declaration: row.id,
         order_no: row.order_no.clone(),
@@ -181,5 +181,5 @@ fn tell(step: &mut ForexTransaction<'_>, row: &SaleRow) {
         amount: row.amount,
     });
     let name = format!("trade/{}", row.id);
-    step.tell(row.id.slot(), (&name, row.id.uuid()), &row.firm, facts);
+    step.publish_to_bank(row.id.slot(), (&name, row.id.uuid()), &row.firm, facts);
 }

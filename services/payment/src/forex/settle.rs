@@ -451,7 +451,7 @@ async fn accept(step: &mut ForexTransaction<'_>, id: Uuid) -> Answer<SettlementR
         Fault::Broken(format!("the order {id} cannot be written: {}", proto::text(first)))
     })?;
     let name = format!("order/{id}");
-    step.tell(row.slot, (&name, id), &row.owner, order_facts(document));
+    step.publish_to_bank(row.slot, (&name, id), &row.owner, order_facts(document));
     Ok(Ok(row))
 }
 
@@ -550,21 +550,21 @@ pub(crate) async fn reported(
 pub(crate) async fn executed(
     step: &mut ForexTransaction<'_>,
     id: Uuid,
-    told: Execution,
+    execution: Execution,
 ) -> Result<Result<(), String>, Fault> {
     let found = settlement_rows::settlements(&mut *step.tx, &[id]).await?.remove(&id);
     let Some(mut row) = found else { return Ok(Err(format!("there is no order {id}"))) };
     // An order that has ended covers nothing any more.
     let is_open = row.state.is_open();
-    let within = |limit: i64, before: i64, told: i64| {
-        if is_open { told.min(limit - before) } else { 0 }
+    let within = |limit: i64, before: i64, execution: i64| {
+        if is_open { execution.min(limit - before) } else { 0 }
     };
     let in_time = Execution {
-        sold: within(row.sold, row.executed_sold, told.sold),
-        bought_fen: within(row.bought_fen, row.executed_fen, told.bought_fen),
-        fee_fen: if is_open { told.fee_fen } else { 0 },
+        sold: within(row.sold, row.executed_sold, execution.sold),
+        bought_fen: within(row.bought_fen, row.executed_fen, execution.bought_fen),
+        fee_fen: if is_open { execution.fee_fen } else { 0 },
     };
-    suspend(step, &mut row, told.less(in_time)).await?;
+    suspend(step, &mut row, execution.less(in_time)).await?;
     let (sold, bought) = (row.executed_sold + in_time.sold, row.executed_fen + in_time.bought_fen);
     row.changed_time = step.now;
     if is_open {
@@ -703,7 +703,7 @@ async fn spend(
         let Some(sale) = concerned else { continue };
         (left, row.settled) = (left - part, row.settled + part);
         sale.settled += part + kept_by_banks;
-        step.say(sale, receipt, (what, part), attempt);
+        step.report(sale, receipt, (what, part), attempt);
     }
     match_rows::update_matches(&mut *step.tx, receipt, &matches).await?;
     let sales: Vec<&SaleRow> = sales.values().collect();

@@ -38,8 +38,8 @@ pub(crate) struct ForexTransaction<'t> {
     pub(crate) now: OffsetDateTime,
     pub(crate) ledger: Ledger,
     pub(crate) requests: Requests,
-    says: Vec<ExchangeAnswer>,
-    tells: Vec<JournalEntry>,
+    answers: Vec<ExchangeAnswer>,
+    bank_entries: Vec<JournalEntry>,
     /// What banks paid of payment orders of bills, by the id of that.
     pub(crate) payments: Vec<(Uuid, DutyPayment)>,
 }
@@ -49,7 +49,7 @@ pub(crate) struct ForexCommit {
     /// For banks.
     pub(crate) entries: Vec<JournalEntry>,
     /// Something has to be said to the declaration service.
-    pub(crate) says: bool,
+    pub(crate) answers: bool,
     /// Payment orders of bills were paid.
     pub(crate) pays: bool,
 }
@@ -116,8 +116,8 @@ impl<'t> ForexTransaction<'t> {
             now,
             ledger,
             requests,
-            says: Vec::new(),
-            tells: Vec::new(),
+            answers: Vec::new(),
+            bank_entries: Vec::new(),
             payments: Vec::new(),
         }
     }
@@ -162,7 +162,7 @@ impl<'t> ForexTransaction<'t> {
     }
 
     /// Tells the firm what happened to the money for an export.
-    pub(crate) fn say(
+    pub(crate) fn report(
         &mut self,
         sale: &SaleRow,
         receipt: &ReceiptRow,
@@ -207,7 +207,7 @@ impl<'t> ForexTransaction<'t> {
             text_zh,
         };
         let name = format!("receipt/{}/{attempt}/{}/{step:?}", receipt.id, sale.id);
-        self.says.push(ExchangeAnswer {
+        self.answers.push(ExchangeAnswer {
             request: RequestId(id_of(&name)),
             declaration: sale.id,
             version: sale.version,
@@ -218,15 +218,15 @@ impl<'t> ForexTransaction<'t> {
     }
 
     /// Tells banks something. The same again has the same id.
-    pub(crate) fn tell(
+    pub(crate) fn publish_to_bank(
         &mut self,
         slot: Slot,
         (name, subject): (&str, Uuid),
         owner: &str,
         facts: Vec<u8>,
     ) {
-        let told = bank_journal::entry(slot, (name, subject), owner, facts, self.now);
-        self.tells.push(told);
+        let entry = bank_journal::entry(slot, (name, subject), owner, facts, self.now);
+        self.bank_entries.push(entry);
     }
 
     /// Writes everything that is not written yet.
@@ -236,7 +236,7 @@ impl<'t> ForexTransaction<'t> {
         let now = self.now;
         let first = now.unix_timestamp() * 1_000_000 + i64::from(now.microsecond());
         // Those of one declaration are said in the order in which they came about.
-        let says = (first..).zip(&self.says).map(|(place, decision)| Item {
+        let answer_items = (first..).zip(&self.answers).map(|(place, decision)| Item {
             slot: decision.declaration.slot(),
             id: decision.request.0,
             kind: 0,
@@ -246,8 +246,8 @@ impl<'t> ForexTransaction<'t> {
             due: now,
             tries: 0,
         });
-        let says: Vec<Item> = says.collect();
-        queue::enqueue(&mut *self.tx, self.cipher, ANSWERS, &says).await?;
+        let answer_items: Vec<Item> = answer_items.collect();
+        queue::enqueue(&mut *self.tx, self.cipher, ANSWERS, &answer_items).await?;
         let payments: Vec<Item> = (first..)
             .zip(&self.payments)
             .map(|(place, (id, payment))| Item {
@@ -262,7 +262,11 @@ impl<'t> ForexTransaction<'t> {
             })
             .collect();
         queue::enqueue(&mut *self.tx, self.cipher, DUTY_PAYMENTS, &payments).await?;
-        bank_journal::append(&mut *self.tx, self.cipher, &mut self.tells).await?;
-        Ok(ForexCommit { entries: self.tells, says: !says.is_empty(), pays: !payments.is_empty() })
+        bank_journal::append(&mut *self.tx, self.cipher, &mut self.bank_entries).await?;
+        Ok(ForexCommit {
+            entries: self.bank_entries,
+            answers: !answer_items.is_empty(),
+            pays: !payments.is_empty(),
+        })
     }
 }

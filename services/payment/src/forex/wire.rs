@@ -164,7 +164,7 @@ pub(super) fn declared(row: &ReceiptRow, declared: &DeclaredPayment) -> v1::Paym
         declared_time: Some(proto::timestamp(*time)),
         number: number.unsigned_abs(),
         is_refund: *is_refund,
-        ..told(row, record, country)
+        ..payments_record(row, record, country)
     }
 }
 
@@ -175,7 +175,7 @@ pub(super) fn undeclared(
     country: &str,
 ) -> v1::PaymentsRecord {
     match record {
-        Ok(record) => told(row, record, country),
+        Ok(record) => payments_record(row, record, country),
         Err(lacks) => v1::PaymentsRecord {
             country: country.to_owned(),
             missing: lacks.iter().map(ToString::to_string).collect(),
@@ -197,7 +197,7 @@ fn head(row: &ReceiptRow) -> v1::PaymentsRecord {
     }
 }
 
-fn told(row: &ReceiptRow, record: &ForexRecord, country: &str) -> v1::PaymentsRecord {
+fn payments_record(row: &ReceiptRow, record: &ForexRecord, country: &str) -> v1::PaymentsRecord {
     v1::PaymentsRecord {
         code: record.code.clone(),
         note: record.note.clone(),

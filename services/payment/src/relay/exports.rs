@@ -40,7 +40,7 @@ impl Listener for SaleEvents {
 
     async fn take(&self, events: Vec<Arc<SaleEvent>>, behind: Vec<Item>) -> Result<Vec<()>, Fault> {
         let taken = vec![(); events.len()];
-        let command = |reply| ForexCommand::Hear(events, behind, reply);
+        let command = |reply| ForexCommand::ApplyEvents(events, behind, reply);
         self.0.forex.enqueue(Slot::of(""), &Share::Kept, command).await.map(|()| taken)
     }
 

@@ -30,18 +30,18 @@ impl Port for Notices {
     const QUEUE: &'static str = NOTICES;
 
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
-        let told = items.iter().map(|item| async {
-            match self.tell(item).await {
+        let deliveries = items.iter().map(|item| async {
+            match self.send(item).await {
                 Ok(()) => Delivery::Done,
                 Err(became) => became,
             }
         });
-        futures::future::join_all(told).await
+        futures::future::join_all(deliveries).await
     }
 }
 
 impl Notices {
-    async fn tell(&self, item: &Item) -> Result<(), Delivery> {
+    async fn send(&self, item: &Item) -> Result<(), Delivery> {
         for look in 0..LOOKS {
             let request = v1::IssueRequest { message: item.body.clone() };
             match self.window.ceb().issue(request).await {

@@ -55,8 +55,8 @@ async fn listen(payment: &Payments, window: &Window, wake: &Notify) -> Result<Du
     let after = position(payment).await?;
     let news = client::receipts(window.clone(), CUSTOMS_LOG.to_owned(), after);
     let mut news = std::pin::pin!(news);
-    while let Some(told) = news.next().await {
-        match told {
+    while let Some(update) = news.next().await {
+        match update {
             Ok(message) => take(payment, &message).await?,
             Err(status) if is_no_door(&status) => return Ok(DOOR_PAUSE),
             Err(status) => {

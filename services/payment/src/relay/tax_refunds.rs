@@ -48,15 +48,15 @@ async fn listen(payment: &Payments, window: &Window, wake: &Notify) -> Result<Du
     let request = v1::WatchRefundsRequest { resume_token };
     let news = client::refunds(window.clone(), request).ready_chunks(TOGETHER);
     let mut news = std::pin::pin!(news);
-    while let Some(told) = news.next().await {
-        let (mut heard, mut ended) = (Vec::new(), None);
-        for told in told {
-            match told {
-                Ok(told) => heard.push(told),
+    while let Some(updates) = news.next().await {
+        let (mut received, mut ended) = (Vec::new(), None);
+        for update in updates {
+            match update {
+                Ok(update) => received.push(update),
                 Err(status) => ended = Some(status),
             }
         }
-        take(payment, &heard).await?;
+        take(payment, &received).await?;
         wake.notify_one();
         match ended {
             None => {}
@@ -77,9 +77,9 @@ async fn listen(payment: &Payments, window: &Window, wake: &Notify) -> Result<Du
 }
 
 /// Takes what was told.
-async fn take(payment: &Payments, heard: &[v1::WatchRefundsResponse]) -> Result<(), Fault> {
+async fn take(payment: &Payments, received: &[v1::WatchRefundsResponse]) -> Result<(), Fault> {
     let now = payment.clock.now();
-    let items = heard.iter().flat_map(refunds).map(|refund| Item {
+    let items = received.iter().flat_map(refunds).map(|refund| Item {
         slot: slot(&refund),
         id: entry_id(&refund),
         kind: 0,
@@ -91,7 +91,7 @@ async fn take(payment: &Payments, heard: &[v1::WatchRefundsResponse]) -> Result<
         tries: 0,
     });
     let items: Vec<Item> = items.collect();
-    let token = heard.iter().rev().map(|it| &it.resume_token).find(|token| !token.is_empty());
+    let token = received.iter().rev().map(|it| &it.resume_token).find(|token| !token.is_empty());
     let mut tx = payment.work.begin().await?;
     queue::enqueue(&mut tx, &payment.cipher, TAX_REFUNDS, &items).await?;
     if let Some(token) = token {
@@ -108,18 +108,18 @@ async fn take(payment: &Payments, heard: &[v1::WatchRefundsResponse]) -> Result<
 }
 
 /// What was paid or recovered by something that happened.
-fn refunds(told: &v1::WatchRefundsResponse) -> impl Iterator<Item = TaxRefund> + '_ {
-    told.facts.iter().filter_map(|fact| {
+fn refunds(update: &v1::WatchRefundsResponse) -> impl Iterator<Item = TaxRefund> + '_ {
+    update.facts.iter().filter_map(|fact| {
         let is_recovery = match fact.step() {
             v1::RefundStep::LinePaid => false,
             v1::RefundStep::LineRepaid => true,
             _ => return None,
         };
         let time =
-            told.time.as_ref().map(|it| it.seconds * 1_000_000 + i64::from(it.nanos) / 1_000);
+            update.time.as_ref().map(|it| it.seconds * 1_000_000 + i64::from(it.nanos) / 1_000);
         Some(TaxRefund {
-            firm: told.firm.clone(),
-            claim: told.name.clone(),
+            firm: update.firm.clone(),
+            claim: update.name.clone(),
             line: fact.line,
             fen: fact.amount_fen,
             number: fact.number,

@@ -220,8 +220,8 @@ async fn write(pool: &PgPool, writer: u8, transactions: usize) {
 /// Is run by the long run as a process of its own, and does nothing otherwise.
 #[tokio::test]
 async fn a_writer_of_the_long_run() {
-    let Ok(told) = std::env::var(WRITER) else { return };
-    let mut words = told.splitn(3, ' ');
+    let Ok(arguments) = std::env::var(WRITER) else { return };
+    let mut words = arguments.splitn(3, ' ');
     let mut word = || words.next().expect("three words");
     let (writer, transactions) = (word().parse(), word().parse());
     let options = PgConnectOptions::from_str(word()).expect("a database");

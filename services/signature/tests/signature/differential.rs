@@ -8,7 +8,7 @@ use signature::{SigningKey, canonical, sign};
 
 use super::firms::{self, MESSAGE, NOW, RSA_1024, RSA_2048, key_of, pinning};
 use super::generator::Generator;
-use super::programs::{has, run, said};
+use super::programs::{has, output_text, run};
 
 /// Documents compared with xmllint, and how many in one run of it.
 const DOCUMENTS: u64 = 3_000;
@@ -68,10 +68,10 @@ fn compare_texts(folder: &Path, documents: &[String]) {
     }
     if let [document] = documents {
         // Of the inside of a URI we look at the characters only.
-        if said(&output).contains("is not a valid URI") {
+        if output_text(&output).contains("is not a valid URI") {
             return;
         }
-        panic!("{document:?}\nours   {ours:?}\ntheirs {:?}", said(&output));
+        panic!("{document:?}\nours   {ours:?}\ntheirs {:?}", output_text(&output));
     }
     let (left, right) = documents.split_at(documents.len() / 2);
     compare_texts(folder, left);
@@ -97,7 +97,7 @@ fn compare(folder: &Path, seeds: &[u64]) {
     }
     if let [seed] = seeds {
         let document = Generator::document(*seed).bare;
-        panic!("seed {seed}\n{document:?}\nours   {ours:?}\ntheirs {:?}", said(&output));
+        panic!("seed {seed}\n{document:?}\nours   {ours:?}\ntheirs {:?}", output_text(&output));
     }
     let (left, right) = seeds.split_at(seeds.len() / 2);
     compare(folder, left);
@@ -125,7 +125,7 @@ fn xmlsec_verifies_what_we_sign() {
                 "signed.xml",
             ];
             let output = run("xmlsec1", &arguments, folder.path());
-            assert!(output.status.success(), "{}\n{signed}", said(&output));
+            assert!(output.status.success(), "{}\n{signed}", output_text(&output));
         }
     }
 }
@@ -145,10 +145,10 @@ fn we_verify_what_xmlsec_signs() {
             fs::write(folder.path().join("template.xml"), &template).expect("a file");
             let arguments = ["--sign", "--privkey-pem", "key.pem,cert.pem", "template.xml"];
             let output = run("xmlsec1", &arguments, folder.path());
-            assert!(output.status.success(), "{}\n{template}", said(&output));
+            assert!(output.status.success(), "{}\n{template}", output_text(&output));
             let verified = pinning(&key).verify(&output.stdout, NOW);
             let verified =
-                verified.unwrap_or_else(|refused| panic!("{refused:?}\n{}", said(&output)));
+                verified.unwrap_or_else(|refused| panic!("{refused:?}\n{}", output_text(&output)));
             assert_eq!(verified.certificate.serial, "01691fe9");
         }
     }
@@ -195,5 +195,5 @@ fn openssl_verifies_certificates_of_the_sandbox() {
     let user = "distid:1234567812345678";
     let verify = ["verify", "-vfyopt", user, "-attime", &at, "-CAfile", "ca.pem", "firm.pem"];
     let output = run("openssl", &verify, folder.path());
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
 }

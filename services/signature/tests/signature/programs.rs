@@ -22,7 +22,7 @@ pub(crate) fn run(program: &str, arguments: &[&str], folder: &Path) -> Output {
 }
 
 /// What it said, for a failed assertion.
-pub(crate) fn said(output: &Output) -> String {
+pub(crate) fn output_text(output: &Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),

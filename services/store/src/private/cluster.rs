@@ -255,11 +255,11 @@ pub(super) async fn open_database(
     options: &PgConnectOptions,
     silence_max: Duration,
 ) -> Result<(), OpenError> {
-    let mut heard = Instant::now();
+    let mut answered = Instant::now();
     let mut pause = READY_POLL_MIN;
     loop {
         // A stopped process accepts the connection and never speaks.
-        let Ok(connected) = timeout_at(heard + silence_max, options.connect()).await else {
+        let Ok(connected) = timeout_at(answered + silence_max, options.connect()).await else {
             return Err(OpenError::Silent);
         };
         let error = match connected {
@@ -271,10 +271,10 @@ pub(super) async fn open_database(
                 return create_database(options).await.map_err(OpenError::Refused);
             }
             // Starting up, or so busy that its slots are taken.
-            Some(Some(code)) if code == "57P03" || code == "53300" => heard = Instant::now(),
+            Some(Some(code)) if code == "57P03" || code == "53300" => answered = Instant::now(),
             Some(_) => return Err(OpenError::Refused(error)),
             // No socket yet, or nobody behind it.
-            None if heard.elapsed() > silence_max => return Err(OpenError::Silent),
+            None if answered.elapsed() > silence_max => return Err(OpenError::Silent),
             None => {}
         }
         sleep(pause).await;

@@ -42,7 +42,7 @@ struct Clerk {
     tail: Tail,
     /// How many requests each transaction had.
     transactions: Mutex<Vec<usize>>,
-    told: AtomicUsize,
+    published: AtomicUsize,
     /// What was committed cannot be told.
     is_mute: bool,
 }
@@ -52,7 +52,7 @@ impl Default for Clerk {
         Self {
             tail: Tail::new(cipher()),
             transactions: Mutex::default(),
-            told: AtomicUsize::default(),
+            published: AtomicUsize::default(),
             is_mute: false,
         }
     }
@@ -164,8 +164,8 @@ impl Transaction for Clerk {
 
     fn publish(&self, entries: Vec<JournalEntry>) {
         assert!(!self.is_mute, "a bug after the commit");
-        self.told.fetch_add(entries.len(), Ordering::Relaxed);
-        self.tail.tell(entries);
+        self.published.fetch_add(entries.len(), Ordering::Relaxed);
+        self.tail.publish(entries);
     }
 }
 
@@ -213,7 +213,7 @@ async fn a_poisoned_request_fails_alone() {
     assert_eq!(transactions, [7, 1, 1, 1, 1, 1, 1, 1], "together first, then one by one");
     assert_eq!(entries(pool, slot(7)).await, [1, 2, 3], "nothing of the batch that failed is left");
     assert_eq!(entries(pool, slot(8)).await, [0; 0], "an unlocked slot is not written");
-    assert_eq!(clerk.told.load(Ordering::Relaxed), 3, "only what is durable was told");
+    assert_eq!(clerk.published.load(Ordering::Relaxed), 3, "only what is durable was told");
 }
 
 #[tokio::test]
@@ -301,7 +301,7 @@ async fn who_no_longer_waits_harms_nobody_and_is_done() {
     let (answer, _) = tokio::join!(rest, futures::future::join_all(lanes));
     assert_eq!(answer.expect("it is done"), 2, "behind the one that nobody waits for");
     assert_eq!(entries(pool, slot(7)).await, [1, 2], "which is done as well");
-    assert_eq!(clerk.told.load(Ordering::Relaxed), 2);
+    assert_eq!(clerk.published.load(Ordering::Relaxed), 2);
 }
 
 #[tokio::test]
@@ -337,7 +337,7 @@ async fn a_rehearsal_is_answered_and_leaves_nothing() {
     let silent = rehearse(&clerk, pool, |reply| What::Silence.appending(reply)).await;
     assert!(matches!(silent, Err(Fault::Broken(_))), "{silent:?}");
     assert_eq!(entries(pool, slot(7)).await, [0; 0]);
-    assert_eq!(clerk.told.load(Ordering::Relaxed), 0);
+    assert_eq!(clerk.published.load(Ordering::Relaxed), 0);
 }
 
 #[tokio::test]
@@ -651,7 +651,7 @@ async fn readers_share_what_they_read_and_hear_of_their_slots_only() {
     }
     // Nothing but its own wakes it, until its heartbeat comes.
     for _ in 0..3 {
-        match other.hear().await.expect("the database is there") {
+        match other.next_signal().await.expect("the database is there") {
             Signal::Beat => process.append(0, limits::TAIL_BATCHES_MAX).await,
             Signal::Entries(entries) => panic!("{entries:?}"),
         }

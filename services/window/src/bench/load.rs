@@ -152,12 +152,12 @@ impl Load {
             watcher.declarations().watch(v1::WatchRequest::default()).await?.into_inner();
         let seen = Arc::clone(&board);
         watching.spawn(Task::Watch, async move {
-            while let Some(told) = news.next().await {
-                let told = told?;
+            while let Some(update) = news.next().await {
+                let update = update?;
                 let now = Instant::now();
                 let released = |f: &v1::Fact| matches!(f.kind, Some(Kind::Released(_)));
-                if told.facts.iter().any(released) {
-                    seen.release(told.name, now);
+                if update.facts.iter().any(released) {
+                    seen.release(update.name, now);
                 }
             }
             Ok(())

@@ -150,16 +150,18 @@ fn tempdir() -> anyhow::Result<PathBuf> {
 async fn measure(bench: &Bench, place: &Path) -> anyhow::Result<Figures> {
     let time = Duration::from_secs(bench.seconds);
     let mut figures = Figures::default();
-    tell("limits of this machine: durable commits, bulk insert, bare gRPC");
+    report_progress("limits of this machine: durable commits, bulk insert, bare gRPC");
     figures.message_bytes = u64::try_from(load::message_bytes())?;
     (figures.limit_commits, figures.limit_bulk_rows) =
         limits::database(&place.join("limits"), time / 2).await?;
-    tell("the ledger of the payment service over the same database");
+    report_progress("the ledger of the payment service over the same database");
     figures.transfers = transfers::run(&place.join("ledger"), time / 2).await?;
     (figures.limit_echo, figures.limit_echo_stream) =
         limits::echo(&place.join("echo"), time / 2, bench.unary_in_flight).await?;
 
-    tell("the window: service with its own PostgreSQL, simulated customs and quarantine");
+    report_progress(
+        "the window: service with its own PostgreSQL, simulated customs and quarantine",
+    );
     let data_dir = place.join("window");
     let mut service = start(&data_dir).await?;
     let outcome = window(bench, &data_dir, &service, &mut figures).await;
@@ -189,7 +191,7 @@ async fn window(
     }
     let config = caller(data_dir, "agent").await?;
     let load = Load::start(&config, bench.declarants).await?;
-    tell("warming up");
+    report_progress("warming up");
     let streams = FilingLoop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
     let unary = FilingLoop::Unary { in_flight: bench.unary_in_flight };
     let none = InspectionShare::None;
@@ -205,7 +207,7 @@ async fn window(
         agencies.finish(Duration::from_secs(5)).await;
         return Ok(());
     }
-    tell("streams, as fast as they go");
+    report_progress("streams, as fast as they go");
     let (before, (_, already)) = (database.books(pid).await?, load.totals());
     let ran = load.run(streams, None, none, time).await?;
     rest::wait(&admin).await?;
@@ -213,18 +215,18 @@ async fn window(
     let released = load.totals().1 - already;
     figures.work = DeclarationWork::between(&before, &database.books(pid).await?, released);
     figures.stream = ran.per_second();
-    tell("unary calls, as fast as they go");
+    report_progress("unary calls, as fast as they go");
     figures.unary = load.run(unary, None, none, time).await?.per_second();
-    tell("streams at half that rate");
+    report_progress("streams at half that rate");
     let half = load.run(streams, Some(figures.stream / 2), none, time).await?;
     figures.stream_latency = half.latency;
-    tell("unary calls at half that rate");
+    report_progress("unary calls at half that rate");
     let half = load.run(unary, Some(figures.unary / 2), none, time).await?;
     figures.unary_latency = half.latency;
     inspections(bench, &load, figures).await?;
     imports(bench, &load, (&database, pid, &admin), figures).await?;
     (figures.submitted, figures.released) = load.totals();
-    tell("national messages: orders, waybills and inventories of exports");
+    report_progress("national messages: orders, waybills and inventories of exports");
     let agent = Window::connect(&caller(data_dir, "agent").await?).await?;
     figures.national = national::run(&agent, time).await?;
     figures.rss_mb = rss_mb(pid)?;
@@ -244,7 +246,9 @@ async fn imports(
     let streams = FilingLoop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
     let unary = FilingLoop::Unary { in_flight: bench.unary_in_flight };
     let none = InspectionShare::None;
-    tell("exports, and imports whose duty is secured, over streams; imports by unary calls");
+    report_progress(
+        "exports, and imports whose duty is secured, over streams; imports by unary calls",
+    );
     let imports = load.of_imports()?;
     rest::wait(admin).await?;
     figures.export_beside = load.run(streams, None, none, time).await?.per_second();
@@ -261,18 +265,18 @@ async fn imports(
 /// Inspections: alone, and beside declarations that are not inspected.
 async fn inspections(bench: &Bench, load: &Load, figures: &mut Figures) -> anyhow::Result<()> {
     let time = Duration::from_secs(bench.seconds);
-    tell("every declaration inspected by both agencies");
+    report_progress("every declaration inspected by both agencies");
     let all = FilingLoop::Streams { streams: bench.streams, in_flight: bench.inspected_in_flight };
     let ran = load.run(all, None, InspectionShare::OneIn(1), time).await?;
     (figures.inspected, figures.inspected_latency) = (ran.per_second(), ran.latency);
-    tell("one in twenty inspected, as fast as they go");
+    report_progress("one in twenty inspected, as fast as they go");
     let streams = FilingLoop::Streams { streams: bench.streams, in_flight: bench.stream_in_flight };
     let share = InspectionShare::OneIn(SHARE);
     figures.mixed = load.run(streams, None, share, time).await?.per_second();
     // So many need the time of the others and of their own inspections.
     let [plain, inspected] = [figures.stream.max(1), figures.inspected.max(1)];
     figures.mixed_expected = SHARE * plain * inspected / ((SHARE - 1) * inspected + plain).max(1);
-    tell("one in twenty inspected, at half that rate");
+    report_progress("one in twenty inspected, at half that rate");
     let ran = load.run(streams, Some(figures.mixed / 2), share, time).await?;
     figures.mixed_latency = ran.latency;
     Ok(())
@@ -329,7 +333,7 @@ fn rss_mb(pid: u32) -> anyhow::Result<u64> {
     Ok(kb.unwrap_or(0_u64) / 1_024)
 }
 
-fn tell(what: &str) {
+fn report_progress(what: &str) {
     // Progress is for people; nothing depends on it.
     let _unseen = std::io::Write::write_fmt(&mut std::io::stderr(), format_args!("… {what}\n"));
 }

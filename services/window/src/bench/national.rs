@@ -78,8 +78,8 @@ pub(super) async fn run(window: &Window, time: Duration) -> anyhow::Result<Natio
     let mut numbered = 0_usize;
     while numbered < inventories {
         let left = (time + PATIENCE).saturating_sub(started.elapsed());
-        let told = tokio::time::timeout(left, log.next()).await;
-        let message = told.context("customs did not take in every inventory")?;
+        let received = tokio::time::timeout(left, log.next()).await;
+        let message = received.context("customs did not take in every inventory")?;
         let message = message.context("the log ended")??;
         let of =
             message.receipts.iter().filter(|r| r.message_type == 604 && r.return_status == 120);

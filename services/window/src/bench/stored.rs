@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::{NoContext, Timestamp, Uuid};
 
 use super::load::template;
-use super::{caller, end, start, tell};
+use super::{caller, end, report_progress, start};
 use crate::data_keys;
 use crate::tasks::{Task, Tasks};
 
@@ -39,14 +39,17 @@ pub(super) type Costs = Vec<(String, u64, u64)>;
 pub(super) async fn run(place: &Path, count: u64) -> anyhow::Result<Costs> {
     let data_dir = place.join("stored");
     let mut service = start(&data_dir).await?;
-    tell("an empty window");
+    report_progress("an empty window");
     let empty = measure(&data_dir, "EMPTY").await;
     end(&mut service).await?;
     let empty = empty?;
-    tell("loading");
+    report_progress("loading");
     let loading = Instant::now();
     fill(&data_dir, count).await?;
-    tell(&format!("loaded {count} in {} s; the same again", loading.elapsed().as_secs()));
+    report_progress(&format!(
+        "loaded {count} in {} s; the same again",
+        loading.elapsed().as_secs()
+    ));
     // Where the one before was is no longer true.
     std::fs::remove_file(cli::sandbox::address_file(&data_dir))?;
     let mut service = start(&data_dir).await?;

@@ -37,7 +37,7 @@ const TOGETHER_MAX: usize = 100;
 pub(crate) type Messages = Pin<Box<dyn Stream<Item = Result<DynamicMessage, Status>> + Send>>;
 
 /// Begins a call whose answer goes on.
-pub(crate) async fn told(calls: Router, call: &HttpCall, parts: Parts) -> HttpAnswer {
+pub(crate) async fn serve_events(calls: Router, call: &HttpCall, parts: Parts) -> HttpAnswer {
     let (wait, parts) = waiting(call, parts)?;
     let mut asked = received(call, &parts, Body::empty()).await?;
     let input = call.rule.call.input();
@@ -81,10 +81,10 @@ fn waiting(call: &HttpCall, mut parts: Parts) -> HttpAnswer<(Duration, Parts)> {
         if name == "wait" && call.rule.call.input().get_field_by_name("wait").is_none() {
             wait = value.parse().ok().filter(|it| *it <= limits::POLL_SECONDS_MAX).ok_or_else(
                 || {
-                    let said =
+                    let text =
                         format!("wait is a number of seconds up to {}", limits::POLL_SECONDS_MAX);
-                    let said_zh = format!("wait为秒数，最大{}", limits::POLL_SECONDS_MAX);
-                    Box::new(problem::wrong(StatusCode::BAD_REQUEST, &said, &said_zh))
+                    let text_zh = format!("wait为秒数，最大{}", limits::POLL_SECONDS_MAX);
+                    Box::new(problem::wrong(StatusCode::BAD_REQUEST, &text, &text_zh))
                 },
             )?;
         } else {
@@ -147,18 +147,18 @@ fn next(pending: &mut Vec<u8>) -> Option<Bytes> {
 
 /// What the next request resumes from, and whether the message says anything besides.
 fn position(message: &DynamicMessage, token: &str) -> (Option<String>, bool) {
-    let said = message.get_field_by_name(token).and_then(|value| match &*value {
+    let position_token = message.get_field_by_name(token).and_then(|value| match &*value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::U64(number) if *number > 0 => Some(number.to_string()),
         _ => None,
     });
     let news = message.fields().any(|(field, _)| field.name() != token);
-    (said, news)
+    (position_token, news)
 }
 
 fn as_events(messages: Messages, token: &'static str) -> Response {
-    let told = messages.map(move |message| {
-        let told = message.and_then(|message| {
+    let pieces = messages.map(move |message| {
+        let pieces = message.and_then(|message| {
             let (id, news) = position(&message, token);
             let id = id.map(|id| format!("id: {id}\n"));
             // A heartbeat has no name, so that nobody takes it for news; its id counts.
@@ -167,13 +167,13 @@ fn as_events(messages: Messages, token: &'static str) -> Response {
                 .map_err(|refusal| status::refused(&refusal, Language::English))?;
             Ok(format!("{}{kind}data: {data}\n\n", proto::text(id)))
         });
-        let told = told.unwrap_or_else(|status| {
+        let pieces = pieces.unwrap_or_else(|status| {
             format!("event: problem\ndata: {}\n\n", problem::line_of(&status, None))
         });
-        Ok::<_, std::convert::Infallible>(Bytes::from(told))
+        Ok::<_, std::convert::Infallible>(Bytes::from(pieces))
     });
     let first = futures::stream::iter([Ok(Bytes::from_static(b"retry: 1000\n\n"))]);
-    let mut response = Response::new(Body::from_stream(first.chain(told)));
+    let mut response = Response::new(Body::from_stream(first.chain(pieces)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENTS));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -138,7 +138,7 @@ async fn throw_away(mut body: Body) {
 }
 
 /// Gives a file.
-pub(crate) async fn told(calls: Router, call: &HttpCall, parts: Parts) -> HttpAnswer {
+pub(crate) async fn serve_file(calls: Router, call: &HttpCall, parts: Parts) -> HttpAnswer {
     let asked = asked(call, &parts)?;
     let path = call.rule.path.clone();
     let request = request(&path, parts, Body::from(framed(&asked)));
@@ -155,7 +155,7 @@ pub(crate) async fn told(calls: Router, call: &HttpCall, parts: Parts) -> HttpAn
     let mut messages = messages(response, call.rule.call.output());
     let first = messages.next().await.unwrap_or_else(|| Err(Status::internal("")));
     let first = first.map_err(|status| refused(&status, None))?;
-    let said = v1::GetAttachmentResponse::decode(&*first.encode_to_vec()).map_err(|error| {
+    let head = v1::GetAttachmentResponse::decode(&*first.encode_to_vec()).map_err(|error| {
         tracing::error!(%error, "a file does not say what it is");
         Box::new(problem::of(&Refusal::of(Code::Internal)))
     })?;
@@ -168,7 +168,7 @@ pub(crate) async fn told(calls: Router, call: &HttpCall, parts: Parts) -> HttpAn
         })
     });
     let mut response = Response::new(Body::from_stream(bytes));
-    if let Some(record) = said.attachment {
+    if let Some(record) = head.attachment {
         console::describe_file(response.headers_mut(), &record);
     }
     Ok(response)

@@ -55,7 +55,7 @@ pub(crate) async fn exchanged(
         return Err(refused(&status, whole));
     }
     let mut answers = messages(response, call.rule.call.output());
-    let told = async_stream::stream! {
+    let lines = async_stream::stream! {
         while let Some(answer) = answers.next().await {
             for line in wrong_ones(&expected) {
                 yield line;
@@ -69,8 +69,8 @@ pub(crate) async fn exchanged(
             yield line;
         }
     };
-    let told = told.map(|line| Ok::<_, std::convert::Infallible>(Bytes::from(line + "\n")));
-    let mut response = Response::new(Body::from_stream(told));
+    let lines = lines.map(|line| Ok::<_, std::convert::Infallible>(Bytes::from(line + "\n")));
+    let mut response = Response::new(Body::from_stream(lines));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(LINES));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -77,7 +77,7 @@ fn malformed(path: &str, why: &dyn std::fmt::Display) -> Box<Refusal> {
 
 /// A message from a query: its fields by their names, lists by repeating them.
 pub(crate) fn of_query(shape: &MessageDescriptor, query: &str) -> ReadResult<DynamicMessage> {
-    let mut said = serde_json::Map::new();
+    let mut fields = serde_json::Map::new();
     for (name, text) in form_urlencoded::parse(query.as_bytes()) {
         let field = shape.get_field_by_json_name(&name).or_else(|| shape.get_field_by_name(&name));
         let field = field.ok_or_else(|| malformed(&name, &"is no parameter of this path"))?;
@@ -89,13 +89,13 @@ pub(crate) fn of_query(shape: &MessageDescriptor, query: &str) -> ReadResult<Dyn
         };
         let key = field.json_name().to_owned();
         if field.cardinality() == Cardinality::Repeated {
-            let list = said.entry(key).or_insert_with(|| Json::Array(Vec::new()));
+            let list = fields.entry(key).or_insert_with(|| Json::Array(Vec::new()));
             list.as_array_mut().into_iter().for_each(|list| list.push(value.clone()));
-        } else if said.insert(key, value).is_some() {
+        } else if fields.insert(key, value).is_some() {
             return Err(malformed(&name, &"stands twice"));
         }
     }
-    deserialize(shape, Json::Object(said))
+    deserialize(shape, Json::Object(fields))
 }
 
 /// Sets a text that the message does not say itself; it may say the same.
@@ -106,7 +106,7 @@ pub(crate) fn set(
     from: &str,
 ) -> ReadResult<()> {
     let Some(field) = message.descriptor().get_field_by_name(name) else { return Ok(()) };
-    let is_other = |value: &Value| value.as_str().is_some_and(|said| said != text);
+    let is_other = |value: &Value| value.as_str().is_some_and(|other| other != text);
     if message.has_field(&field) && is_other(&message.get_field(&field)) {
         return Err(malformed(name, &format!("says something else than the {from}")));
     }

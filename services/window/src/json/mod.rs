@@ -61,14 +61,14 @@ pub(crate) async fn answered(calls: Router, mut request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let descriptor = &call.rule.call;
     let work = async {
-        let said = match (descriptor.is_client_streaming(), descriptor.is_server_streaming()) {
+        let answered = match (descriptor.is_client_streaming(), descriptor.is_server_streaming()) {
             (true, _) if call.rule.is_file => file::received(calls, &call, parts, body).await,
-            (false, true) if call.rule.is_file => file::told(calls, &call, parts).await,
+            (false, true) if call.rule.is_file => file::serve_file(calls, &call, parts).await,
             (true, _) => lines::exchanged(calls, &call, parts, body).await,
-            (false, true) => events::told(calls, &call, parts).await,
+            (false, true) => events::serve_events(calls, &call, parts).await,
             (false, false) => asked(calls, &call, parts, body).await,
         };
-        said.unwrap_or_else(|response| *response)
+        answered.unwrap_or_else(|response| *response)
     };
     let done = tokio::time::timeout(PATIENCE, work).await;
     let mut response = done.unwrap_or_else(|_| problem::of(&Refusal::of(Code::Unavailable))); // it took too long
@@ -77,8 +77,8 @@ pub(crate) async fn answered(calls: Router, mut request: Request) -> Response {
 }
 
 fn other_methods(methods: &[Method]) -> Response {
-    let said = "this path has another method";
-    let mut response = problem::wrong(StatusCode::METHOD_NOT_ALLOWED, said, "该路径不支持此方法");
+    let text = "this path has another method";
+    let mut response = problem::wrong(StatusCode::METHOD_NOT_ALLOWED, text, "该路径不支持此方法");
     let methods: Vec<_> = methods.iter().map(Method::as_str).collect();
     if let Ok(allow) = HeaderValue::from_str(&methods.join(", ")) {
         response.headers_mut().insert(ALLOW, allow);
@@ -129,8 +129,8 @@ async fn received(call: &HttpCall, parts: &Parts, body: Body) -> HttpAnswer<Dyna
     let query = parts.uri.query().unwrap_or("");
     let mut message = if call.rule.has_body {
         if !query.is_empty() {
-            let said = "this path takes no query; say it in the body";
-            let response = problem::wrong(StatusCode::BAD_REQUEST, said, "该路径不接受查询参数");
+            let text = "this path takes no query; say it in the body";
+            let response = problem::wrong(StatusCode::BAD_REQUEST, text, "该路径不接受查询参数");
             return Err(Box::new(response));
         }
         let most = limits::MESSAGE_BYTES_MAX;

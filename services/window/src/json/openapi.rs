@@ -60,7 +60,7 @@ impl Comments {
             let is_first = named.insert(id.clone());
             let id = if is_first { id } else { format!("{id}_{}", rule.variables.len() + 1) };
             operation["operationId"] = id.into();
-            let at = paths.entry(said_path(rule)).or_insert_with(|| json!({}));
+            let at = paths.entry(plain_path(rule)).or_insert_with(|| json!({}));
             at[rule.method.as_str().to_ascii_lowercase()] = operation;
         }
         schemas.insert("Problem".to_owned(), problem());
@@ -251,10 +251,10 @@ impl Comments {
     fn enumeration(&self, names: &EnumDescriptor, schemas: &mut BTreeMap<String, Value>) -> Value {
         let file = names.parent_file();
         let about = self.at(file.name(), names.path()).to_owned();
-        let says = |value: prost_reflect::EnumValueDescriptor| {
+        let described = |value: prost_reflect::EnumValueDescriptor| {
             format!("\n- {}: {}", value.name(), self.at(file.name(), value.path()))
         };
-        let about: String = std::iter::once(about).chain(names.values().map(says)).collect();
+        let about: String = std::iter::once(about).chain(names.values().map(described)).collect();
         let all: Vec<_> = names.values().map(|value| value.name().to_owned()).collect();
         let shape = json!({ "type": "string", "enum": all, "description": about });
         schemas.insert(names.name().to_owned(), shape);
@@ -285,7 +285,7 @@ fn item(call: &MethodDescriptor) -> MessageDescriptor {
 }
 
 /// The path without patterns: each variable is one segment.
-fn said_path(rule: &HttpRule) -> String {
+fn plain_path(rule: &HttpRule) -> String {
     let (mut path, mut rest) = (String::new(), rule.template.as_str());
     while let Some((before, more)) = rest.split_once('{') {
         let Some((variable, after)) = more.split_once('}') else { break };
@@ -321,9 +321,9 @@ fn kind(kind: &Kind, others: &mut dyn FnMut(&Kind) -> Value) -> Value {
             json!({ "type": "string", "format": "date-time" })
         }
         Kind::Enum(names) => {
-            let said = others(kind);
+            let schema = others(kind);
             let all: Vec<_> = names.values().map(|value| value.name().to_owned()).collect();
-            if said == json!({}) { json!({ "type": "string", "enum": all }) } else { said }
+            if schema == json!({}) { json!({ "type": "string", "enum": all }) } else { schema }
         }
         Kind::Message(_) => others(kind),
     }
@@ -387,7 +387,7 @@ pub(crate) fn readable() -> String {
         let about = escaped(&schema["description"]);
         let _infallible = write!(page, "<h3 id=\"{name}\">{name}</h3><p>{about}</p><table>");
         for (field, shape) in schema["properties"].as_object().into_iter().flatten() {
-            let (shape, about) = (said_shape(shape), escaped(&shape["description"]));
+            let (shape, about) = (shape_html(shape), escaped(&shape["description"]));
             let _infallible =
                 write!(page, "<tr><td><code>{field}</code><td>{shape}<td>{about}</tr>");
         }
@@ -408,7 +408,7 @@ fn shown(path: &str, method: &str, operation: &Value) -> String {
     );
     for parameter in operation["parameters"].as_array().into_iter().flatten() {
         let (name, about) = (escaped(&parameter["name"]), escaped(&parameter["description"]));
-        let (place, shape) = (escaped(&parameter["in"]), said_shape(&parameter["schema"]));
+        let (place, shape) = (escaped(&parameter["in"]), shape_html(&parameter["schema"]));
         let _infallible =
             write!(text, "<tr><td><code>{name}</code><td>{place}<td>{shape}<td>{about}</tr>");
     }
@@ -418,7 +418,7 @@ fn shown(path: &str, method: &str, operation: &Value) -> String {
         ("answer", &operation["responses"]["200"]["content"]),
     ] {
         for (form, shape) in content.as_object().into_iter().flatten() {
-            let shape = said_shape(&shape["schema"]);
+            let shape = shape_html(&shape["schema"]);
             let _infallible = write!(text, "<p>{what} <code>{form}</code>: {shape}</p>");
         }
     }
@@ -426,14 +426,14 @@ fn shown(path: &str, method: &str, operation: &Value) -> String {
 }
 
 /// A shape in a word, with a link where it is described.
-fn said_shape(shape: &Value) -> String {
+fn shape_html(shape: &Value) -> String {
     if let Some(name) = shape["$ref"].as_str().and_then(|it| it.rsplit('/').next()) {
         return format!("<a href=\"#{name}\">{name}</a>");
     }
     match (shape["type"].as_str(), shape["format"].as_str()) {
-        (Some("array"), _) => format!("list of {}", said_shape(&shape["items"])),
+        (Some("array"), _) => format!("list of {}", shape_html(&shape["items"])),
         (Some("object"), _) if shape["properties"]["messages"].is_object() => {
-            format!("page of {}", said_shape(&shape["properties"]["messages"]["items"]))
+            format!("page of {}", shape_html(&shape["properties"]["messages"]["items"]))
         }
         (_, Some(format)) => format.to_owned(),
         (Some(kind), None) => kind.to_owned(),

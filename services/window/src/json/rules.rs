@@ -236,12 +236,12 @@ impl HttpRule {
         if parts.len() != self.segments.len() || !parts.iter().zip(&self.segments).all(fits) {
             return None;
         }
-        let said = self.variables.iter().map(|variable| {
+        let values = self.variables.iter().map(|variable| {
             let text = parts[variable.from..variable.to].join("/");
             let text = percent_decode_str(&text).decode_utf8().ok()?.into_owned();
             Some((variable.field.clone(), text))
         });
-        said.collect()
+        values.collect()
     }
 }
 
@@ -272,9 +272,9 @@ mod tests {
         let rules = HttpRules::of(proto::DESCRIPTOR).expect("the annotations are in order");
         let call = |method: Method, path: &str| match rules.find(&method, path) {
             HttpMatch::Call(HttpCall { rule, variables }) => {
-                let said: Vec<_> =
+                let parts: Vec<_> =
                     variables.iter().map(|(f, text)| format!("{f}={text}")).collect();
-                format!("{} {}", rule.call.name(), said.join(" ")).trim().to_owned()
+                format!("{} {}", rule.call.name(), parts.join(" ")).trim().to_owned()
             }
             HttpMatch::Otherwise(methods) => format!("{methods:?}"),
             HttpMatch::Nothing => String::new(),

@@ -314,9 +314,9 @@ fn at_most(what: &'static str, count: usize, most: usize) -> Result<(), Refusal>
     Ok(())
 }
 
-fn current(said: u32, is: u32, stale: Code) -> Result<(), Refusal> {
+fn current(given: u32, is: u32, stale: Code) -> Result<(), Refusal> {
     use std::cmp::Ordering::{Equal, Greater, Less};
-    let code = match said.cmp(&is) {
+    let code = match given.cmp(&is) {
         Equal => return Ok(()),
         Less => stale,
         Greater => Code::NeverSent,
@@ -326,7 +326,7 @@ fn current(said: u32, is: u32, stale: Code) -> Result<(), Refusal> {
     } else {
         ("current_version", "your_version")
     };
-    Err(Refusal::of(code).with(current, is).with(yours, said))
+    Err(Refusal::of(code).with(current, is).with(yours, given))
 }
 
 /// Whether a decision is about an examination that is over; which one must be the current one.

@@ -100,7 +100,7 @@ pub(crate) async fn slots(
 }
 
 /// Takes events down, in order.
-pub(crate) async fn hear(
+pub(crate) async fn apply(
     step: &mut RefundTransaction<'_>,
     events: &[Arc<ExportEvent>],
 ) -> Result<(), Fault> {
@@ -138,7 +138,7 @@ pub(crate) async fn hear(
                         "已放行：凭证齐全后可申报退税",
                     );
                     let firm = rows.first().map(|row| row.firm.clone());
-                    firm.iter().for_each(|firm| step.tell(firm, event.id.name(), note.clone()));
+                    firm.iter().for_each(|firm| step.add_note(firm, event.id.name(), note.clone()));
                 }
                 // An import, an export of before there was a refund service, or one that is known.
                 ExportChange::Released => {}

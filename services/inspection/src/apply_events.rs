@@ -111,18 +111,18 @@ impl InboundEvent {
 }
 
 /// Takes events down, in order. For each with a new content: what the rules demand.
-pub(crate) async fn hear(
+pub(crate) async fn apply(
     step: &mut InspectionTransaction<'_>,
     events: &[Arc<InboundEvent>],
 ) -> Result<Vec<Option<WireDemands>>, Fault> {
     let demands = assess(step, events).await?;
-    for heard in events {
-        step.waits.insert(heard.id, heard.waits_for.clone());
-        if let Some(filed) = step.orders.get_mut(&heard.id) {
-            filed.waits_for.clone_from(&heard.waits_for);
+    for event in events {
+        step.waits.insert(event.id, event.waits_for.clone());
+        if let Some(filed) = step.orders.get_mut(&event.id) {
+            filed.waits_for.clone_from(&event.waits_for);
         }
-        for what in &heard.facts {
-            happen(step, heard, what)?;
+        for what in &event.facts {
+            apply_change(step, event, what)?;
         }
     }
     Ok(demands)
@@ -133,17 +133,17 @@ async fn assess(
     step: &mut InspectionTransaction<'_>,
     events: &[Arc<InboundEvent>],
 ) -> Result<Vec<Option<WireDemands>>, Fault> {
-    let new = |heard: &InboundEvent| {
-        heard.facts.iter().any(|what| matches!(what, InboundChange::Filed | InboundChange::Amended))
+    let new = |event: &InboundEvent| {
+        event.facts.iter().any(|what| matches!(what, InboundChange::Filed | InboundChange::Amended))
     };
     let contents: Vec<(&InboundEvent, &DeclarationView)> = events
         .iter()
         .map(Arc::as_ref)
-        .filter(|heard| new(heard))
-        .map(|heard| {
-            let content = heard.content.as_ref();
-            let missing = || Fault::Broken(format!("{} is new and came without content", heard.id));
-            Ok((heard, content.ok_or_else(missing)?))
+        .filter(|event| new(event))
+        .map(|event| {
+            let content = event.content.as_ref();
+            let missing = || Fault::Broken(format!("{} is new and came without content", event.id));
+            Ok((event, content.ok_or_else(missing)?))
         })
         .collect::<Result<_, Fault>>()?;
     if contents.is_empty() {
@@ -155,15 +155,15 @@ async fn assess(
     if !sets.is_empty() {
         ask_rules(step, &sets, &contents).await?;
     }
-    let demands = events.iter().map(|heard| {
-        if !new(heard) {
+    let demands = events.iter().map(|event| {
+        if !new(event) {
             return Ok(None);
         }
-        match step.instructed.get(&(heard.id, heard.version)) {
+        match step.instructed.get(&(event.id, event.version)) {
             Some(known) => Ok(Some(risk::demands(known))),
             None if sets.is_empty() => Ok(Some(WireDemands::new())),
             // Without an answer nothing is released; an empty one would release it.
-            None => Err(Fault::Broken(format!("the rules said nothing about {}", heard.id))),
+            None => Err(Fault::Broken(format!("the rules said nothing about {}", event.id))),
         }
     });
     demands.collect()
@@ -175,16 +175,16 @@ async fn file(
     contents: &[(&InboundEvent, &DeclarationView)],
 ) -> Result<(), Fault> {
     let today = step.today();
-    let filed = contents.iter().filter(|(heard, _)| heard.facts.contains(&InboundChange::Filed));
+    let filed = contents.iter().filter(|(event, _)| event.facts.contains(&InboundChange::Filed));
     let filed: Vec<Consignment> = filed
-        .map(|(heard, declared)| Consignment {
-            id: heard.id,
+        .map(|(event, declared)| Consignment {
+            id: event.id,
             declarant_code: declared.declarant_code().to_owned(),
             port_code: declared.port_code().to_owned(),
             trade_mode: declared.trade_mode().to_owned(),
             class: step.credits.on(declared.declarant_code(), today).class,
             headings: declared.headings(),
-            filed_time: heard.time,
+            filed_time: event.time,
         })
         .collect();
     consignment::insert(step.tx, &filed).await
@@ -204,8 +204,8 @@ async fn ask_rules(
     let listed = blacklist(step.tx, today).await?;
     let seed = step.seed().await?;
     let mut assessed = Vec::new();
-    for (heard, declared) in contents {
-        let key = (heard.id, heard.version);
+    for (event, declared) in contents {
+        let key = (event.id, event.version);
         if step.instructed.contains_key(&key) {
             continue;
         }
@@ -219,42 +219,42 @@ async fn ask_rules(
         assessed.push(risk::ask(sets, seed, key, &declared.declaration(), standing));
     }
     let first = risk::write(step.tx, &assessed, step.now).await?;
-    let mut said_before = BTreeSet::new();
+    let mut assessed_before = BTreeSet::new();
     for assessed in assessed {
         let key = (assessed.id, assessed.version);
         if first.contains(&key) {
             step.instructed.insert(key, assessed.instructions());
         } else {
-            said_before.insert(key);
+            assessed_before.insert(key);
         }
     }
-    step.instructed.extend(risk::instructed(step.tx, &said_before).await?);
+    step.instructed.extend(risk::instructed(step.tx, &assessed_before).await?);
     Ok(())
 }
 
-fn happen(
+fn apply_change(
     step: &mut InspectionTransaction<'_>,
-    heard: &InboundEvent,
+    event: &InboundEvent,
     what: &InboundChange,
 ) -> Result<(), Fault> {
-    let id = heard.id;
-    let told = match what {
+    let id = event.id;
+    let declaration_event = match what {
         InboundChange::Filed => return Ok(()),
         InboundChange::Amended => {
             let change =
-                ConsignmentChange::Amended(heard.version, heard.headings(), document_wait(heard));
+                ConsignmentChange::Amended(event.version, event.headings(), document_wait(event));
             step.changes.push((id, change));
             return Ok(());
         }
         InboundChange::Demanded(order_id, agency, reasons) => {
-            show(step, heard, *order_id);
-            DeclarationEvent::Demanded(*agency, instructions(step, heard, *agency, reasons))
+            show(step, event, *order_id);
+            DeclarationEvent::Demanded(*agency, instructions(step, event, *agency, reasons))
         }
         InboundChange::Answered(agency) => {
-            DeclarationEvent::Answered(*agency, instructions(step, heard, *agency, &[]))
+            DeclarationEvent::Answered(*agency, instructions(step, event, *agency, &[]))
         }
         InboundChange::Reopened(order_id) => {
-            show(step, heard, *order_id);
+            show(step, event, *order_id);
             DeclarationEvent::Reopened
         }
         InboundChange::Cancelled => DeclarationEvent::Cancelled,
@@ -266,46 +266,50 @@ fn happen(
             DeclarationEvent::Detained(*agency, disposal.unwrap_or(Disposal::DetainOther))
         }
         InboundChange::Released => {
-            end(step, heard, ConsignmentEnd::Released);
+            end(step, event, ConsignmentEnd::Released);
             DeclarationEvent::Released
         }
         InboundChange::Rejected(agency) => {
-            end(step, heard, ConsignmentEnd::Rejected);
+            end(step, event, ConsignmentEnd::Rejected);
             DeclarationEvent::Rejected(*agency)
         }
         InboundChange::Returned(agency) => {
-            end(step, heard, ConsignmentEnd::Returned);
+            end(step, event, ConsignmentEnd::Returned);
             DeclarationEvent::Returned(*agency)
         }
         InboundChange::Withdrawn => {
-            end(step, heard, ConsignmentEnd::Withdrawn);
+            end(step, event, ConsignmentEnd::Withdrawn);
             return Ok(());
         }
         InboundChange::Documents => {
-            step.changes.push((id, ConsignmentChange::Documents(document_wait(heard))));
+            step.changes.push((id, ConsignmentChange::Documents(document_wait(event))));
             return Ok(());
         }
     };
-    step.hear(id, ReviewRound { version: heard.version, round: heard.round }, &told)
+    step.apply_declaration_event(
+        id,
+        ReviewRound { version: event.version, round: event.round },
+        &declaration_event,
+    )
 }
 
-fn document_wait(heard: &InboundEvent) -> DocumentWait {
-    let is_awaited = heard.waits_for.contains(&ReleaseCondition::Documents);
-    DocumentWait { is_awaited, at: heard.time, position: heard.position }
+fn document_wait(event: &InboundEvent) -> DocumentWait {
+    let is_awaited = event.waits_for.contains(&ReleaseCondition::Documents);
+    DocumentWait { is_awaited, at: event.time, position: event.position }
 }
 
-fn end(step: &mut InspectionTransaction<'_>, heard: &InboundEvent, how: ConsignmentEnd) {
-    step.changes.push((heard.id, ConsignmentChange::Ended(how, heard.time)));
+fn end(step: &mut InspectionTransaction<'_>, event: &InboundEvent, how: ConsignmentEnd) {
+    step.changes.push((event.id, ConsignmentChange::Ended(how, event.time)));
 }
 
 /// Keeps what is declared with the order, as it was shown: the newest content counts.
-fn show(step: &mut InspectionTransaction<'_>, heard: &InboundEvent, order_id: OrderId) {
+fn show(step: &mut InspectionTransaction<'_>, event: &InboundEvent, order_id: OrderId) {
     // Who joins an order that is open shows nothing new.
-    let Some(content) = &heard.content else { return };
-    let fresh = filed(step, heard, order_id, content);
-    let filed = match step.orders.remove(&heard.id) {
+    let Some(content) = &event.content else { return };
+    let fresh = filed(step, event, order_id, content);
+    let filed = match step.orders.remove(&event.id) {
         None => fresh,
-        Some(known) if heard.version < known.case.order.version => known,
+        Some(known) if event.version < known.case.order.version => known,
         Some(known) => OrderRow {
             port_code: fresh.port_code,
             trade_mode: fresh.trade_mode,
@@ -314,17 +318,17 @@ fn show(step: &mut InspectionTransaction<'_>, heard: &InboundEvent, order_id: Or
             ..known
         },
     };
-    step.orders.insert(heard.id, filed);
+    step.orders.insert(event.id, filed);
 }
 
 fn filed(
     step: &InspectionTransaction<'_>,
-    heard: &InboundEvent,
+    event: &InboundEvent,
     order_id: OrderId,
     declared: &DeclarationView,
 ) -> OrderRow {
     OrderRow {
-        id: heard.id,
+        id: event.id,
         order_id,
         declarant_code: declared.declarant_code().to_owned(),
         port_code: declared.port_code().to_owned(),
@@ -332,12 +336,12 @@ fn filed(
         order_no: declared.order_no().to_owned(),
         firms: declared.firms(),
         goods: declared.encode_goods(),
-        case: JointCase { newest_version: heard.version, ..JointCase::none() },
+        case: JointCase { newest_version: event.version, ..JointCase::none() },
         booked: None,
         place_name: String::new(),
         place_name_zh: String::new(),
         claimed_by: String::new(),
-        waits_for: heard.waits_for.clone(),
+        waits_for: event.waits_for.clone(),
         ordered_time: step.now,
         changed_time: step.now,
     }
@@ -347,11 +351,11 @@ fn filed(
 /// names one instruction of the rules stands for all of them, since a verdict has room for a hundred.
 fn instructions(
     step: &InspectionTransaction<'_>,
-    heard: &InboundEvent,
+    event: &InboundEvent,
     agency: Agency,
     reasons: &[Reason],
 ) -> Vec<Instruction> {
-    let ours = step.instructed.get(&(heard.id, heard.version)).into_iter().flatten();
+    let ours = step.instructed.get(&(event.id, event.version)).into_iter().flatten();
     let ours: Vec<&Instruction> = ours.filter(|i| i.key.agency == agency).collect();
     let is_ours = |code: &str| ours.iter().any(|i| i.key.id == code);
     let mut instructions: BTreeMap<String, Instruction> = BTreeMap::new();
@@ -361,7 +365,7 @@ fn instructions(
     for reason in reasons.iter().filter(|reason| !is_ours(&reason.code)) {
         let id: String = reason.code.chars().filter(|c| !c.is_control()).collect();
         let id = if id.is_empty() { "GENERAL".to_owned() } else { id };
-        let said = Instruction {
+        let instruction = Instruction {
             key: InstructionKey { agency, id: id.clone() },
             text: reason.text.clone(),
             text_zh: reason.text.clone(),
@@ -378,7 +382,7 @@ fn instructions(
                     first.text_zh = format!("{}；{}", first.text_zh, reason.text);
                 }
             })
-            .or_insert(said);
+            .or_insert(instruction);
     }
     instructions.into_values().collect()
 }

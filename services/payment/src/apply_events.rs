@@ -81,20 +81,20 @@ pub(crate) struct DutyAnswer {
 }
 
 /// Takes events down, in order. For each that brings a version or a release: what is to be said.
-pub(crate) fn hear(
+pub(crate) fn apply(
     step: &mut PaymentTransaction<'_>,
     events: &[Arc<ImportEvent>],
 ) -> Result<Vec<Option<ExchangeAnswer>>, Fault> {
     let mut answers = Vec::with_capacity(events.len());
     for event in events {
         for change in &event.changes {
-            happen(step, event, change)?;
+            apply_change(step, event, change)?;
         }
         let row = step.duties.get(&event.id).filter(|row| row.version == event.version);
         answers.push(match row {
             Some(row) if event.payer().is_some() => row.answer(event.round).as_ref().map(verdict),
             Some(row) if event.is_release() && row.state == DutyState::Billed => {
-                Some(bill::told(step.writer.parameters, row, event.time)?)
+                Some(bill::billed_answer(step.writer.parameters, row, event.time)?)
             }
             Some(_) | None => None,
         });
@@ -102,7 +102,7 @@ pub(crate) fn hear(
     Ok(answers)
 }
 
-fn happen(
+fn apply_change(
     step: &mut PaymentTransaction<'_>,
     event: &ImportEvent,
     change: &ImportChange,
@@ -120,10 +120,10 @@ fn happen(
         ImportChange::Released(invt_no) => {
             row.invt_no.clone_from(invt_no);
             step.touched.insert(id);
-            step.happen(id, DutyEvent::Released, event.time)
+            step.apply_duty_event(id, DutyEvent::Released, event.time)
         }
         ImportChange::Ended => {
-            step.happen(id, DutyEvent::Ended, event.time)?;
+            step.apply_duty_event(id, DutyEvent::Ended, event.time)?;
             step.purchases.restore(id, None)
         }
     }
@@ -143,7 +143,7 @@ fn file(
     }
     let (state, invt_no) = (known.map(|row| row.state), known.map(|row| row.invt_no.clone()));
     match state {
-        Some(_) => step.happen(id, DutyEvent::Filed, event.time)?,
+        Some(_) => step.apply_duty_event(id, DutyEvent::Filed, event.time)?,
         None => drop(duty::next(None, DutyEvent::Filed)),
     }
     if step.duties.get(&id).is_some_and(|row| row.state == DutyState::Billed) {
