@@ -84,7 +84,7 @@ struct DocumentsPage<'a> {
 
 /// What was said so far: nothing before a form came.
 #[derive(Default)]
-struct SaidDocuments {
+struct DocumentForm {
     /// The request that is answered; empty when files are only uploaded.
     request: String,
     form: NamedValues,
@@ -98,13 +98,13 @@ pub(crate) async fn show(
     Extension(visit): Extension<Arc<Visit>>,
     Path(id): Path<String>,
 ) -> Response {
-    settle(&visit, shown(&visit, &id, SaidDocuments::default(), None).await)
+    settle(&visit, shown(&visit, &id, DocumentForm::default(), None).await)
 }
 
 async fn shown(
     visit: &Visit,
     id: &str,
-    said: SaidDocuments,
+    sent: DocumentForm,
     refused: Option<RefusedCall>,
 ) -> PageAnswer {
     let name = format!("declarations/{id}");
@@ -126,7 +126,7 @@ async fn shown(
     let requests = requests.filter(|_| visit.is_firm()).enumerate();
     // What is marked is in the form that was sent.
     let is_first = |index: usize, id: &str| {
-        if said.request.is_empty() { index == 0 } else { said.request == id }
+        if sent.request.is_empty() { index == 0 } else { sent.request == id }
     };
     let page = DocumentsPage {
         visit,
@@ -137,12 +137,12 @@ async fn shown(
         requests: requests
             .map(|(index, asked)| {
                 let suffix = if is_first(index, &asked.document_request_id) { "" } else { ".2" };
-                form(visit, asked, &said, suffix)
+                form(visit, asked, &sent, suffix)
             })
             .collect(),
         attachments: named.attachments.into_iter().map(row).collect(),
-        kept: if said.request.is_empty() {
-            said.kept.into_values().flatten().collect()
+        kept: if sent.request.is_empty() {
+            sent.kept.into_values().flatten().collect()
         } else {
             Vec::new()
         },
@@ -155,24 +155,24 @@ async fn shown(
 fn form(
     visit: &Visit,
     asked: &v1::DocumentsRequested,
-    said: &SaidDocuments,
+    sent: &DocumentForm,
     suffix: &'static str,
 ) -> RequestedForm {
     let id = asked.document_request_id.clone();
-    let is_said = said.request == id;
+    let is_sent = sent.request == id;
     let of = |input: &str, kind: &str| {
-        if is_said { said.form.get(&format!("{input}.{kind}")).to_owned() } else { String::new() }
+        if is_sent { sent.form.get(&format!("{input}.{kind}")).to_owned() } else { String::new() }
     };
     let item = |it: &v1::RequestedDocument| {
-        let wrong = said.problems.iter().filter(|problem| problem.field == input(&it.kind));
+        let wrong = sent.problems.iter().filter(|problem| problem.field == input(&it.kind));
         RequestedItem {
             word: words::document_kind(visit.language, &it.kind),
             text: it.text.clone(),
             is_mandatory: it.mandatory,
             number: of("number", &it.kind),
             reason: of("reason", &it.kind),
-            kept: said.kept.get(&it.kind).filter(|_| is_said).cloned().unwrap_or_default(), // none yet
-            problems: wrong.filter(|_| is_said).map(|problem| problem.text.clone()).collect(),
+            kept: sent.kept.get(&it.kind).filter(|_| is_sent).cloned().unwrap_or_default(), // none yet
+            problems: wrong.filter(|_| is_sent).map(|problem| problem.text.clone()).collect(),
             kind: it.kind.clone(),
         }
     };
@@ -208,30 +208,30 @@ async fn sent(visit: &Visit, id: &str) -> PageAnswer {
     let declarant = record.declaration.as_ref().and_then(|it| it.declarant.as_ref());
     // Then the window keeps it for the caller, or says that it has to be told for whom.
     let declarant = declarant.map_or_else(String::new, |it| it.code.clone());
-    let mut said = read(visit, &declarant).await?;
-    said.request = said.form.get("request").to_owned();
-    if said.request.is_empty() {
-        let refused = (!said.problems.is_empty())
-            .then(|| RefusedCall::local(Code::Invalid, visit.language, said.problems.clone()));
-        return shown(visit, id, said, refused).await;
+    let mut sent = read(visit, &declarant).await?;
+    sent.request = sent.form.get("request").to_owned();
+    if sent.request.is_empty() {
+        let refused = (!sent.problems.is_empty())
+            .then(|| RefusedCall::local(Code::Invalid, visit.language, sent.problems.clone()));
+        return shown(visit, id, sent, refused).await;
     }
-    let documents = documents(&record, &said);
+    let documents = documents(&record, &sent);
     let request = v1::ProvideDocumentsRequest {
-        request_id: said.form.get("request_id").to_owned(),
+        request_id: sent.form.get("request_id").to_owned(),
         name: format!("declarations/{id}"),
-        version: said.form.get("version").parse().unwrap_or(0), // none that there is, and so refused
-        document_request_id: said.request.clone(),
+        version: sent.form.get("version").parse().unwrap_or(0), // none that there is, and so refused
+        document_request_id: sent.request.clone(),
         documents: documents.clone(),
         // Where a file was refused the rest is looked at all the same.
-        validate_only: !said.problems.is_empty(),
+        validate_only: !sent.problems.is_empty(),
     };
     match visit.declarations().provide_documents(visit.call(request)).await {
-        Ok(_) if said.problems.is_empty() => {
+        Ok(_) if sent.problems.is_empty() => {
             Ok(Redirect::to(&format!("/console/declarations/{id}")).into_response())
         }
         Ok(_) => {
-            let refused = RefusedCall::local(Code::Invalid, visit.language, said.problems.clone());
-            shown(visit, id, said, Some(refused)).await
+            let refused = RefusedCall::local(Code::Invalid, visit.language, sent.problems.clone());
+            shown(visit, id, sent, Some(refused)).await
         }
         Err(status) => {
             let mut refused: Box<RefusedCall> = status.into();
@@ -240,17 +240,17 @@ async fn sent(visit: &Visit, id: &str) -> PageAnswer {
                     problem.field = input(&kind);
                 }
             }
-            refused.violations.extend(said.problems.clone());
-            said.problems.clone_from(&refused.violations);
-            shown(visit, id, said, Some(*refused)).await
+            refused.violations.extend(sent.problems.clone());
+            sent.problems.clone_from(&refused.violations);
+            shown(visit, id, sent, Some(*refused)).await
         }
     }
 }
 
 /// Reads the form, and uploads its files as they come.
-async fn read(visit: &Visit, declarant: &str) -> Result<SaidDocuments, Box<RefusedCall>> {
-    let mut said = SaidDocuments::default();
-    let Some(mut form) = visit.upload() else { return Ok(said) };
+async fn read(visit: &Visit, declarant: &str) -> Result<DocumentForm, Box<RefusedCall>> {
+    let mut sent = DocumentForm::default();
+    let Some(mut form) = visit.upload() else { return Ok(sent) };
     while let Some(part) = form.next(visit).await? {
         match part {
             FormPart::Text(name, value) => {
@@ -259,23 +259,23 @@ async fn read(visit: &Visit, declarant: &str) -> Result<SaidDocuments, Box<Refus
                     name.strip_prefix("kept.").zip(value.split_once(' '))
                 {
                     let kept = KeptFile { sha256: sha256.to_owned(), name: file.to_owned() };
-                    said.kept.entry(kind.to_owned()).or_default().push(kept);
+                    sent.kept.entry(kind.to_owned()).or_default().push(kept);
                 }
-                said.form.add(name, value);
+                sent.form.add(name, value);
             }
             FormPart::File(input, file) => {
                 let kind = input.strip_prefix("file.").unwrap_or_default(); // for no request
                 match keep(visit, declarant, file).await {
-                    Ok(kept) => said.kept.entry(kind.to_owned()).or_default().push(kept),
+                    Ok(kept) => sent.kept.entry(kind.to_owned()).or_default().push(kept),
                     Err(no) => {
                         let (code, text) = (no.code.clone(), no.title.clone());
-                        said.problems.push(FieldProblem { code, field: input, text });
+                        sent.problems.push(FieldProblem { code, field: input, text });
                     }
                 }
             }
         }
     }
-    Ok(said)
+    Ok(sent)
 }
 
 async fn keep(
@@ -308,13 +308,13 @@ async fn keep(
 }
 
 /// The answer that a form gives: what is there of each kind that was asked for, or why there is nothing.
-fn documents(record: &v1::DeclarationRecord, said: &SaidDocuments) -> Vec<v1::ProvidedDocument> {
+fn documents(record: &v1::DeclarationRecord, sent: &DocumentForm) -> Vec<v1::ProvidedDocument> {
     let mut documents = Vec::new();
-    for item in items(record, &said.request) {
+    for item in items(record, &sent.request) {
         let kind = &item.kind;
-        let of = |input: &str| said.form.get(&format!("{input}.{kind}"));
+        let of = |input: &str| sent.form.get(&format!("{input}.{kind}"));
         let (mut number, mut reason) = (of("number").to_owned(), of("reason").to_owned());
-        for KeptFile { sha256, name } in said.kept.get(kind).into_iter().flatten() {
+        for KeptFile { sha256, name } in sent.kept.get(kind).into_iter().flatten() {
             documents.push(v1::ProvidedDocument {
                 kind: kind.clone(),
                 // Of the first of its kind.
@@ -325,7 +325,7 @@ fn documents(record: &v1::DeclarationRecord, said: &SaidDocuments) -> Vec<v1::Pr
             });
         }
         // A file that was refused is told by itself: it stands for the document while the rest is checked.
-        let refused = said.problems.iter().any(|problem| problem.field == input(kind));
+        let refused = sent.problems.iter().any(|problem| problem.field == input(kind));
         if refused && reason.is_empty() {
             reason = kind.clone();
         }

@@ -77,8 +77,8 @@ pub(crate) async fn run(Extension(visit): Extension<Arc<Visit>>) -> Response {
 }
 
 async fn assessed(visit: &Visit) -> PageAnswer {
-    let document = visit.said("document");
-    let limit = visit.said("limit").parse().unwrap_or(USUAL).clamp(1, MOST);
+    let document = visit.field("document");
+    let limit = visit.field("limit").parse().unwrap_or(USUAL).clamp(1, MOST);
     let (status, outcome, refused) = match changed(visit, document) {
         Ok(set) => (StatusCode::OK, Some(outcome(visit, set, limit).await?), None),
         Err(refused) => (refused.status(), None, Some(*refused)),
@@ -91,7 +91,7 @@ fn changed(visit: &Visit, document: &str) -> Result<Option<RuleSet>, Box<Refused
     if document.is_empty() {
         return Ok(None);
     }
-    let said = |broken: RuleFileError| match broken {
+    let problem_of = |broken: RuleFileError| match broken {
         RuleFileError::Json { text, line, column } => {
             (Code::JsonMalformed, String::new(), format!("{line}:{column} {text}"))
         }
@@ -105,7 +105,7 @@ fn changed(visit: &Visit, document: &str) -> Result<Option<RuleSet>, Box<Refused
         }
     };
     rule_file::parse(document.as_bytes()).map(Some).map_err(|broken| {
-        let broken = broken.into_iter().map(said).map(|(code, field, text)| FieldProblem {
+        let broken = broken.into_iter().map(problem_of).map(|(code, field, text)| FieldProblem {
             code: code.id().to_owned(),
             field,
             text,
@@ -125,7 +125,7 @@ async fn outcome(
     let declarations = records.len();
     let counted = |sets: &[RuleSet]| {
         let counted = count(records.clone(), sets, &credits);
-        counted.map_err(|error| Box::new(RefusedCall::said(&error.to_string())))
+        counted.map_err(|error| Box::new(RefusedCall::titled(&error.to_string())))
     };
     let now = counted(&sets)?;
     let then = match changed {

@@ -120,13 +120,13 @@ fn shown(
 
 /// `POST /console/file`: checks, files, or only changes how the draft is shown.
 pub(crate) async fn file(Extension(visit): Extension<Arc<Visit>>) -> Response {
-    let act = visit.said("act").to_owned();
+    let act = visit.field("act").to_owned();
     let draft = Draft {
-        is_json: visit.said("shape") == "json",
-        request_id: visit.said("request_id").to_owned(),
-        amends: visit.said("amends").to_owned(),
-        version: visit.said("version").parse().unwrap_or(0), // none that there is, and so refused
-        kept: visit.said("draft").to_owned(),
+        is_json: visit.field("shape") == "json",
+        request_id: visit.field("request_id").to_owned(),
+        amends: visit.field("amends").to_owned(),
+        version: visit.field("version").parse().unwrap_or(0), // none that there is, and so refused
+        kept: visit.field("draft").to_owned(),
     };
     let mut values: TypedValues = visit
         .form
@@ -148,7 +148,7 @@ pub(crate) async fn file(Extension(visit): Extension<Arc<Visit>>) -> Response {
         values.retain(|path, _| last == 0 || fields::line_of(path) != Some(last));
         return shown(&visit, StatusCode::OK, draft, Some(values), String::new(), Outcome::None);
     }
-    let text = visit.said("json").to_owned();
+    let text = visit.field("json").to_owned();
     let read = if draft.is_json {
         pasted(&visit, &text)
     } else {

@@ -72,10 +72,10 @@ async fn listed(visit: &Visit, quote: Option<QuoteCard>) -> PageAnswer {
 /// Receipts that are not declared yet.
 async fn undeclared(visit: &Visit) -> Result<Vec<v1::PaymentsRecord>, Box<RefusedCall>> {
     let request = v1::ExportPaymentsRequest { owner: String::new(), only_missing: true };
-    let told = visit.forex().export_payments(visit.call(request)).await?.into_inner();
-    let mut told = told.take(ROWS_SHOWN + 1);
+    let records = visit.forex().export_payments(visit.call(request)).await?.into_inner();
+    let mut records = records.take(ROWS_SHOWN + 1);
     let mut missing = Vec::new();
-    while let Some(record) = told.next().await {
+    while let Some(record) = records.next().await {
         missing.push(record?);
     }
     Ok(missing)
@@ -132,8 +132,8 @@ pub(crate) async fn act(
 }
 
 async fn acted(visit: &Visit, act: &str) -> PageAnswer {
-    let said = |name: &str| visit.said(name).to_owned();
-    let (request_id, receipt) = (said("request_id"), said("receipt"));
+    let field = |name: &str| visit.field(name).to_owned();
+    let (request_id, receipt) = (field("request_id"), field("receipt"));
     let mut service = visit.forex();
     match act {
         "quote" => {
@@ -142,7 +142,7 @@ async fn acted(visit: &Visit, act: &str) -> PageAnswer {
             return listed(visit, card(visit, &found)).await;
         }
         "accept" => {
-            let quote = said("quote");
+            let quote = field("quote");
             let request = v1::AcceptQuoteRequest { request_id, quote, validate_only: false };
             service.accept_quote(visit.call(request)).await?;
         }
@@ -151,7 +151,7 @@ async fn acted(visit: &Visit, act: &str) -> PageAnswer {
             service.keep_receipt(visit.call(request)).await?;
         }
         "match" => {
-            let id = said("declaration");
+            let id = field("declaration");
             let id = id.trim_start_matches("declarations/");
             let request = v1::MatchReceiptRequest {
                 request_id,
@@ -163,16 +163,16 @@ async fn acted(visit: &Visit, act: &str) -> PageAnswer {
         }
         "assign" => {
             let request =
-                v1::AssignSettlementRequest { request_id, settlement: said("settlement") };
+                v1::AssignSettlementRequest { request_id, settlement: field("settlement") };
             service.assign_settlement(visit.call(request)).await?;
         }
         "declare" => {
             let request = v1::DeclarePaymentRequest {
                 request_id,
                 receipt,
-                code: said("code"),
-                country: said("country"),
-                goods: said("goods"),
+                code: field("code"),
+                country: field("country"),
+                goods: field("goods"),
                 validate_only: false,
             };
             service.declare_payment(visit.call(request)).await?;

@@ -127,7 +127,7 @@ async fn visit(
         };
         visit.form = NamedValues::read(&bytes);
         let is_ours = is_same_origin(&parts.headers)
-            && (visit.person.is_none() || visit.said("token") == visit.form_token());
+            && (visit.person.is_none() || visit.field("token") == visit.form_token());
         if !is_ours {
             return Err(Box::new(problem::bare(&visit, StatusCode::FORBIDDEN)));
         }

@@ -97,7 +97,7 @@ pub(crate) async fn form(Extension(visit): Extension<Arc<Visit>>) -> Response {
 
 /// `POST /console/login` with a key (API key).
 pub(crate) async fn enter(Extension(visit): Extension<Arc<Visit>>) -> Response {
-    let (key, back) = (visit.said("key"), own_path(visit.said("back")));
+    let (key, back) = (visit.field("key"), own_path(visit.field("back")));
     match (visit.console.holder)(key) {
         Some(caller) => entered(&visit, &caller, LoginProof::Key(key.to_owned()), back),
         None => {
@@ -108,7 +108,7 @@ pub(crate) async fn enter(Extension(visit): Extension<Arc<Visit>>) -> Response {
 
 /// `POST /console/sandbox/as`: goes on as somebody else.
 pub(crate) async fn play(Extension(visit): Extension<Arc<Visit>>) -> Response {
-    let name = visit.said("caller");
+    let name = visit.field("caller");
     let known = visit.console.sandbox.as_ref().is_some_and(|link| link.knows(name));
     if !known || !visit.plays_everybody() {
         return bare(&visit, StatusCode::FORBIDDEN);

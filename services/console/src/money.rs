@@ -128,7 +128,7 @@ pub(crate) async fn deposit(Extension(visit): Extension<Arc<Visit>>) -> Response
 }
 
 async fn lodged(visit: &Visit) -> PageAnswer {
-    let amount_fen = pay::parse_yuan(visit.said("amount")).map_err(|_| {
+    let amount_fen = pay::parse_yuan(visit.field("amount")).map_err(|_| {
         let code = domain::Code::Invalid;
         let text = visit.t("An amount is in yuan with at most two digits after the point.");
         let (code_id, text) = (code.id().to_owned(), text.to_owned());
@@ -136,10 +136,10 @@ async fn lodged(visit: &Visit) -> PageAnswer {
         Box::new(RefusedCall::local(code, visit.language, vec![problem]))
     })?;
     let request = v1::DepositRequest {
-        request_id: visit.said("request_id").to_owned(),
-        owner: visit.said("owner").to_owned(),
+        request_id: visit.field("request_id").to_owned(),
+        owner: visit.field("owner").to_owned(),
         amount_fen,
-        reference: visit.said("reference").to_owned(),
+        reference: visit.field("reference").to_owned(),
         validate_only: false,
     };
     visit.payment().deposit(visit.call(request)).await?;

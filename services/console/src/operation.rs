@@ -166,7 +166,7 @@ pub(crate) async fn act(
 }
 
 async fn acted(visit: &Visit, act: &str) -> PageAnswer {
-    let id = visit.said("id").to_owned();
+    let id = visit.field("id").to_owned();
     match act {
         "retry" => {
             let request = v1::RetryStuckRequest { id, service: String::new() };
@@ -177,9 +177,9 @@ async fn acted(visit: &Visit, act: &str) -> PageAnswer {
         }
         "make-key" => {
             let request = v1::CreateKeyRequest {
-                caller: visit.said("caller").to_owned(),
-                days: visit.said("days").parse().unwrap_or(0), // as long as usual
-                note: visit.said("note").to_owned(),
+                caller: visit.field("caller").to_owned(),
+                days: visit.field("days").parse().unwrap_or(0), // as long as usual
+                note: visit.field("note").to_owned(),
             };
             let made = visit.operation().create_key(visit.call(request)).await?.into_inner();
             return looked_after(visit, Some(&made.key)).await;

@@ -417,12 +417,12 @@ pub(crate) async fn act(
 async fn acted(visit: &Visit, id: &str, act: &str) -> PageAnswer {
     let order = read(visit, id).await?.order.unwrap_or_default(); // what was found has one
     let state = order.state.unwrap_or_default(); // and it stands somewhere
-    let (request_id, name) = (visit.said("request_id").to_owned(), order.name);
+    let (request_id, name) = (visit.field("request_id").to_owned(), order.name);
     let examination = seen(visit, "examination", state.examination);
     let mut service = visit.inspection();
     match act {
         "appoint" => {
-            let (place, start) = visit.said("window").split_once(' ').unwrap_or_default(); // none
+            let (place, start) = visit.field("window").split_once(' ').unwrap_or_default(); // none
             let start = OffsetDateTime::parse(start, &Rfc3339).ok().map(proto::timestamp);
             let place = place.to_owned();
             let seen = seen(visit, "appointments", state.appointments);
@@ -434,12 +434,12 @@ async fn acted(visit: &Visit, id: &str, act: &str) -> PageAnswer {
             service.claim(visit.call(request)).await?;
         }
         "object" => {
-            let reason = visit.said("reason").to_owned();
+            let reason = visit.field("reason").to_owned();
             let request = v1::ObjectRequest { request_id, name, examination, reason };
             service.object(visit.call(request)).await?;
         }
         "dispose" => {
-            let disposal = visit.said("disposal").to_owned();
+            let disposal = visit.field("disposal").to_owned();
             let request = v1::DisposeRequest { request_id, name, examination, disposal };
             service.dispose(visit.call(request)).await?;
         }
@@ -455,20 +455,20 @@ async fn acted(visit: &Visit, id: &str, act: &str) -> PageAnswer {
 
 /// What the person saw; as it is now where the form does not say.
 fn seen(visit: &Visit, name: &str, now: u32) -> u32 {
-    visit.said(name).parse().unwrap_or(now)
+    visit.field(name).parse().unwrap_or(now)
 }
 
 /// A step of the site; `None` for a word that is none, which the service refuses.
 fn step(visit: &Visit, state: &v1::OrderState, act: &str) -> Option<Step> {
-    let said = |name: &str| visit.said(name).to_owned();
-    let manual = visit.said("method") != "machine";
+    let said = |name: &str| visit.field(name).to_owned();
+    let manual = visit.field("method") != "machine";
     let method = if manual { v1::Method::Manual } else { v1::Method::Machine };
     Some(match act {
         "no-show" => {
             Step::NoShow(v1::NoShow { seen: seen(visit, "appointments", state.appointments) })
         }
         "present" => {
-            let alone = visit.said("attendance") == "site";
+            let alone = visit.field("attendance") == "site";
             let attendance =
                 if alone { v1::Attendance::SiteOperator } else { v1::Attendance::Declarant };
             Step::Presentation(v1::Presentation { attendance: attendance.into() })
@@ -477,7 +477,7 @@ fn step(visit: &Visit, state: &v1::OrderState, act: &str) -> Option<Step> {
             Step::Beginning(v1::Beginning { method: method.into(), officer: said("officer") })
         }
         "sample" => {
-            let (agency, instruction) = instruction(state, visit.said("instruction"))?;
+            let (agency, instruction) = instruction(state, visit.field("instruction"))?;
             Step::Sample(v1::Sample {
                 id: said("sample"),
                 agency,
@@ -510,7 +510,7 @@ fn found(visit: &Visit, state: &v1::OrderState, method: v1::Method) -> Vec<v1::E
     let is_about = |it: &v1::ExaminationFinding, agency: i32, id: &str| {
         it.agency == agency && it.instruction == id
     };
-    let answers: Vec<(i32, String)> = match instruction(state, visit.said("instruction")) {
+    let answers: Vec<(i32, String)> = match instruction(state, visit.field("instruction")) {
         Some(one) => vec![one],
         None => {
             let open = state.instructions.iter();
@@ -523,7 +523,7 @@ fn found(visit: &Visit, state: &v1::OrderState, method: v1::Method) -> Vec<v1::E
     };
     let gnum = seen(visit, "line", 0);
     let finding = |(agency, instruction): (i32, String)| {
-        let sample = visit.said("sample").to_owned();
+        let sample = visit.field("sample").to_owned();
         let same = |it: &&v1::ExaminationFinding| {
             is_about(it, agency, &instruction) && it.gnum == gnum && it.sample == sample
         };
@@ -533,11 +533,11 @@ fn found(visit: &Visit, state: &v1::OrderState, method: v1::Method) -> Vec<v1::E
             instruction,
             gnum,
             sample,
-            result: visit.said("result").to_owned(),
+            result: visit.field("result").to_owned(),
             method: method.into(),
-            text: visit.said("text").to_owned(),
+            text: visit.field("text").to_owned(),
             evidence: Vec::new(),
-            officer: visit.said("officer").to_owned(),
+            officer: visit.field("officer").to_owned(),
             revision: before + 1,
         }
     };

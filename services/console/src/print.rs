@@ -68,8 +68,8 @@ pub(crate) async fn show(
     headers: HeaderMap,
 ) -> Response {
     // Over HTTP/2 the host is in the address.
-    let said = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let host = uri.authority().map(http::uri::Authority::as_str).or(said);
+    let named = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = uri.authority().map(http::uri::Authority::as_str).or(named);
     settle(&visit, printed(&visit, &id, &proto::text(host.map(str::to_owned))).await)
 }
 

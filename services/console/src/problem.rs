@@ -79,7 +79,7 @@ impl RefusedCall {
     }
 
     /// Something for which there is no code: only the console says it.
-    pub(crate) fn said(title: &str) -> Self {
+    pub(crate) fn titled(title: &str) -> Self {
         let grpc = Some(Grpc::InvalidArgument);
         Self { title: title.to_owned(), grpc, ..Self::default() }
     }

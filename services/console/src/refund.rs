@@ -187,16 +187,16 @@ pub(crate) async fn act(
 }
 
 async fn acted(visit: &Visit, act: &str) -> PageAnswer {
-    let said = |name: &str| visit.said(name).to_owned();
-    let number = |name: &str| visit.said(name).parse().unwrap_or(0); // none that there is, and so refused
-    let (request_id, name) = (said("request_id"), said("name"));
+    let field = |name: &str| visit.field(name).to_owned();
+    let number = |name: &str| visit.field(name).parse().unwrap_or(0); // none that there is, and so refused
+    let (request_id, name) = (field("request_id"), field("name"));
     let mut service = visit.refunds();
     let claim = match act {
         "propose" => {
             let request = v1::ProposeClaimRequest {
                 request_id,
-                month: said("month"),
-                note: said("note"),
+                month: field("month"),
+                note: field("note"),
                 ..Default::default()
             };
             service.propose_claim(visit.call(request)).await?.into_inner().claim
@@ -215,7 +215,7 @@ async fn acted(visit: &Visit, act: &str) -> PageAnswer {
                 name,
                 line: number("line"),
                 query_number: number("query"),
-                text: said("text"),
+                text: field("text"),
             };
             service.answer_claim_line(visit.call(request)).await?.into_inner().claim
         }

@@ -83,14 +83,14 @@ pub(crate) async fn file(Extension(visit): Extension<Arc<Visit>>) -> Response {
 
 async fn filed(visit: &Visit) -> PageAnswer {
     let script = SCRIPTS.iter().map(|(script, _)| *script);
-    let script = script.into_iter().find(|script| *script == visit.said("script"));
+    let script = script.into_iter().find(|script| *script == visit.field("script"));
     let Some(script) = script else { return Ok(bare(visit, http::StatusCode::NOT_FOUND)) };
-    let request_id = visit.said("request_id").to_owned();
+    let request_id = visit.field("request_id").to_owned();
     // Of the request, so that a form that is sent twice files once.
     let unique: String =
         request_id.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_uppercase();
     let unique = unique.get(20..).unwrap_or(&unique);
-    let mut declaration = example(visit.said("example"));
+    let mut declaration = example(visit.field("example"));
     declaration.order_no = format!("SBX-{script}-{unique}");
     declaration.cop_no = format!("C{unique}");
     declaration.logistics_no = format!("W{unique}");
@@ -121,7 +121,7 @@ pub(crate) async fn advance(Extension(visit): Extension<Arc<Visit>>) -> Response
 }
 
 async fn advanced(visit: &Visit) -> PageAnswer {
-    let hours: u64 = visit.said("hours").parse().unwrap_or(0); // nothing moves
+    let hours: u64 = visit.field("hours").parse().unwrap_or(0); // nothing moves
     let to = Some(To::AdvanceSeconds(hours.saturating_mul(3_600)));
     visit.sandbox().move_clock(visit.call(v1::MoveClockRequest { to })).await?;
     Ok(Redirect::to("/console/sandbox").into_response())

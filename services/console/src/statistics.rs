@@ -156,12 +156,12 @@ pub(crate) fn chart(
     let greatest = values.iter().map(|(_, value, ..)| *value).max();
     let most = whole.or(greatest).filter(|most| *most > 0).unwrap_or(1); // nothing is long
     let bar =
-        |(index, (label, value, said, series)): (usize, (String, i64, String, &'static str))| {
+        |(index, (label, value, text, series)): (usize, (String, i64, String, &'static str))| {
             let width = (value.saturating_mul(WIDTH) / most).clamp(1, WIDTH);
             let y = index * STEP + 4;
             ChartBar {
                 label,
-                value: said,
+                value: text,
                 series,
                 y,
                 baseline: y + 14,

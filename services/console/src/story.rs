@@ -338,7 +338,7 @@ fn timeline(
             time: words::when(at),
             version: entry.version,
             who: "",
-            facts: entry.facts.iter().map(|fact| said(visit, fact)).collect(),
+            facts: entry.facts.iter().map(|fact| timeline_fact(visit, fact)).collect(),
         };
         (at, shown)
     });
@@ -357,7 +357,7 @@ fn timeline(
     all.into_iter().map(|(_, entry)| entry).collect()
 }
 
-fn said(visit: &Visit, fact: &v1::Fact) -> TimelineFact {
+fn timeline_fact(visit: &Visit, fact: &v1::Fact) -> TimelineFact {
     let tone = match &fact.kind {
         Some(Kind::Released(_)) => "good",
         Some(Kind::Rejected(_) | Kind::Returned(_)) => "bad",
@@ -395,10 +395,10 @@ pub(crate) async fn withdraw(
 
 async fn withdrawn(visit: &Visit, id: &str) -> PageAnswer {
     let request = v1::WithdrawRequest {
-        request_id: visit.said("request_id").to_owned(),
+        request_id: visit.field("request_id").to_owned(),
         name: format!("declarations/{id}"),
-        version: visit.said("version").parse().unwrap_or(0), // none that there is, and so refused
-        reason: visit.said("reason").to_owned(),
+        version: visit.field("version").parse().unwrap_or(0), // none that there is, and so refused
+        reason: visit.field("reason").to_owned(),
         validate_only: false,
     };
     visit.declarations().withdraw(visit.call(request)).await?;

@@ -551,20 +551,20 @@ mod tests {
     fn every_text_is_in_the_table_in_its_order() {
         assert!(TEXTS.is_sorted_by(|(a, _), (b, _)| a < b), "by the English, each once");
         let sources = sources();
-        for said in sources.split(".t(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
-            assert!(chinese(said).is_some(), "{said:?} has no Chinese");
+        for text in sources.split(".t(\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(chinese(text).is_some(), "{text:?} has no Chinese");
         }
         let advice = sources.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next());
-        for said in advice.filter(|said| said.ends_with('.') && said.contains(' ')) {
-            assert!(chinese(said).is_some(), "{said:?} has no Chinese");
+        for text in advice.filter(|text| text.ends_with('.') && text.contains(' ')) {
+            assert!(chinese(text).is_some(), "{text:?} has no Chinese");
         }
     }
 
     #[test]
     fn every_text_of_the_table_is_said() {
-        let told = ["../cli/src/sandbox.rs", "../cli/src/trace.rs"];
-        let told = told.map(|file| fs::read_to_string(file).expect("a text")).concat();
-        let sources = sources() + &told;
+        let others = ["../cli/src/sandbox.rs", "../cli/src/trace.rs"];
+        let others = others.map(|file| fs::read_to_string(file).expect("a text")).concat();
+        let sources = sources() + &others;
         for (english, _) in TEXTS {
             assert!(sources.contains(&format!("\"{english}\"")), "{english:?} is said nowhere");
         }

@@ -53,8 +53,8 @@ pub(crate) struct FilePiece {
 impl UploadForm {
     /// One that comes with these headers; `None` when it is no form with files.
     pub(crate) fn of(headers: &HeaderMap, body: &mut Body) -> Option<Self> {
-        let said = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-        let boundary = multer::parse_boundary(said).ok()?;
+        let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        let boundary = multer::parse_boundary(content_type).ok()?;
         let body = std::mem::replace(body, Body::empty());
         Some(Self { parts: Multipart::new(one_at_a_time(body), boundary), texts: 0 })
     }
@@ -99,7 +99,7 @@ impl UploadForm {
             self.texts = self.texts.saturating_add(piece.len());
             if self.texts > limits::CONSOLE_FORM_BYTES_MAX {
                 let title = visit.t("That is more than a form can have.");
-                return Err(Box::new(RefusedCall::said(title)));
+                return Err(Box::new(RefusedCall::titled(title)));
             }
             text.extend_from_slice(&piece);
         }

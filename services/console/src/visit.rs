@@ -104,7 +104,7 @@ impl Visit {
     }
 
     /// A value of the form.
-    pub(crate) fn said(&self, name: &str) -> &str {
+    pub(crate) fn field(&self, name: &str) -> &str {
         self.form.get(name)
     }
 

@@ -126,14 +126,14 @@ pub(crate) async fn make(Extension(visit): Extension<Arc<Visit>>) -> Response {
 
 async fn made(visit: &Visit) -> PageAnswer {
     let typed = TypedWebhook {
-        url: visit.said("url").to_owned(),
+        url: visit.field("url").to_owned(),
         types: visit.form.all("types").map(str::to_owned).collect(),
-        declarants: visit.said("declarants").to_owned(),
-        note: visit.said("note").to_owned(),
+        declarants: visit.field("declarants").to_owned(),
+        note: visit.field("note").to_owned(),
     };
     let declarants = typed.declarants.split([',', ' ', '，', '、']).filter(|it| !it.is_empty());
     let request = v1::CreateWebhookRequest {
-        request_id: visit.said("request_id").to_owned(),
+        request_id: visit.field("request_id").to_owned(),
         url: typed.url.clone(),
         types: typed.types.clone(),
         declarants: declarants.map(str::to_owned).collect(),
@@ -143,7 +143,7 @@ async fn made(visit: &Visit) -> PageAnswer {
         Ok(answer) => {
             let answer = answer.into_inner();
             let webhook = answer.webhook.unwrap_or_default(); // what was made is told
-            told(visit, &webhook.id, Some(&answer.secret)).await
+            webhook_page(visit, &webhook.id, Some(&answer.secret)).await
         }
         Err(status) => {
             let refused: Box<RefusedCall> = status.into();
@@ -157,10 +157,10 @@ pub(crate) async fn one(
     Extension(visit): Extension<Arc<Visit>>,
     Path(id): Path<String>,
 ) -> Response {
-    settle(&visit, told(&visit, &id, None).await)
+    settle(&visit, webhook_page(&visit, &id, None).await)
 }
 
-async fn told(visit: &Visit, id: &str, secret: Option<&str>) -> PageAnswer {
+async fn webhook_page(visit: &Visit, id: &str, secret: Option<&str>) -> PageAnswer {
     use v1::WebhookDeliveryState as State;
     let request = v1::GetWebhookRequest { id: id.to_owned() };
     let webhook = visit.webhooks().get_webhook(visit.call(request)).await?.into_inner().webhook;
@@ -241,15 +241,15 @@ async fn acted(visit: &Visit, id: String, act: &str) -> PageAnswer {
             service.resume_webhook(visit.call(v1::ResumeWebhookRequest { id })).await?;
         }
         "resend" => {
-            let message_id = visit.said("message").to_owned();
+            let message_id = visit.field("message").to_owned();
             service.resend(visit.call(v1::ResendRequest { id, message_id })).await?;
         }
         "rotate" => {
-            let request_id = visit.said("request_id").to_owned();
-            let keep_hours = visit.said("hours").parse().unwrap_or(0); // as long as usual
+            let request_id = visit.field("request_id").to_owned();
+            let keep_hours = visit.field("hours").parse().unwrap_or(0); // as long as usual
             let request = v1::RotateSecretRequest { request_id, id: id.clone(), keep_hours };
             let secret = service.rotate_secret(visit.call(request)).await?.into_inner().secret;
-            return told(visit, &id, Some(&secret)).await;
+            return webhook_page(visit, &id, Some(&secret)).await;
         }
         "delete" => {
             service.delete_webhook(visit.call(v1::DeleteWebhookRequest { id })).await?;

@@ -154,9 +154,6 @@ pub const PROGRESS_SECONDS_MAX: u64 = 10;
 /// Milliseconds for which a connection is not read after a call on it was refused for what waits already. Nobody
 /// notices them beside the delay that the refusal names, and what came meanwhile is refused together.
 pub const READ_PAUSE_MILLISECONDS: u64 = 100;
-/// And for how long at most, when calls are refused again soon after each such pause: a connection may have
-/// calls of other kinds, which wait as long.
-pub const READ_PAUSE_MAX_MILLISECONDS: u64 = 1_600;
 /// Descriptors that connections cannot take: database, journals, files, the window's own calls.
 pub const DESCRIPTORS_RESERVED: u64 = 256;
 /// Unary calls of one principal at once: ten connections full of them.
