@@ -7,8 +7,17 @@ use uuid::Uuid;
 
 use super::PATIENCE;
 
+/// Characters that a firm's own number of a declaration (copNo) may have.
+const OWN_NUMBER_MAX: usize = 30;
 /// The customs code of the sandbox's `enterprise-a`.
 pub(crate) const FIRM_A: &str = "3702960001";
+
+/// The firm's own number beside the number of an order: what makes that one different stands at its end.
+fn own_number(order_no: &str) -> String {
+    let number = format!("C{order_no}");
+    let skipped = number.chars().count().saturating_sub(OWN_NUMBER_MAX);
+    number.chars().skip(skipped).collect()
+}
 
 /// A valid export (9610) of one line, worth 91.00 CNY.
 pub(crate) fn export(order_no: &str) -> v1::Declaration {
@@ -21,7 +30,7 @@ pub(crate) fn export(order_no: &str) -> v1::Declaration {
         customs_code: "4258".into(),
         port_code: "4258".into(),
         order_no: order_no.into(),
-        cop_no: format!("C{order_no}").chars().take(30).collect(),
+        cop_no: own_number(order_no),
         logistics_no: "SF20261124000001".into(),
         declarant: party(FIRM_A, "青岛海之星跨境电商有限公司"),
         ebc: party(FIRM_A, "青岛海之星跨境电商有限公司"),
@@ -65,7 +74,7 @@ pub(crate) fn import(order_no: &str, firm: &str, fen: i64) -> v1::Declaration {
     let mut import: v1::Declaration = serde_json::from_str(example).expect("an example");
     let cny = |fen: i64| Some(v1::Money { currency: "142".into(), amount_e5: fen * 1_000 });
     order_no.clone_into(&mut import.order_no);
-    import.cop_no = format!("C{order_no}").chars().take(30).collect();
+    import.cop_no = own_number(order_no);
     import.logistics_no = format!("L{order_no}");
     for party in [&mut import.declarant, &mut import.ebc].into_iter().flatten() {
         firm.clone_into(&mut party.code);
