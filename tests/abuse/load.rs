@@ -29,6 +29,8 @@ const ACK: u8 = 1;
 const HEAD_BYTES: usize = 9;
 /// What the window lets be open on one connection.
 const STREAMS: usize = domain::limits::STREAMS_PER_CONNECTION_MAX as usize;
+/// Beyond this a request is given up that cannot be sent.
+const SENT_WITHIN: Duration = Duration::from_secs(1);
 /// Answers to what was sent come within this time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -52,6 +54,8 @@ pub(crate) struct Answers {
     pub(crate) refusals: HashMap<Vec<u8>, usize>,
     /// Streams that were reset.
     pub(crate) cut: usize,
+    /// Requests that were given up: the window read so slowly that they could not be sent.
+    pub(crate) unsent: usize,
     /// How late the latest request was sent.
     pub(crate) late: Duration,
 }
@@ -64,6 +68,7 @@ impl Answers {
             *self.refusals.entry(block).or_default() += count;
         }
         self.cut += other.cut;
+        self.unsent += other.unsent;
         self.late = self.late.max(other.late);
     }
 
@@ -207,13 +212,17 @@ impl Filer {
             if ended && self.open.is_empty() {
                 return std::mem::take(&mut self.answers);
             }
-            if let Some(due) = due.filter(|due| *due <= now)
-                && self.open.len() < STREAMS
-                && self.send(due)
-            {
-                (sent, last) = (sent + 1, now);
-                self.answers.late = self.answers.late.max(now - due);
-                continue;
+            if let Some(due) = due.filter(|due| *due <= now) {
+                if self.open.len() < STREAMS && self.send(due) {
+                    (sent, last) = (sent + 1, now);
+                    self.answers.late = self.answers.late.max(now - due);
+                    continue;
+                }
+                if now - due > SENT_WITHIN {
+                    sent += 1;
+                    self.answers.unsent += 1;
+                    continue;
+                }
             }
             if !self.out.is_empty() {
                 self.stream.write_all(&self.out).await.expect("it is taken");
