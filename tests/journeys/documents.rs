@@ -162,7 +162,8 @@ async fn what_an_agency_asks_for_is_provided_and_it_goes_on() {
     let refused = tries(&stage.firm, &provides(&name, 1, asked, wrong)).await;
     let refused = refused.expect_err("it answers nothing");
     assert_eq!(code(&refused).0, "SW-1001");
-    let expected = ["documents[0].kind", "documents[1].sha256", "documents", "documents"];
+    let expected =
+        ["documents[0].kind", "documents[1].sha256", "documents[invoice]", "documents[contract]"];
     assert_eq!(fields(&refused), expected);
     let documents = vec![
         v1::ProvidedDocument {

@@ -236,8 +236,8 @@ async fn sent(visit: &Visit, id: &str) -> PageAnswer {
         Err(status) => {
             let mut refused: Box<RefusedCall> = status.into();
             for problem in &mut refused.violations {
-                if let Some(kind) = kind(problem, &documents, &record) {
-                    problem.field = input(&kind);
+                if let Some(kind) = kind(&problem.field, &documents) {
+                    problem.field = input(kind);
                 }
             }
             refused.violations.extend(sent.problems.clone());
@@ -345,20 +345,12 @@ fn items<'a>(
     asked.filter_map(|it| it.asked.as_ref()).flat_map(|it| &it.items)
 }
 
-/// Which kind of document a problem is about: that of its document, or the one that its words name as missing.
-fn kind(
-    problem: &FieldProblem,
-    documents: &[v1::ProvidedDocument],
-    record: &v1::DeclarationRecord,
-) -> Option<String> {
-    let rest = problem.field.strip_prefix("documents")?;
-    let place = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
-    if let Some((index, _)) = place {
-        return documents.get(index.parse::<usize>().ok()?).map(|it| it.kind.clone());
-    }
-    let asked = record.document_requests.iter().filter_map(|it| it.asked.as_ref());
-    let mut items = asked.flat_map(|it| &it.items);
-    items.find(|it| problem.text.contains(&it.kind)).map(|it| it.kind.clone())
+/// Which kind of document a problem is about: that of the document at its place, or the one that is missing there.
+fn kind<'a>(field: &'a str, documents: &'a [v1::ProvidedDocument]) -> Option<&'a str> {
+    let (place, _) = field.strip_prefix("documents[")?.split_once(']')?;
+    place
+        .parse()
+        .map_or(Some(place), |index: usize| documents.get(index).map(|it| it.kind.as_str()))
 }
 
 /// `GET /console/declarations/{id}/documents/{sha256}`: the file.
@@ -405,6 +397,28 @@ pub fn describe(headers: &mut HeaderMap, record: &v1::AttachmentRecord) {
     ] {
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(name, value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_about_the_document_at_its_place_or_the_kind_that_is_missing() {
+        let document =
+            |kind: &str| v1::ProvidedDocument { kind: kind.to_owned(), ..Default::default() };
+        let documents = [document("invoice"), document("photo")];
+        for (field, expected) in [
+            ("documents[1]", Some("photo")),
+            ("documents[0].sha256", Some("invoice")),
+            ("documents[contract]", Some("contract")),
+            ("documents[2].kind", None),
+            ("documents", None),
+            ("version", None),
+        ] {
+            assert_eq!(kind(field, &documents), expected, "{field}");
         }
     }
 }
