@@ -2,7 +2,6 @@
 //! downloaded, and a firm's answer to an agency that asks for some (补充单证).
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use askama::Template;
@@ -14,13 +13,11 @@ use cli::words;
 use domain::attachment::AttachmentDigest;
 use domain::{Code, limits};
 use futures::StreamExt as _;
-use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS,
-};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::StatusCode;
 use proto::v1;
 use ring::digest::{Context, SHA256};
 
+use crate::file_headers::file_headers;
 use crate::problem::{FieldProblem, PageAnswer, RefusedCall, bare, settle};
 use crate::story;
 use crate::upload::{ChosenFile, FilePiece, FormPart};
@@ -373,32 +370,9 @@ async fn file(visit: &Visit, id: &str, sha256: String) -> PageAnswer {
     let bytes = pieces.map(|piece| piece.map(|piece| piece.content));
     let mut response = Response::new(Body::from_stream(bytes));
     if let Some(record) = first {
-        describe(response.headers_mut(), &record);
+        response.headers_mut().extend(file_headers(&record));
     }
     Ok(response)
-}
-
-/// Says in the head of an answer what a file is. It is never shown within a page of ours, whatever its bytes are.
-pub fn describe(headers: &mut HeaderMap, record: &v1::AttachmentRecord) {
-    let v1::AttachmentRecord { sha256, name, size_bytes, media_type, .. } = record;
-    let mut disposition = "attachment".to_owned();
-    if !name.is_empty() {
-        let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
-        // A text takes all that is written to it.
-        let _written = write!(disposition, "; filename*=UTF-8''{name}");
-    }
-    for (name, value) in [
-        (CONTENT_TYPE, media_type.clone()),
-        (CONTENT_LENGTH, size_bytes.to_string()),
-        (CONTENT_DISPOSITION, disposition),
-        (ETAG, format!("\"{sha256}\"")),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (CACHE_CONTROL, "private, no-store".to_owned()),
-    ] {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod declarations;
 mod documents;
 mod dry_run;
 mod fields;
+mod file_headers;
 mod files;
 mod filing;
 mod forex;
@@ -46,7 +47,7 @@ use store::Clock;
 use tonic::body::Body;
 use tower::util::BoxCloneSyncService;
 
-pub use documents::describe as describe_file;
+pub use file_headers::file_headers;
 pub use language::of as language;
 pub use login::LoginLink;
 pub use session::{BrowserSession, Cookies, LoginProof};
