@@ -16,6 +16,7 @@ mod fields;
 mod file_headers;
 mod files;
 mod filing;
+mod filing_rate;
 mod forex;
 mod guard;
 mod lag;
