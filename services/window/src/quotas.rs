@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::refusal::{Code, Refusal};
-use domain::{Kind, Principal, limits};
+use domain::{Principal, limits};
 use proto::memory::Purse;
 use proto::turn::{Turn, TurnQueue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -392,20 +392,7 @@ impl Quotas {
     pub fn account(&self, principal: &Principal, connections: usize) -> Arc<CallerQuota> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let account = accounts.entry(principal.name.clone()).or_insert_with(|| {
-            let is_firm = match principal.kind {
-                Kind::Enterprise | Kind::Agent => true,
-                Kind::Customs
-                | Kind::Quarantine
-                | Kind::Site
-                | Kind::InspectionService
-                | Kind::PaymentService
-                | Kind::Bank
-                | Kind::RefundService
-                | Kind::WebhookService
-                | Kind::TaxOffice
-                | Kind::Administrator
-                | Kind::Gateway => false,
-            };
+            let is_firm = principal.kind.is_firm();
             Arc::new(CallerQuota::new(is_firm, connections, Arc::clone(&self.shared)))
         });
         Arc::clone(account)
@@ -436,6 +423,7 @@ impl Quotas {
 
 #[cfg(test)]
 mod tests {
+    use domain::Kind;
     use proto::memory::CallMemory;
 
     use super::*;
