@@ -17,12 +17,13 @@ use crate::commit::PaymentCommand;
 use crate::goods_back::{CountedGoods, GoodsCount};
 use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeOutcome};
 use crate::ledger::{Ledger, Needs};
+use crate::verify::{VerificationLimit, verify_slots};
 use crate::wire::{
     account, account_of, amount, bill, bill_status, declaration, duty, duty_order, duty_state,
     entry, hold, hold_state, import_return, may_see, own, places, reference, return_state,
     slots_to_verify, time, today,
 };
-use crate::{Payments, duty_rows, purchases, read, transaction, verify};
+use crate::{Payments, duty_rows, purchases, read, transaction};
 
 type Answer<A> = Result<A, ServiceError>;
 
@@ -179,7 +180,7 @@ impl Payments {
             .await
             .map_err(|_| Fault::Away("the payment service ends".to_owned()))?;
         let slots = slots_to_verify(&asked)?;
-        let found = verify::verify(self, slots).await?;
+        let found = verify_slots(&self.reads, slots, VerificationLimit::CALL).await?;
         let (slot, mut difference) =
             found.difference.map_or((0, String::new()), |(slot, text)| (slot.number(), text));
         let mut sums = Vec::new();

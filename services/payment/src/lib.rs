@@ -31,7 +31,7 @@ mod relay;
 mod rpc;
 mod tax_refunds;
 mod transaction;
-mod verify;
+pub mod verify;
 mod wire;
 
 use std::sync::Arc;
