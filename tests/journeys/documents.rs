@@ -7,6 +7,7 @@ use proto::v1::answer::What;
 use proto::v1::fact::Kind;
 use proto::v1::{self, Outcome, ResultCode};
 use sha2::{Digest as _, Sha256};
+use sqlx::Connection as _;
 use time::Duration;
 use tonic::Status;
 use uuid::Uuid;
@@ -162,7 +163,8 @@ async fn what_an_agency_asks_for_is_provided_and_it_goes_on() {
     let refused = tries(&stage.firm, &provides(&name, 1, asked, wrong)).await;
     let refused = refused.expect_err("it answers nothing");
     assert_eq!(code(&refused).0, "SW-1001");
-    let expected = ["documents[0].kind", "documents[1].sha256", "documents", "documents"];
+    let expected =
+        ["documents[0].kind", "documents[1].sha256", "documents[invoice]", "documents[contract]"];
     assert_eq!(fields(&refused), expected);
     let documents = vec![
         v1::ProvidedDocument {
@@ -245,11 +247,18 @@ async fn counted(sandbox: &Sandbox, took_ms: Range<i64>, waited_ms: Range<i64>) 
     .await;
 }
 
+/// How the events of the hours below come to the inspection service.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Arrival {
+    OneByOne,
+    /// The new version and the request that follows it are taken in one transaction.
+    Together,
+}
+
 /// An hour in which the first version waits for documents, one in which the second does not, and one in which it does.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_new_version_ends_the_time_of_the_firm_and_it_begins_anew() {
+async fn counts_two_hours_of_three(order_no: &str, arrival: Arrival) {
     let mut stage = Stage::set().await;
-    let (name, event) = stage.files("QD-DOCUMENTS-5").await;
+    let (name, event) = stage.files(order_no).await;
     let amended = v1::Event { version: 2, round: 1, ..event.clone() };
     let asks = |event: &v1::Event| asks(event, vec![item("invoice", "", true)], Duration::DAY);
     let advance = || {
@@ -257,11 +266,31 @@ async fn a_new_version_ends_the_time_of_the_firm_and_it_begins_anew() {
         assert!(moved.status.success(), "{moved:?}");
     };
     assert_eq!(stage.customs.decides(asks(&event)).await.result(), ResultCode::Applied);
+    let mut database = stage.sandbox.database().await;
+    inspection_waits(
+        &mut database,
+        "select count(*) from inspection.consignment where documents_since is not null",
+    )
+    .await;
+    let mut held = database.begin().await.expect("PostgreSQL answers");
+    if arrival == Arrival::Together {
+        // It gets no further than to another declaration; what comes behind that is there when it goes on.
+        let lock = sqlx::query("lock table inspection.consignment in exclusive mode");
+        lock.execute(&mut *held).await.expect("it may");
+        stage.firm.files(&format!("{order_no}-BEFORE")).await;
+        inspection_waits(
+            &mut held,
+            "select count(*) from pg_locks
+             where not granted and relation = 'inspection.consignment'::regclass",
+        )
+        .await;
+    }
     advance();
-    stage.firm.amends(&name, 1, export("QD-DOCUMENTS-5")).await.expect("it is held, not detained");
+    stage.firm.amends(&name, 1, export(order_no)).await.expect("it is held, not detained");
     advance();
     let anew = asks(&amended);
     assert_eq!(stage.customs.decides(anew.clone()).await.result(), ResultCode::Applied);
+    held.rollback().await.expect("it goes on");
     advance();
     let answer = vec![document("invoice", "", "there is none")];
     tries(&stage.firm, &provides(&name, 2, &anew.request_id, answer)).await.expect("it fits");
@@ -271,6 +300,28 @@ async fn a_new_version_ends_the_time_of_the_firm_and_it_begins_anew() {
     }
     stage.firm.sees(&name, v1::State::Released).await;
     counted(&stage.sandbox, HOUR..2 * HOUR, 2 * HOUR..3 * HOUR).await;
+}
+
+/// The inspection service comes to where this counts one.
+async fn inspection_waits(database: &mut sqlx::PgConnection, counts: &'static str) {
+    eventually(counts, PATIENCE, async || {
+        let count = sqlx::query_scalar::<_, i64>(counts).fetch_one(&mut *database).await;
+        match count.expect("a count") {
+            1 => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_version_ends_the_time_of_the_firm_and_it_begins_anew() {
+    counts_two_hours_of_three("QD-DOCUMENTS-5", Arrival::OneByOne).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_version_and_the_next_request_that_come_together_count_in_their_order() {
+    counts_two_hours_of_three("QD-DOCUMENTS-6", Arrival::Together).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -187,16 +187,15 @@ async fn a_number_means_what_stands_and_several_are_listed() {
     assert_eq!(name_of(&firm.0, "WB-3", Number::LogisticsNo).await, one.name);
 }
 
-/// Rows of declarations that were read by an index.
-async fn rows_fetched(database: &mut sqlx::PgConnection) -> i64 {
+/// Rows of a table that were read, by an index or not.
+async fn rows_read(database: &mut sqlx::PgConnection, table: &str) -> i64 {
     // A process of the server that has nothing to do writes what it counted after ten seconds (its
     // PGSTAT_IDLE_INTERVAL), and nobody else can ask it to.
     tokio::time::sleep(Duration::from_millis(10_500)).await;
-    let fetched = sqlx::query(
-        "select idx_tup_fetch from pg_stat_user_tables
-         where schemaname = 'declaration' and relname = 'declaration'",
+    let read = sqlx::query(
+        "select idx_tup_fetch + seq_tup_read from pg_stat_user_tables where relid = $1::regclass",
     );
-    fetched.fetch_one(database).await.expect("counters").get(0)
+    read.bind(table).fetch_one(database).await.expect("counters").get(0)
 }
 
 /// So many others there are.
@@ -291,7 +290,7 @@ async fn looking_up_costs_the_same_among_many() {
         let list = v1::ListRequest { order_no: "FILL77777".into(), ..Default::default() };
         let listed = agent.declarations().list(list).await.expect("a list").into_inner();
         assert_eq!(listed.records.len(), 1);
-        let fetched = rows_fetched(&mut database).await;
+        let fetched = rows_read(&mut database, "declaration").await;
         for size in [0, 1_000] {
             let start = Instant::now();
             let list = v1::ListRequest { page_size: size, ..Default::default() };
@@ -301,7 +300,7 @@ async fn looking_up_costs_the_same_among_many() {
             assert_eq!(listed.records.len(), if size == 0 { 50 } else { 1_000 });
             assert!(took < 5 * BOUND, "{took:?}");
         }
-        let after_pages = rows_fetched(&mut database).await;
+        let after_pages = rows_read(&mut database, "declaration").await;
         let fetched = after_pages - fetched;
         println!("rows read for both: {fetched}");
         assert!(fetched < 12_000, "of 256 slots a page has few of each: {fetched} rows were read");
@@ -323,12 +322,52 @@ async fn looking_up_costs_the_same_among_many() {
             assert_eq!(listed.records.len(), expected, "{state:?}");
             assert!(took < 5 * BOUND, "{took:?}");
         }
-        let fetched = rows_fetched(&mut database).await - after_pages;
+        let fetched = rows_read(&mut database, "declaration").await - after_pages;
         println!("rows read for three lists of a time: {fetched}");
         assert!(fetched < 2_500, "{fetched} rows were read of 300");
         // A few of before are counted late; a scan for each look-up would be a hundred.
         let after = scans(&mut database).await;
         let more = before.iter().zip(&after).map(|((_, before), (_, after))| after - before);
         assert!(more.max() < Some(10), "a table is read whole: {before:?}, {after:?}");
+    }
+}
+
+/// A table reads rows by their ids, or by the index of times, which knows blocks of 128 pages with about 3,400 rows
+/// each: five minutes lie in two of them at most.
+const BLOCKS: i64 = 8_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statistics_of_a_time_read_what_was_filed_then() {
+    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let admin = sandbox.connect("admin").await;
+    let mut database = sandbox.database().await;
+    // As the service writes them: each was released an hour after it was filed.
+    let fill =
+        "insert into inspection.consignment (slot, declaration_id, declarant_code, port_code,
+             trade_mode, class, version, headings, filed_time, ended, ended_time)
+         select n % 256, (lpad(to_hex($2 + n * 1000), 12, '0') || '70008000' ||
+                 lpad(to_hex(n * 256 + n % 256), 12, '0'))::uuid,
+             '37029' || lpad((n % 256)::text, 5, '0'), '4220', '9610', 2, 1, '{6109}',
+             to_timestamp(($2 + n * 1000) / 1000), 1, to_timestamp(($2 + n * 1000) / 1000 + 3600)
+         from generate_series(1, $1::bigint) n";
+    sqlx::query(fill).bind(ROWS).bind(FIRST).execute(&mut database).await.expect("rows");
+    for analyzed in [false, true] {
+        if analyzed {
+            let figures = sqlx::query("analyze inspection.consignment");
+            figures.execute(&mut database).await.expect("figures");
+        }
+        let before = rows_read(&mut database, "inspection.consignment").await;
+        let at = |second: i64| Some(proto::Timestamp { seconds: FIRST / 1_000 + second, nanos: 0 });
+        let five_minutes = v1::GetStatisticsRequest {
+            filed_from_time: at(50_000),
+            filed_until_time: at(50_300),
+            ..Default::default()
+        };
+        let table = admin.inspection().get_statistics(five_minutes).await.expect("it may");
+        let all = table.into_inner().rows.remove(0);
+        assert_eq!(all.without_inspection.map(|it| it.count), Some(300), "{all:?}");
+        let read = rows_read(&mut database, "inspection.consignment").await - before;
+        println!("rows read for a table of five minutes: {read}, analyzed: {analyzed}");
+        assert!(read < BLOCKS, "{read} rows were read of 300, analyzed: {analyzed}");
     }
 }

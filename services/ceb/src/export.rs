@@ -13,7 +13,9 @@ use uuid::Uuid;
 
 use crate::document_set::Period;
 use crate::export_news;
-use crate::import::{InventoryReference, issue_receipts, named, over_inventory, released};
+use crate::import::{
+    InventoryReference, inventory_of, issue_receipts, named, over_inventory, released,
+};
 use crate::receipt;
 use crate::receipt::IssuedReceipt;
 use crate::receive::{days_since, missing, parts_there, whole};
@@ -222,18 +224,13 @@ fn close_carried(step: &mut CebTransaction, departures: &[Uuid]) {
 /// 213: exported goods come back within a year.
 pub(crate) fn goods_return(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
-    let inventory = match named(&step.shelf, paper) {
-        InventoryReference::Inventory(inventory) => inventory.clone(),
-        InventoryReference::Nothing => {
+    let inventory = match inventory_of(&step.shelf, paper, -625_001) {
+        Ok(inventory) => inventory.clone(),
+        Err(None) => {
             let unknown = ReceiptStatus::new(status::REJECTED, "原出口清单不存在");
             return issue_receipts(step, id, &[unknown]);
         }
-        InventoryReference::Several(wrong) => {
-            return step
-                .refuse(id, &ReceiptStatus::refused(-625_001, &[&wrong]))
-                .into_iter()
-                .collect();
-        }
+        Err(Some(refusal)) => return step.refuse(id, &refusal).into_iter().collect(),
     };
     let refusal = match released(&inventory) {
         None => Some(ReceiptStatus::new(status::REJECTED, "原出口清单未放行")),

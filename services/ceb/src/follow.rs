@@ -27,9 +27,6 @@ use crate::matching::Companions;
 use crate::stored_document::{FilingWork, StoredDocument};
 use crate::transaction::CebTransaction;
 
-/// The queue of events that could not be taken when they came. Their subject is the declaration.
-pub(crate) const EVENTS: &str = "events";
-
 /// Events that came together.
 #[derive(Debug)]
 pub(crate) struct EventBatch {
@@ -336,7 +333,7 @@ impl EventWrites {
             _ => None,
         });
         let late: Vec<(Slot, Uuid)> = late.collect();
-        let late = queue::settle(&mut *tx, EVENTS, &late).await?;
+        let late = queue::settle(&mut *tx, kit::listen::EVENTS, &late).await?;
         let batches = commands.iter().filter_map(|command| match command {
             CebCommand::Take(batch, _) => Some(batch),
             _ => None,
@@ -347,6 +344,6 @@ impl EventWrites {
 
     /// Writes what has to wait, in the transaction that moved the inbox.
     pub(crate) async fn write(&self, tx: &mut PgConnection, cipher: &Cipher) -> Result<(), Fault> {
-        queue::enqueue(tx, cipher, EVENTS, &self.behind).await
+        queue::enqueue(tx, cipher, kit::listen::EVENTS, &self.behind).await
     }
 }

@@ -134,20 +134,12 @@ fn comes_back(shelf: &DocumentSet, tally: &StoredDocument, inventory: &StoredDoc
 /// 605 and 623: takes an inventory back before it is released.
 pub(crate) fn cancel(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
-    let inventory = match named(&step.shelf, paper) {
-        InventoryReference::Inventory(inventory) => inventory.clone(),
-        InventoryReference::Nothing => {
-            let value = looked_for(paper);
-            return step
-                .refuse(id, &ReceiptStatus::refused(-623_003, &[&value]))
-                .into_iter()
-                .collect();
-        }
-        InventoryReference::Several(wrong) => {
-            return step
-                .refuse(id, &ReceiptStatus::refused(-623_001, &[&wrong]))
-                .into_iter()
-                .collect();
+    let inventory = match inventory_of(&step.shelf, paper, -623_001) {
+        Ok(inventory) => inventory.clone(),
+        Err(refusal) => {
+            let unknown = || ReceiptStatus::refused(-623_003, &[&looked_for(paper)]);
+            let refusal = refusal.unwrap_or_else(unknown);
+            return step.refuse(id, &refusal).into_iter().collect();
         }
     };
     let refused = if inventory.deleted {
@@ -172,6 +164,20 @@ pub(crate) fn cancel(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> 
         });
     }
     issued
+}
+
+/// The inventory that a document names, or else why it is refused: with this code where what it says is of several, and
+/// `None` where there is none.
+pub(crate) fn inventory_of<'a>(
+    shelf: &'a DocumentSet,
+    paper: &StoredDocument,
+    several: i32,
+) -> Result<&'a StoredDocument, Option<ReceiptStatus>> {
+    match named(shelf, paper) {
+        InventoryReference::Inventory(inventory) => Ok(inventory),
+        InventoryReference::Nothing => Err(None),
+        InventoryReference::Several(wrong) => Err(Some(ReceiptStatus::refused(several, &[&wrong]))),
+    }
 }
 
 /// The number of an inventory: that of customs, ours before.
@@ -205,20 +211,12 @@ pub(crate) fn cancelled(
 /// back; whether they come is the site's matter.
 pub(crate) fn refund(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     let Some(paper) = step.shelf.get(id) else { return Vec::new() };
-    let inventory = match named(&step.shelf, paper) {
-        InventoryReference::Inventory(inventory) => inventory.clone(),
-        InventoryReference::Nothing => {
-            let value = looked_for(paper);
-            return step
-                .refuse(id, &ReceiptStatus::refused(-625_001, &[&value]))
-                .into_iter()
-                .collect();
-        }
-        InventoryReference::Several(wrong) => {
-            return step
-                .refuse(id, &ReceiptStatus::refused(-625_001, &[&wrong]))
-                .into_iter()
-                .collect();
+    let inventory = match inventory_of(&step.shelf, paper, -625_001) {
+        Ok(inventory) => inventory.clone(),
+        Err(refusal) => {
+            let unknown = || ReceiptStatus::refused(-625_001, &[&looked_for(paper)]);
+            let refusal = refusal.unwrap_or_else(unknown);
+            return step.refuse(id, &refusal).into_iter().collect();
         }
     };
     let refusal = match released(&inventory) {

@@ -100,7 +100,7 @@ const QUEUES: &[&str] = &[
     filing_answer::FILING,
     filing_answer::WITHDRAWAL,
     filing_answer::MATCHING,
-    follow::EVENTS,
+    kit::listen::EVENTS,
     export_news::EXPORT_NEWS,
 ];
 

@@ -151,6 +151,20 @@ paged! {
     ListKeysRequest, ListKeysResponse, records, KeyRecord;
     ListWebhooksRequest, ListWebhooksResponse, webhooks, Webhook;
     ListDeliveriesRequest, ListDeliveriesResponse, deliveries, WebhookDelivery;
+    ListAccountsRequest, ListAccountsResponse, accounts, Account;
+    ListEntriesRequest, ListEntriesResponse, entries, LedgerEntry;
+    ListHoldsRequest, ListHoldsResponse, holds, Hold;
+    ListDutiesRequest, ListDutiesResponse, duties, ImportDuty;
+    ListBillsRequest, ListBillsResponse, bills, Bill;
+    ListDutyOrdersRequest, ListDutyOrdersResponse, orders, DutyOrder;
+    ListImportReturnsRequest, ListImportReturnsResponse, returns, ImportReturn;
+    ListSalesRequest, ListSalesResponse, sales, Sale;
+    ListForexReceiptsRequest, ListForexReceiptsResponse, receipts, ForexReceipt;
+    ListSettlementsRequest, ListSettlementsResponse, settlements, Settlement;
+    ListExportLinesRequest, ListExportLinesResponse, lines, ExportLine;
+    ListInvoicesRequest, ListInvoicesResponse, invoices, RefundInvoice;
+    ListClaimsRequest, ListClaimsResponse, claims, RefundClaim;
+    ListClaimLinesRequest, ListClaimLinesResponse, lines, RefundClaimLine;
 }
 
 /// Something that lists hold.

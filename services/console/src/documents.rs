@@ -2,7 +2,6 @@
 //! downloaded, and a firm's answer to an agency that asks for some (补充单证).
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use askama::Template;
@@ -14,13 +13,11 @@ use cli::words;
 use domain::attachment::AttachmentDigest;
 use domain::{Code, limits};
 use futures::StreamExt as _;
-use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, X_CONTENT_TYPE_OPTIONS,
-};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::StatusCode;
 use proto::v1;
 use ring::digest::{Context, SHA256};
 
+use crate::file_headers::file_headers;
 use crate::problem::{FieldProblem, PageAnswer, RefusedCall, bare, settle};
 use crate::story;
 use crate::upload::{ChosenFile, FilePiece, FormPart};
@@ -236,8 +233,8 @@ async fn sent(visit: &Visit, id: &str) -> PageAnswer {
         Err(status) => {
             let mut refused: Box<RefusedCall> = status.into();
             for problem in &mut refused.violations {
-                if let Some(kind) = kind(problem, &documents, &record) {
-                    problem.field = input(&kind);
+                if let Some(kind) = kind(&problem.field, &documents) {
+                    problem.field = input(kind);
                 }
             }
             refused.violations.extend(sent.problems.clone());
@@ -345,20 +342,12 @@ fn items<'a>(
     asked.filter_map(|it| it.asked.as_ref()).flat_map(|it| &it.items)
 }
 
-/// Which kind of document a problem is about: that of its document, or the one that its words name as missing.
-fn kind(
-    problem: &FieldProblem,
-    documents: &[v1::ProvidedDocument],
-    record: &v1::DeclarationRecord,
-) -> Option<String> {
-    let rest = problem.field.strip_prefix("documents")?;
-    let place = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
-    if let Some((index, _)) = place {
-        return documents.get(index.parse::<usize>().ok()?).map(|it| it.kind.clone());
-    }
-    let asked = record.document_requests.iter().filter_map(|it| it.asked.as_ref());
-    let mut items = asked.flat_map(|it| &it.items);
-    items.find(|it| problem.text.contains(&it.kind)).map(|it| it.kind.clone())
+/// Which kind of document a problem is about: that of the document at its place, or the one that is missing there.
+fn kind<'a>(field: &'a str, documents: &'a [v1::ProvidedDocument]) -> Option<&'a str> {
+    let (place, _) = field.strip_prefix("documents[")?.split_once(']')?;
+    place
+        .parse()
+        .map_or(Some(place), |index: usize| documents.get(index).map(|it| it.kind.as_str()))
 }
 
 /// `GET /console/declarations/{id}/documents/{sha256}`: the file.
@@ -381,30 +370,29 @@ async fn file(visit: &Visit, id: &str, sha256: String) -> PageAnswer {
     let bytes = pieces.map(|piece| piece.map(|piece| piece.content));
     let mut response = Response::new(Body::from_stream(bytes));
     if let Some(record) = first {
-        describe(response.headers_mut(), &record);
+        response.headers_mut().extend(file_headers(&record));
     }
     Ok(response)
 }
 
-/// Says in the head of an answer what a file is. It is never shown within a page of ours, whatever its bytes are.
-pub fn describe(headers: &mut HeaderMap, record: &v1::AttachmentRecord) {
-    let v1::AttachmentRecord { sha256, name, size_bytes, media_type, .. } = record;
-    let mut disposition = "attachment".to_owned();
-    if !name.is_empty() {
-        let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
-        // A text takes all that is written to it.
-        let _written = write!(disposition, "; filename*=UTF-8''{name}");
-    }
-    for (name, value) in [
-        (CONTENT_TYPE, media_type.clone()),
-        (CONTENT_LENGTH, size_bytes.to_string()),
-        (CONTENT_DISPOSITION, disposition),
-        (ETAG, format!("\"{sha256}\"")),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (CACHE_CONTROL, "private, no-store".to_owned()),
-    ] {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_about_the_document_at_its_place_or_the_kind_that_is_missing() {
+        let document =
+            |kind: &str| v1::ProvidedDocument { kind: kind.to_owned(), ..Default::default() };
+        let documents = [document("invoice"), document("photo")];
+        for (field, expected) in [
+            ("documents[1]", Some("photo")),
+            ("documents[0].sha256", Some("invoice")),
+            ("documents[contract]", Some("contract")),
+            ("documents[2].kind", None),
+            ("documents", None),
+            ("version", None),
+        ] {
+            assert_eq!(kind(field, &documents), expected, "{field}");
         }
     }
 }

@@ -11,7 +11,8 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::declarations::page_after;
-use crate::lag::{self, FilingRate, WindowLag};
+use crate::filing_rate::{self, FilingRate};
+use crate::lag::{self, WindowLag};
 use crate::problem::{PageAnswer, RefusedCall, settle};
 use crate::visit::{Visit, page};
 
@@ -121,7 +122,7 @@ async fn looked_after(visit: &Visit, made: Option<&str>) -> PageAnswer {
     let keys = visit.operation().list_keys(visit.call(request)).await?.into_inner().records;
     let keys = keys.into_iter().map(key_row).collect();
     let stuck = answer.items.into_iter().map(row).collect();
-    let rate = match lag::filings(visit).await {
+    let rate = match filing_rate::of(visit).await {
         Ok(rate) => Some(rate),
         Err(refused) if refused.is_elsewhere() => None,
         Err(refused) => return Err(refused),

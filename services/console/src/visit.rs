@@ -152,7 +152,7 @@ impl Visit {
 
     /// Files declarations.
     pub(crate) fn is_firm(&self) -> bool {
-        matches!(self.kind(), Some(Kind::Enterprise | Kind::Agent))
+        self.kind().is_some_and(Kind::is_firm)
     }
 
     pub(crate) fn is_site(&self) -> bool {

@@ -123,10 +123,10 @@ pub(crate) struct Lookup {
 }
 
 /// Looks up what new filings need.
-pub(crate) async fn look_up(
-    step: &mut DeclarationTransaction<'_>,
+pub(crate) async fn look_up<'t>(
+    step: &mut DeclarationTransaction<'t>,
     key: &NumberKey,
-    submissions: &[&Submission],
+    submissions: &[&'t Submission],
     amended: &[DeclarationId],
 ) -> Result<Lookup, Fault> {
     let is_new = |s: &&&Submission| step.requests.seen(&s.key(), &s.digest) == RequestStatus::New;
@@ -146,9 +146,9 @@ pub(crate) async fn look_up(
 }
 
 /// Who has the orders of new submissions, and those of declarations that ended and are amended.
-async fn orders(
-    step: &mut DeclarationTransaction<'_>,
-    new: &[&Submission],
+async fn orders<'t>(
+    step: &mut DeclarationTransaction<'t>,
+    new: &[&'t Submission],
     amended: &[DeclarationId],
 ) -> Result<DeclaredOrders, Fault> {
     let (mut fresh, mut checks) = (BTreeMap::new(), BTreeSet::new());
@@ -166,9 +166,9 @@ async fn orders(
 }
 
 /// Files one, or answers as it was answered before.
-pub(crate) async fn submit(
-    step: &mut DeclarationTransaction<'_>,
-    submission: &Submission,
+pub(crate) async fn submit<'t>(
+    step: &mut DeclarationTransaction<'t>,
+    submission: &'t Submission,
     lookup: &mut Lookup,
 ) -> Result<Result<Receipt, Refusal>, Fault> {
     let (before, is_same) = match step.requests.seen(&submission.key(), &submission.digest) {
@@ -189,9 +189,9 @@ pub(crate) async fn submit(
 }
 
 /// Files one that was not seen before.
-async fn file(
-    step: &mut DeclarationTransaction<'_>,
-    submission: &Submission,
+async fn file<'t>(
+    step: &mut DeclarationTransaction<'t>,
+    submission: &'t Submission,
     lookup: &mut Lookup,
 ) -> Result<Result<Receipt, Refusal>, Fault> {
     let (order, own) = (submission.order(), submission.own_number());
@@ -237,7 +237,7 @@ async fn file(
 }
 
 impl Submission {
-    fn fresh_id(&self, step: &mut DeclarationTransaction<'_>) -> DeclarationId {
+    fn fresh_id<'t>(&'t self, step: &mut DeclarationTransaction<'t>) -> DeclarationId {
         step.fresh_id(&self.checked.declaration.declarant.code, self.slot)
     }
 

@@ -36,7 +36,7 @@ pub(crate) struct DeclarationTransaction<'t> {
     pub(crate) cases: Rows,
     filed: Vec<DeclarationId>,
     /// How many ids were made for each declarant.
-    fresh_ids: HashMap<String, u16>,
+    fresh_ids: HashMap<&'t str, u16>,
     /// Facts of a case that are not yet an entry.
     pending: BTreeMap<DeclarationId, PendingEntry>,
     entries: Vec<JournalEntry>,
@@ -96,8 +96,8 @@ impl<'t> DeclarationTransaction<'t> {
 
     /// An id for a declaration that is filed now, after those of the same declarant. Counted over all of them, it
     /// would tell a firm how many its neighbours filed.
-    pub(crate) fn fresh_id(&mut self, declarant: &str, slot: Slot) -> DeclarationId {
-        let place = self.fresh_ids.entry(declarant.to_owned()).or_default();
+    pub(crate) fn fresh_id(&mut self, declarant: &'t str, slot: Slot) -> DeclarationId {
+        let place = self.fresh_ids.entry(declarant).or_default();
         // A transaction has fewer than there are places.
         *place = place.wrapping_add(1);
         DeclarationId::filed(self.now, *place, Uuid::now_v7(), slot)

@@ -91,8 +91,9 @@ impl DocumentRequest {
         report.finish().0
     }
 
-    /// Every rule that an answer to it breaks, given the attachments that are here; fields begin at the root of the
-    /// request (`$.`), which has no declaration.
+    /// Every rule that an answer to it breaks, given the attachments that are here. Fields begin at the root of the
+    /// request (`$.`), which has no declaration: `documents[2]` is a document that is there, counted from 0, and
+    /// `documents[invoice]` one of this kind that is missing.
     pub fn check_answer(
         &self,
         documents: &[ProvidedDocument],
@@ -112,7 +113,7 @@ impl DocumentRequest {
             let kind = &missing.kind;
             report.refuse(
                 Code::DocumentAnswerWrong,
-                "$.documents",
+                format!("$.documents[{kind}]"),
                 format!("{kind} is missing: provide it, or say why there is none"),
                 format!("缺少{kind}：须补交或说明原因"),
             );
@@ -285,15 +286,16 @@ mod tests {
             (Code::DocumentAnswerWrong, "$.documents[2]"),
             (Code::DigestWrong, "$.documents[3].sha256"),
             (Code::AttachmentNotHere, "$.documents[4].sha256"),
-            (Code::DocumentAnswerWrong, "$.documents"),
+            (Code::DocumentAnswerWrong, "$.documents[contract]"),
         ];
         assert_eq!(codes_and_fields(&asked.check_answer(&wrong, &here))[..], expected);
-        let two_missing = [(Code::DocumentAnswerWrong, "$.documents"); 2];
+        let two_missing = ["$.documents[invoice]", "$.documents[contract]"];
+        let two_missing = two_missing.map(|field| (Code::DocumentAnswerWrong, field));
         assert_eq!(codes_and_fields(&asked.check_answer(&[], &here))[..], two_missing);
         let nothing_needed = request(vec![item("photo", false)]);
         assert_eq!(
             codes_and_fields(&nothing_needed.check_answer(&[], &here))[..],
-            two_missing[..1]
+            [(Code::DocumentAnswerWrong, "$.documents")]
         );
     }
 }

@@ -35,6 +35,31 @@ pub enum Kind {
     Gateway,
 }
 
+impl Kind {
+    /// Whether it is a firm, which sees what is its own. Everybody else is at work here.
+    pub fn is_firm(self) -> bool {
+        match self {
+            Self::Enterprise | Self::Agent => true,
+            Self::Customs
+            | Self::Quarantine
+            | Self::Site
+            | Self::InspectionService
+            | Self::PaymentService
+            | Self::Bank
+            | Self::RefundService
+            | Self::WebhookService
+            | Self::TaxOffice
+            | Self::Administrator
+            | Self::Gateway => false,
+        }
+    }
+
+    /// Whether it files declarations: a firm, or the national door for firms.
+    pub fn is_filer(self) -> bool {
+        self.is_firm() || self == Self::Gateway
+    }
+}
+
 /// Where customs finds copies of national documents that concern it besides inventories: it reads this
 /// log like a firm reads its own.
 pub const CUSTOMS_LOG: &str = "CUSTOMS";
@@ -90,6 +115,18 @@ impl Principal {
             | Kind::Bank
             | Kind::RefundService
             | Kind::TaxOffice => Scope::Declarants(Vec::new()),
+        }
+    }
+
+    /// Whose taxes, money and refunds this caller sees: those of its declarants and its own, since an agent stands for
+    /// taxes itself. `None` for everybody's, as whoever is at work here does.
+    pub fn owners(&self) -> Option<Vec<String>> {
+        match self.scope() {
+            Scope::Declarants(mut codes) if self.kind.is_firm() => {
+                codes.push(self.customs_code.clone());
+                Some(codes)
+            }
+            Scope::Declarants(_) | Scope::All => None,
         }
     }
 

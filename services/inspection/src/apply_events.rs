@@ -23,10 +23,6 @@ use crate::orders::OrderRow;
 use crate::risk::{self, DeclarantStanding, WireDemands};
 use crate::transaction::InspectionTransaction;
 
-/// The queue of events that could not be taken when they came. Their subject is the declaration, their place
-/// the position in its slot.
-pub(crate) const EVENTS: &str = "events";
-
 /// One entry of the declaration service's journal.
 #[derive(Debug)]
 pub(crate) struct InboundEvent {

@@ -155,7 +155,7 @@ impl Transaction for InspectionWriter {
         for command in commands {
             match command {
                 InspectionCommand::ApplyEvents(events, behind, reply) => {
-                    queue::enqueue(step.tx, self.tail.cipher(), apply_events::EVENTS, behind)
+                    queue::enqueue(step.tx, self.tail.cipher(), kit::listen::EVENTS, behind)
                         .await?;
                     reply.give(apply_events::apply(&mut step, events).await?);
                 }

@@ -104,7 +104,7 @@ pub(crate) struct Inspection {
 pub struct Service(Arc<Inspection>);
 
 /// Names of the queues, for their figures.
-const QUEUES: &[&str] = &[outgoing_answers::ANSWERS, apply_events::EVENTS];
+const QUEUES: &[&str] = &[outgoing_answers::ANSWERS, kit::listen::EVENTS];
 
 /// The service over its tables.
 pub fn start() -> Start {

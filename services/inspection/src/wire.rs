@@ -23,25 +23,12 @@ use crate::read::OrderFilter;
 
 /// Of which firms a caller is told: an enterprise of its own, everybody at work of all.
 pub(crate) fn scope(principal: &Principal) -> Scope {
-    match principal.kind {
-        Kind::Enterprise | Kind::Agent => principal.scope(),
-        Kind::Customs
-        | Kind::Quarantine
-        | Kind::Site
-        | Kind::InspectionService
-        | Kind::PaymentService
-        | Kind::Bank
-        | Kind::RefundService
-        | Kind::WebhookService
-        | Kind::TaxOffice
-        | Kind::Administrator
-        | Kind::Gateway => Scope::All,
-    }
+    if principal.kind.is_firm() { principal.scope() } else { Scope::All }
 }
 
 /// Whether a caller is shown only what concerns its own goods.
 pub(crate) fn is_veiled(principal: &Principal) -> bool {
-    matches!(principal.kind, Kind::Enterprise | Kind::Agent)
+    principal.kind.is_firm()
 }
 
 /// By whose rules a caller books a window.

@@ -54,6 +54,13 @@ pub enum Delivery {
     Failed(String),
 }
 
+impl From<Result<(), Delivery>> for Delivery {
+    /// What became of an item that was tried.
+    fn from(tried: Result<(), Delivery>) -> Self {
+        tried.map_or_else(|became| became, |()| Self::Done)
+    }
+}
+
 impl Delivery {
     /// What a fault means for the item that met it alone.
     pub fn of(fault: &Fault) -> Self {

@@ -7,12 +7,13 @@
 //!
 //! Read [`service`], which says what a service is and how it is mounted; [`rpc`], which stands around every
 //! call, and [`watch`], for calls that follow a journal; [`deliver`], which does what stands in a queue;
-//! [`listen`], which takes what comes over the exchange; [`progress`], which knows whether a loop stands still;
+//! [`listen`], which takes what comes over the exchange, and [`event_head`], how that begins; [`progress`], which knows whether a loop stands still;
 //! and [`stuck`], which shows what was set aside; [`api_keys`], by which programs without a certificate are
 //! known, and [`operation`], the calls of administrators. [`person_key`] finds persons without their numbers.
 
 pub mod api_keys;
 pub mod deliver;
+pub mod event_head;
 pub mod follow;
 pub mod listen;
 pub mod operation;

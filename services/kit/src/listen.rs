@@ -30,10 +30,14 @@ use crate::use_case::UseCaseSpan;
 /// Ids of events that wait are made of where they stand, so that they are the same when they come again.
 const NAMESPACE: Uuid = Uuid::from_u128(0x3e0c_7b19_5a44_5d0e_9f27_0003_5157_0001);
 
+/// The queue of events that could not be taken when they came. Their subject is the declaration, their place the
+/// position in its slot.
+pub const EVENTS: &str = "events";
+
 /// How a service takes the events that concern one of its matters.
 pub trait Listener: Send + Sync {
-    /// The queue of events that could not be taken when they came.
-    const QUEUE: &'static str;
+    /// The queue of events that could not be taken when they came; another one where a service has several matters.
+    const QUEUE: &'static str = EVENTS;
     /// An event as far as it concerns the service.
     type Event: Clone + Send + Sync;
     /// What taking one gives.
@@ -170,12 +174,7 @@ impl<L: Listener> Port for LateEvents<L> {
     const QUEUE: &'static str = L::QUEUE;
 
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
-        let taken = items.iter().map(|item| async {
-            match self.catch_up(item).await {
-                Ok(()) => Delivery::Done,
-                Err(became) => became,
-            }
-        });
+        let taken = items.iter().map(async |item| self.catch_up(item).await.into());
         futures::future::join_all(taken).await
     }
 }

@@ -19,10 +19,6 @@ use crate::duty_rows::DutyRow;
 use crate::purchases::{self, DeclaredPurchase};
 use crate::transaction::{PaymentTransaction, verdict};
 
-/// The queue of events that could not be taken when they came. Their subject is the declaration, their place
-/// the position in its slot.
-pub(crate) const EVENTS: &str = "events";
-
 /// One entry of the declaration service's journal, as far as it concerns the duty.
 #[derive(Debug)]
 pub(crate) struct ImportEvent {

@@ -17,12 +17,13 @@ use crate::commit::PaymentCommand;
 use crate::goods_back::{CountedGoods, GoodsCount};
 use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeOutcome};
 use crate::ledger::{Ledger, Needs};
+use crate::verify::{VerificationLimit, verify_slots};
 use crate::wire::{
     account, account_of, amount, bill, bill_status, declaration, duty, duty_order, duty_state,
-    entry, hold, hold_state, import_return, may_see, own, owners, places, reference, return_state,
+    entry, hold, hold_state, import_return, may_see, own, places, reference, return_state,
     slots_to_verify, time, today,
 };
-use crate::{Payments, duty_rows, purchases, read, transaction, verify};
+use crate::{Payments, duty_rows, purchases, read, transaction};
 
 type Answer<A> = Result<A, ServiceError>;
 
@@ -34,7 +35,7 @@ impl Payments {
         asked: v1::ListAccountsRequest,
     ) -> Answer<v1::ListAccountsResponse> {
         let v1::ListAccountsRequest { owner, page_size, page_token } = asked;
-        let owners = owners(&call.principal);
+        let owners = call.principal.owners();
         let filter = ("accounts", &owners, &owner);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let now = self.clock.now();
@@ -88,7 +89,7 @@ impl Payments {
     ) -> Answer<v1::ListHoldsResponse> {
         let state = hold_state(asked.state())?;
         let v1::ListHoldsRequest { owner, state: _, page_size, page_token } = asked;
-        let owners = owners(&call.principal);
+        let owners = call.principal.owners();
         let filter = ("holds", &owners, &owner, state);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let (found, next_page_token) =
@@ -179,7 +180,7 @@ impl Payments {
             .await
             .map_err(|_| Fault::Away("the payment service ends".to_owned()))?;
         let slots = slots_to_verify(&asked)?;
-        let found = verify::verify(self, slots).await?;
+        let found = verify_slots(&self.reads, slots, VerificationLimit::CALL).await?;
         let (slot, mut difference) =
             found.difference.map_or((0, String::new()), |(slot, text)| (slot.number(), text));
         let mut sums = Vec::new();
@@ -232,7 +233,7 @@ impl Payments {
     ) -> Answer<v1::ListDutiesResponse> {
         let state = duty_state(asked.state());
         let v1::ListDutiesRequest { payer, state: _, page_size, page_token } = asked;
-        let owners = owners(&call.principal);
+        let owners = call.principal.owners();
         let filter = ("duties", &owners, &payer, state);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let (found, next_page_token) =
@@ -266,7 +267,7 @@ impl Payments {
     ) -> Answer<v1::ListBillsResponse> {
         let status = bill_status(asked.status());
         let v1::ListBillsRequest { payer, status: _, page_size, page_token } = asked;
-        let owners = owners(&call.principal);
+        let owners = call.principal.owners();
         let filter = ("bills", &owners, &payer, status);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let part = (page.before()?, page.count());
@@ -324,7 +325,7 @@ impl Payments {
         asked: v1::ListDutyOrdersRequest,
     ) -> Answer<v1::ListDutyOrdersResponse> {
         let v1::ListDutyOrdersRequest { payer, unpaid, page_size, page_token } = asked;
-        let owners = owners(&call.principal);
+        let owners = call.principal.owners();
         let filter = ("duty orders", &owners, &payer, unpaid);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let (found, next_page_token) =
@@ -350,7 +351,7 @@ impl Payments {
             page_token,
         } = asked;
         let about = if about.is_empty() { None } else { Some(declaration(&about)?) };
-        let (owners, places) = (owners(&call.principal), places(&call.principal));
+        let (owners, places) = (call.principal.owners(), places(&call.principal));
         let filter = ("import returns", &owners, &places, &payer, about, (state, missing));
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let whose = (owners.as_deref(), places.as_deref());

@@ -289,7 +289,7 @@ impl Transaction for PaymentWriter {
         for command in commands {
             match command {
                 PaymentCommand::ApplyEvents(events, behind, reply) => {
-                    queue::enqueue(step.tx, &self.cipher, apply_events::EVENTS, behind).await?;
+                    queue::enqueue(step.tx, &self.cipher, kit::listen::EVENTS, behind).await?;
                     reply.give(apply_events::apply(&mut step, events)?);
                 }
                 PaymentCommand::Guarantee(change, reply) => {

@@ -31,7 +31,7 @@ mod relay;
 mod rpc;
 mod tax_refunds;
 mod transaction;
-mod verify;
+pub mod verify;
 mod wire;
 
 use std::sync::Arc;
@@ -129,7 +129,7 @@ pub struct Service(Arc<Payments>);
 const QUEUES: &[&str] = &[
     transaction::ANSWERS,
     transaction::RETRIES,
-    apply_events::EVENTS,
+    kit::listen::EVENTS,
     notice::NOTICES,
     goods_back::RETURNS,
     goods_back::RETURN_TERMS,

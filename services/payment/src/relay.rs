@@ -15,15 +15,16 @@ pub(crate) mod tax_refunds;
 
 use std::sync::Arc;
 
+use domain::Slot;
 use domain::answer::ExchangeAnswer;
 use domain::inspection::appointment::CHINA;
 use domain::payment::built_in;
-use domain::{DeclarationId, Slot};
 use kit::deliver::{Delivery, Port, settle, settle_done};
-use kit::listen::{self, ExchangeSeat, Listener, UnreadableEvent};
+use kit::event_head::{EventFact, EventHead};
+use kit::listen::{self, EVENTS, ExchangeSeat, Listener, UnreadableEvent};
 use kit::person_key::PersonKey;
 use prost::Message as _;
-use proto::v1::{self, fact::Kind as Wire};
+use proto::v1;
 use sqlx::PgPool;
 use store::Fault;
 use store::queue::Item;
@@ -32,7 +33,7 @@ use time::OffsetDateTime;
 
 use self::exports::SaleEvents;
 use crate::Payments;
-use crate::apply_events::{EVENTS, ImportChange, ImportEvent};
+use crate::apply_events::{ImportChange, ImportEvent};
 use crate::assess::assess;
 use crate::commit::PaymentCommand;
 use crate::transaction::{ANSWERS, RETRIES};
@@ -62,7 +63,6 @@ impl ExchangeSeat for PaymentSeat {
 pub(crate) struct ImportEvents(pub(crate) Arc<Payments>);
 
 impl Listener for ImportEvents {
-    const QUEUE: &'static str = EVENTS;
     type Event = Arc<ImportEvent>;
     /// What is to be said.
     type Outcome = Option<ExchangeAnswer>;
@@ -98,47 +98,23 @@ impl Listener for ImportEvents {
 
 /// An event as far as it concerns the duty; `None` for one that cannot be read.
 fn read(event: &v1::Event, persons: &PersonKey) -> Option<ImportEvent> {
-    let id = DeclarationId::parse(&event.declaration_id)?;
-    let time = event.time.and_then(proto::time)?;
-    let facts = &event.facts.as_ref()?.facts;
+    let head = EventHead::read_in(v1::Direction::Import, event)?;
+    let EventHead { id, version, round, time, .. } = head;
     let mut changes = Vec::new();
-    let facts = match event.ie_flag() {
-        v1::Direction::Import => facts.as_slice(),
-        // Nothing about an export concerns it.
-        v1::Direction::Export => &[],
-        v1::Direction::Unspecified => return None,
-    };
-    // A kind that this program does not know is none that concerns it.
-    for fact in facts.iter().filter_map(|fact| fact.kind.as_ref()) {
-        changes.push(match fact {
-            Wire::Filed(_) | Wire::Amended(_) => {
-                let declared = event.declaration.as_ref()?;
+    for fact in head.facts() {
+        changes.push(match fact? {
+            EventFact::Filed(declared) => {
                 let day = time.to_offset(CHINA).date();
                 let declared = declared.clone().into();
                 let assessed = assess(built_in::parameters(), persons, &declared, day);
                 ImportChange::Filed(Box::new(assessed))
             }
-            Wire::Released(released) => ImportChange::Released(released.invt_no.clone()),
-            Wire::Rejected(_) | Wire::Returned(_) | Wire::Withdrawn(_) => ImportChange::Ended,
-            Wire::Numbered(_)
-            | Wire::StandChanged(_)
-            | Wire::InspectionOrdered(_)
-            | Wire::InspectionJoined(_)
-            | Wire::InspectionCompleted(_)
-            | Wire::InspectionAnswered(_)
-            | Wire::InspectionCancelled(_)
-            | Wire::InspectionReopened(_)
-            | Wire::DocumentsRequested(_)
-            | Wire::DocumentsProvided(_)
-            | Wire::DocumentsWaived(_)
-            | Wire::InspectionProgress(_)
-            | Wire::DutyProgress(_)
-            | Wire::ReceiptProgress(_)
-            | Wire::ExportProgress(_)
-            | Wire::BankNotice(_) => continue,
+            EventFact::Released(released) => ImportChange::Released(released.invt_no.clone()),
+            EventFact::Ended => ImportChange::Ended,
+            EventFact::Other(_) => continue,
         });
     }
-    Some(ImportEvent { id, version: event.version, round: event.round, time, changes })
+    Some(ImportEvent { id, version, round, time, changes })
 }
 
 /// What is said to the declaration service by itself.
@@ -186,10 +162,7 @@ impl Port for Retries {
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
         let mut became = Vec::with_capacity(items.len());
         for item in items {
-            became.push(match self.retry(item).await {
-                Ok(()) => Delivery::Done,
-                Err(became) => became,
-            });
+            became.push(self.retry(item).await.into());
         }
         became
     }

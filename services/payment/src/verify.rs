@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use domain::Slot;
+use sqlx::PgPool;
 use store::Fault;
 use tokio_util::sync::CancellationToken;
 
@@ -14,33 +15,49 @@ use crate::ledger::verify_slot;
 
 /// Between two slots: all of them take about twenty minutes.
 const PAUSE: Duration = Duration::from_secs(5);
-/// What one call recomputes at most, so that its answer comes before its caller gives up, however much was booked.
-const SLOTS_PER_CALL: usize = 64;
-const TIME_PER_CALL: Duration = Duration::from_secs(10);
+
+/// What is recomputed at once, at most.
+#[derive(Debug, Clone, Copy)]
+pub struct VerificationLimit {
+    /// How many slots.
+    pub slots: usize,
+    /// After this time no other slot is begun; the first one always is.
+    pub time: Duration,
+}
+
+impl VerificationLimit {
+    /// Of one call, so that its answer comes before its caller gives up, however much was booked.
+    pub const CALL: Self = Self { slots: 64, time: Duration::from_secs(10) };
+}
 
 /// What was found in some slots.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct LedgerFinding {
+pub struct LedgerFinding {
     /// How many entries were recomputed.
-    pub(crate) entries: usize,
+    pub entries: usize,
     /// The first difference, with its slot.
-    pub(crate) difference: Option<(Slot, String)>,
+    pub difference: Option<(Slot, String)>,
     /// The first one that there was no time for.
-    pub(crate) next: Option<Slot>,
+    pub next: Option<Slot>,
 }
 
-/// Recomputes slots, until the first difference, or as many as one call may.
-pub(crate) async fn verify(
-    payment: &Payments,
+/// Recomputes slots in their order, until the first difference or the limit.
+///
+/// # Errors
+///
+/// [`Fault`] from the database.
+pub async fn verify_slots(
+    pool: &PgPool,
     slots: impl IntoIterator<Item = Slot>,
+    limit: VerificationLimit,
 ) -> Result<LedgerFinding, Fault> {
     let (mut found, begun) = (LedgerFinding::default(), Instant::now());
     for (count, slot) in slots.into_iter().enumerate() {
-        if count >= SLOTS_PER_CALL || (count > 0 && begun.elapsed() > TIME_PER_CALL) {
+        if count >= limit.slots || (count > 0 && begun.elapsed() > limit.time) {
             found.next = Some(slot);
             break;
         }
-        let verified = verify_slot(&payment.reads, slot).await?;
+        let verified = verify_slot(pool, slot).await?;
         found.entries += verified.entries;
         if let Some(difference) = verified.difference {
             found.difference = Some((slot, format!("{difference:?}")));
@@ -58,7 +75,7 @@ pub(crate) async fn keep_verifying(payment: &Arc<Payments>, closing: &Cancellati
             () = tokio::time::sleep(PAUSE) => {}
             () = closing.cancelled() => return,
         }
-        let found = match verify(payment, [slot]).await {
+        let found = match verify_slots(&payment.reads, [slot], VerificationLimit::CALL).await {
             Ok(found) => found,
             Err(fault) => {
                 tracing::debug!(%fault, "a slot of the ledger was not verified");

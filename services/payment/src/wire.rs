@@ -5,7 +5,7 @@ use domain::payment::bill::BillStatus;
 use domain::payment::duty::DutyState;
 use domain::payment::import_return::{ImportReturnLine, ImportReturnState};
 use domain::payment::ledger::{Account, Action, Currency, HoldState, Leg, Purpose, Record, Totals};
-use domain::principal::{ALL_PLACES, Scope};
+use domain::principal::ALL_PLACES;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Kind, Principal, Slot, limits};
 use proto::v1;
@@ -19,27 +19,12 @@ use crate::read::{BillView, HoldView};
 /// No amount is above this: ten thousand million yuan.
 const AMOUNT_FEN_MAX: i64 = 1_000_000_000_000;
 
-/// Whose money a caller sees; `None` for everybody's.
-pub(crate) fn owners(principal: &Principal) -> Option<Vec<String>> {
-    match principal.kind {
-        Kind::Enterprise | Kind::Agent => match principal.scope() {
-            Scope::All => None,
-            Scope::Declarants(mut codes) => {
-                // An agent stands for taxes itself, too.
-                codes.push(principal.customs_code.clone());
-                Some(codes)
-            }
-        },
-        _ => None,
-    }
-}
-
 /// Whether a caller sees what is about these firms.
 pub(crate) fn may_see<'a>(
     principal: &Principal,
     firms: impl IntoIterator<Item = &'a String>,
 ) -> bool {
-    owners(principal).is_none_or(|owners| firms.into_iter().any(|firm| owners.contains(firm)))
+    principal.owners().is_none_or(|owners| firms.into_iter().any(|firm| owners.contains(firm)))
 }
 
 /// Whose money is asked for: the named firm's, which the caller has to see, or its own.

@@ -9,20 +9,14 @@ use std::sync::Arc;
 use domain::DeclarationId;
 use domain::history::ExportProgress;
 use domain::tax_refund::entitlement::{ExportMode, MoneyStatus};
-use sqlx::PgConnection;
 use store::Fault;
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use crate::export_rows::{self, ExportRow};
 use crate::moved;
 use crate::names::ExportName;
 use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
 use crate::unreleased_rows;
-
-/// The queue of events that could not be taken when they came. Their subject is the declaration, their place
-/// the position in its slot.
-pub(crate) const EVENTS: &str = "events";
 
 /// One entry of the declaration service's journal, as far as it concerns the refund.
 #[derive(Debug)]
@@ -79,24 +73,6 @@ impl ExportEvent {
             | ExportChange::Ended => None,
         })
     }
-}
-
-/// Where the lines of these declarations lie.
-pub(crate) async fn slots(
-    tx: &mut PgConnection,
-    ids: &BTreeSet<DeclarationId>,
-) -> Result<Vec<i16>, Fault> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-    let found = sqlx::query_scalar!(
-        "select distinct slot from export_line where declaration_id = any($1) and line = 1",
-        &ids
-    );
-    let mut slots = found.fetch_all(&mut *tx).await?;
-    slots.extend(unreleased_rows::slots(tx, &ids).await?);
-    Ok(slots)
 }
 
 /// Takes events down, in order.

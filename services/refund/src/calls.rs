@@ -29,9 +29,8 @@ use crate::proof::ProofChange;
 use crate::propose::Proposal;
 use crate::wire::{
     claim, claim_line, claim_name, claim_state, day, decisions, entry_id, export, export_name,
-    firm_change, invoice, invoice_status, line_state, may_see, money, note, own, owners,
-    platform_answers, reason, sales, shown_invoice, standing, terms, traces, unreadable, vat,
-    watch_response,
+    firm_change, invoice, invoice_status, line_state, may_see, money, note, own, platform_answers,
+    reason, sales, shown_invoice, standing, terms, traces, unreadable, vat, watch_response,
 };
 use crate::{Refunds, firm, invoice_rows, read};
 
@@ -137,7 +136,7 @@ impl Refunds {
     ) -> Answer<v1::ListExportLinesResponse> {
         let standing = standing(asked.standing());
         let v1::ListExportLinesRequest { firm, standing: _, page_size, page_token } = asked;
-        let owners = owners(&call.principal);
+        let owners = call.principal.owners();
         let filter = ("export lines", &owners, &firm, standing);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let (rows, next_page_token) =
@@ -257,7 +256,7 @@ impl Refunds {
     ) -> Answer<v1::ListInvoicesResponse> {
         let status = invoice_status(asked.status());
         let v1::ListInvoicesRequest { firm, status: _, page_size, page_token } = asked;
-        let owners = owners(&call.principal);
+        let owners = call.principal.owners();
         let filter = ("invoices", &owners, &firm, status);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let (rows, next_page_token) =
@@ -422,7 +421,7 @@ impl Refunds {
     ) -> Answer<v1::ListClaimsResponse> {
         let state = claim_state(asked.state());
         let v1::ListClaimsRequest { firm, state: _, page_size, page_token } = asked;
-        let owners = owners(&call.principal);
+        let owners = call.principal.owners();
         let filter = ("claims", &owners, &firm, state);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let after = ClaimName::parse(page.after()?);
@@ -475,7 +474,7 @@ impl Refunds {
         call: &Call,
         asked: v1::WatchRefundsRequest,
     ) -> Answer<impl Stream<Item = Answer<v1::WatchRefundsResponse>> + Send + use<>> {
-        let owners = owners(&call.principal);
+        let owners = call.principal.owners();
         let scope = owners.map_or(Scope::All, Scope::Declarants);
         let journal = Journal {
             reads: &self.reads,

@@ -27,7 +27,7 @@ use uuid::Uuid;
 use crate::apply_events::{self, ExportEvent};
 use crate::claim::{self, ClaimAct};
 use crate::claim_rows::ClaimRow;
-use crate::export_rows::Goods;
+use crate::export_rows::{self, Goods};
 use crate::firm::{self, FirmChange};
 use crate::invoice::{self, InvoiceAnswer};
 use crate::invoice_rows::InvoiceRow;
@@ -158,7 +158,7 @@ async fn slots(tx: &mut PgConnection, commands: &[RefundCommand]) -> Result<BTre
             }
         }
     }
-    slots.extend(apply_events::slots(tx, &ids).await?);
+    slots.extend(export_rows::slots(tx, &ids).await?);
     Ok(slots)
 }
 
@@ -188,7 +188,7 @@ impl Transaction for RefundWriter {
         for command in commands {
             match command {
                 RefundCommand::ApplyEvents(events, behind, reply) => {
-                    queue::enqueue(&mut *step.tx, cipher, apply_events::EVENTS, behind).await?;
+                    queue::enqueue(&mut *step.tx, cipher, kit::listen::EVENTS, behind).await?;
                     apply_events::apply(&mut step, events).await?;
                     reply.done();
                 }

@@ -231,15 +231,32 @@ pub(crate) fn money_of(found: i16) -> Result<MoneyStatus, Fault> {
     column::value("money of an export", monies, money_column, found)
 }
 
+/// As a statement takes them; `None` where there is nothing to ask for.
+fn uuids(ids: &BTreeSet<DeclarationId>) -> Option<Vec<Uuid>> {
+    (!ids.is_empty()).then(|| ids.iter().map(|id| id.uuid()).collect())
+}
+
+/// Where the lines of these declarations lie.
+pub(crate) async fn slots(
+    tx: &mut PgConnection,
+    ids: &BTreeSet<DeclarationId>,
+) -> Result<Vec<i16>, Fault> {
+    let Some(ids) = uuids(ids) else { return Ok(Vec::new()) };
+    let found = sqlx::query_scalar!(
+        "select distinct slot from export_line where declaration_id = any($1) and line = 1",
+        &ids
+    );
+    let mut slots = found.fetch_all(&mut *tx).await?;
+    slots.extend(unreleased_rows::slots(tx, &ids).await?);
+    Ok(slots)
+}
+
 /// All lines of these declarations.
 pub(crate) async fn of_declarations(
     tx: &mut PgConnection,
     ids: &BTreeSet<DeclarationId>,
 ) -> Result<Vec<ExportRow>, Fault> {
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    let Some(ids) = uuids(ids) else { return Ok(Vec::new()) };
     let found = sqlx::query_as!(
         ExportColumns,
         "select e.declaration_id, e.line, e.firm, e.version, e.order_no, e.mode, e.gcode, e.gname, e.unit,

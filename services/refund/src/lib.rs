@@ -104,7 +104,7 @@ pub struct Service(Arc<Refunds>);
 
 /// Names of the queues, for their figures.
 const QUEUES: &[&str] =
-    &[commit::MATCHES, commit::CLAIMS, apply_events::EVENTS, judging::JUDGEMENTS];
+    &[commit::MATCHES, commit::CLAIMS, kit::listen::EVENTS, judging::JUDGEMENTS];
 
 /// What a window that is none for trying knows of refund rates without a file: nothing, so that every line says
 /// that its rate is missing, and none is claimed at a wrong one.

@@ -10,6 +10,7 @@ use domain::tax_refund::method::{
     InvoicePart, MonthlyVat, PRODUCER, ProducerLine, ProducerSums, TRADER, producer_part,
     refund_for_sums, refund_for_trader, share_of_refund,
 };
+use domain::tax_refund::trace::LawRule;
 use store::{Fault, column};
 use uuid::Uuid;
 
@@ -280,27 +281,11 @@ fn producer_row(
     let part = producer_part(step.tables.rates, &of).ok()?;
     let rate = step.tables.rates.find(&export.gcode, export_date)?;
     let row = ClaimLineRow {
-        number: number?,
-        export: export.name,
-        entry_id: export.entry_id.clone(),
-        invoice: WrittenNumber { code: String::new(), number: String::new() },
-        invoice_line: 0,
         qty_e5: line.claimable_e5(),
-        net_fen: 0,
         cap_fen: part.cap_fen,
-        rule: PRODUCER.id.to_owned(),
-        rule_version: PRODUCER.version.cast_signed(),
         refund_bp: rate.refund_bp.cast_signed(),
         levy_bp: rate.levy_bp.cast_signed(),
-        line: ClaimLine::new(0, false),
-        ground: String::new(),
-        text: String::new(),
-        payment: None,
-        paid_fen: 0,
-        repaid_fen: 0,
-        goods_back: false,
-        paid_day: None,
-        reversed_e5: 0,
+        ..proposed(number?, export, &PRODUCER, ClaimLine::new(0, false))
     };
     Some((row, part))
 }
@@ -331,19 +316,32 @@ fn trader_line(
     let rate = step.tables.rates.find(&export.gcode, export_date)?;
     let number = number?;
     (refund.refund_fen > 0).then(|| ClaimLineRow {
-        number,
-        export: export.name,
-        entry_id: export.entry_id.clone(),
         invoice: part.number.clone(),
         invoice_line: part.line,
         qty_e5: invoice.qty_e5,
         net_fen: refund.net_fen,
-        cap_fen: 0,
-        rule: TRADER.id.to_owned(),
-        rule_version: TRADER.version.cast_signed(),
         refund_bp: rate.refund_bp.cast_signed(),
         levy_bp: part.purchase.levy_bp.cast_signed(),
-        line: ClaimLine::new(refund.refund_fen, advance),
+        ..proposed(number, export, &TRADER, ClaimLine::new(refund.refund_fen, advance))
+    })
+}
+
+/// A line for an export of which nothing is said yet but by which rule it is.
+fn proposed(number: u32, export: &ExportRow, rule: &LawRule, line: ClaimLine) -> ClaimLineRow {
+    ClaimLineRow {
+        number,
+        export: export.name,
+        entry_id: export.entry_id.clone(),
+        invoice: WrittenNumber { code: String::new(), number: String::new() },
+        invoice_line: 0,
+        qty_e5: 0,
+        net_fen: 0,
+        cap_fen: 0,
+        rule: rule.id.to_owned(),
+        rule_version: rule.version.cast_signed(),
+        refund_bp: 0,
+        levy_bp: 0,
+        line,
         ground: String::new(),
         text: String::new(),
         payment: None,
@@ -352,7 +350,7 @@ fn trader_line(
         goods_back: false,
         paid_day: None,
         reversed_e5: 0,
-    })
+    }
 }
 
 /// Frees lines of a claim that was taken back; whether there may be more.

@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
+use domain::Slot;
 use domain::tax_refund::entitlement::{ExportMode, MoneyStatus};
-use domain::{DeclarationId, Slot};
 use kit::deliver::{Delivery, Port, settle};
-use kit::listen::{self, ExchangeSeat, Listener, UnreadableEvent};
+use kit::event_head::{EventFact, EventHead};
+use kit::listen::{self, EVENTS, ExchangeSeat, Listener, UnreadableEvent};
 use proto::v1::{self, fact::Kind as Wire};
 use sqlx::PgPool;
 use store::Fault;
@@ -18,7 +19,7 @@ use store::share::Share;
 use time::OffsetDateTime;
 
 use crate::Refunds;
-use crate::apply_events::{EVENTS, ExportChange, ExportEvent, FiledExport, FiledLine};
+use crate::apply_events::{ExportChange, ExportEvent, FiledExport, FiledLine};
 use crate::commit::{CLAIMS, MATCHES, RefundCommand};
 use crate::export_rows::Goods;
 use crate::judging::{JUDGEMENTS, Judgement};
@@ -40,7 +41,6 @@ impl ExchangeSeat for ExportEvents {
 }
 
 impl Listener for ExportEvents {
-    const QUEUE: &'static str = EVENTS;
     type Event = Arc<ExportEvent>;
     type Outcome = ();
 
@@ -72,39 +72,22 @@ impl Listener for ExportEvents {
 
 /// An event as far as it concerns the refund; `None` for one that cannot be read.
 fn read(event: &v1::Event) -> Option<ExportEvent> {
-    let id = DeclarationId::parse(&event.declaration_id)?;
-    let time = event.time.and_then(proto::time)?;
-    let version = i32::try_from(event.version).ok()?;
-    let facts = &event.facts.as_ref()?.facts;
+    let head = EventHead::read(event)?;
     let mut changes = Vec::new();
-    // A kind that this program does not know is none that concerns it.
-    for fact in facts.iter().filter_map(|fact| fact.kind.as_ref()) {
-        changes.push(match fact {
-            Wire::Filed(_) | Wire::Amended(_) => {
-                let declared = event.declaration.as_ref()?;
-                ExportChange::Filed(Box::new(filed(declared)?))
+    for fact in head.facts() {
+        changes.push(match fact? {
+            EventFact::Filed(declared) => ExportChange::Filed(Box::new(filed(declared)?)),
+            EventFact::Released(_) => ExportChange::Released,
+            EventFact::Ended => ExportChange::Ended,
+            EventFact::Other(Wire::ReceiptProgress(moved)) => ExportChange::Money(money(moved)),
+            EventFact::Other(Wire::ExportProgress(moved)) => {
+                ExportChange::Moved(moved.clone().try_into().ok()?)
             }
-            Wire::Released(_) => ExportChange::Released,
-            Wire::Rejected(_) | Wire::Returned(_) | Wire::Withdrawn(_) => ExportChange::Ended,
-            Wire::ReceiptProgress(moved) => ExportChange::Money(money(moved)),
-            Wire::ExportProgress(moved) => ExportChange::Moved(moved.clone().try_into().ok()?),
-            Wire::Numbered(_)
-            | Wire::StandChanged(_)
-            | Wire::InspectionOrdered(_)
-            | Wire::InspectionJoined(_)
-            | Wire::InspectionCompleted(_)
-            | Wire::InspectionAnswered(_)
-            | Wire::InspectionCancelled(_)
-            | Wire::InspectionReopened(_)
-            | Wire::DocumentsRequested(_)
-            | Wire::DocumentsProvided(_)
-            | Wire::DocumentsWaived(_)
-            | Wire::InspectionProgress(_)
-            | Wire::DutyProgress(_)
-            | Wire::BankNotice(_) => continue,
+            EventFact::Other(_) => continue,
         });
     }
-    Some(ExportEvent { id, version, time, changes })
+    let version = i32::try_from(head.version).ok()?;
+    Some(ExportEvent { id: head.id, version, time: head.time, changes })
 }
 
 /// How its money stands: what came and what was settled of it, beside what the goods cost.
@@ -159,7 +142,7 @@ impl Port for Matches {
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
         let mut became = Vec::with_capacity(items.len());
         for item in items {
-            became.push(done(self.bring_together(item).await));
+            became.push(self.bring_together(item).await.into());
         }
         became
     }
@@ -197,7 +180,7 @@ impl Port for ClaimsUnderWay {
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
         let mut became = Vec::with_capacity(items.len());
         for item in items {
-            became.push(done(self.advance(item).await));
+            became.push(self.advance(item).await.into());
         }
         became
     }
@@ -228,7 +211,7 @@ impl Port for Judgements {
     const QUEUE: &'static str = JUDGEMENTS;
 
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
-        let judged = items.iter().map(async |item| done(self.judge(item).await));
+        let judged = items.iter().map(async |item| self.judge(item).await.into());
         futures::future::join_all(judged).await
     }
 }
@@ -246,10 +229,6 @@ impl Judgements {
         refunds.writer.judgements.notify_one();
         Ok(())
     }
-}
-
-fn done(done: Result<(), Delivery>) -> Delivery {
-    done.map_or_else(|became| became, |()| Delivery::Done)
 }
 
 fn body(item: &Item) -> Result<String, Delivery> {

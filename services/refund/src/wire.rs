@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
 use domain::tax_refund::arithmetic::{FEN_MAX, QuantityShare};
 use domain::tax_refund::claim::{
@@ -17,7 +16,7 @@ use domain::tax_refund::invoice::{PlatformAnswer, Verification};
 use domain::tax_refund::method::MonthlyVat;
 use domain::tax_refund::parity::ParityBasis;
 use domain::tax_refund::trace::TraceLanguage;
-use domain::{Kind, Principal, limits};
+use domain::{Principal, limits};
 use prost::Message as _;
 use proto::v1;
 use store::follow::JournalUpdate;
@@ -40,33 +39,9 @@ use crate::transaction::{NoteKind, RefundNote};
 /// Decisions and answers of the platform in one message.
 const ENTRIES_MAX: usize = 1_000;
 
-/// Whose refunds a caller sees; `None` for everybody's.
-pub(crate) fn owners(principal: &Principal) -> Option<Vec<String>> {
-    match principal.kind {
-        Kind::Enterprise | Kind::Agent => match principal.scope() {
-            Scope::All => None,
-            Scope::Declarants(mut codes) => {
-                codes.push(principal.customs_code.clone());
-                Some(codes)
-            }
-        },
-        Kind::Customs
-        | Kind::Quarantine
-        | Kind::Site
-        | Kind::InspectionService
-        | Kind::PaymentService
-        | Kind::Bank
-        | Kind::RefundService
-        | Kind::WebhookService
-        | Kind::TaxOffice
-        | Kind::Administrator
-        | Kind::Gateway => None,
-    }
-}
-
 /// Whether a caller sees what is this firm's.
 pub(crate) fn may_see(principal: &Principal, firm: &str) -> bool {
-    owners(principal).is_none_or(|owners| owners.iter().any(|owner| owner == firm))
+    principal.owners().is_none_or(|owners| owners.iter().any(|owner| owner == firm))
 }
 
 /// The firm that is named, which the caller has to see, or its own.

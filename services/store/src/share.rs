@@ -11,7 +11,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::{Kind, Principal, limits};
+use domain::{Principal, limits};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// Whose a request is.
@@ -26,19 +26,7 @@ pub enum Share {
 impl Share {
     /// The share of a caller.
     pub fn of(principal: &Principal) -> Self {
-        match principal.kind {
-            Kind::Enterprise | Kind::Agent | Kind::Gateway => Self::firm(&principal.name),
-            Kind::Customs
-            | Kind::Quarantine
-            | Kind::Site
-            | Kind::InspectionService
-            | Kind::PaymentService
-            | Kind::Bank
-            | Kind::RefundService
-            | Kind::WebhookService
-            | Kind::TaxOffice
-            | Kind::Administrator => Self::Kept,
-        }
+        if principal.kind.is_filer() { Self::firm(&principal.name) } else { Self::Kept }
     }
 
     /// The share of a firm of this name.

@@ -34,7 +34,7 @@ enum CallerVerb {
 #[derive(Debug, Args)]
 struct RegistryArgs {
     #[command(flatten)]
-    file: crate::command_line::ConfigFileArgs,
+    file: crate::window_args::ConfigFileArgs,
     /// Registry of callers (JSON).
     #[arg(long, env = "SW_REGISTRY", value_name = "FILE")]
     registry: PathBuf,

@@ -1,11 +1,13 @@
 //! The window as a program: configuration, TLS, roles, sandbox and command line. Only this crate
 //! reads the environment, installs globals and spawns.
 
+mod agency_command;
 mod backup;
 pub mod bench;
 mod bodies;
 mod books;
 mod caller_command;
+mod caller_memory;
 pub mod callers;
 pub mod certificates;
 mod clock;
@@ -33,6 +35,7 @@ pub mod registry;
 mod reload;
 pub mod run;
 pub mod sandbox;
+mod serve_args;
 mod service_args;
 mod services;
 mod shell;
@@ -46,3 +49,4 @@ mod unproven;
 pub mod unread;
 mod validity;
 mod web_console;
+mod window_args;

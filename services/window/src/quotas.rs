@@ -1,7 +1,6 @@
 //! What callers may have open at once, each by itself and all together: connections, calls, streams.
 //!
-//! They also hold what each has in memory: received, being decoded, waiting in a queue, answered and not
-//! yet read (SW-1404).
+//! What each has in memory is counted in `caller_memory`.
 //!
 //! The invariants: nothing of one caller keeps another out, and places are kept for agencies and
 //! administrators, whom no number of firms shuts out. What is over a quota is told so and may come
@@ -13,10 +12,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::refusal::{Code, Refusal};
-use domain::{Kind, Principal, limits};
+use domain::{Principal, limits};
 use proto::memory::Purse;
 use proto::turn::{Turn, TurnQueue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::caller_memory::{CallerMemory, SharedMemory};
 
 /// Places that are given back when this is dropped.
 #[derive(Debug)]
@@ -72,116 +73,6 @@ impl Stock {
     }
 }
 
-/// Memory that all firms share, beyond what each is assured of.
-#[derive(Debug)]
-struct Pool {
-    left: Mutex<usize>,
-}
-
-impl Pool {
-    fn take(&self, bytes: usize) -> bool {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        match left.checked_sub(bytes) {
-            Some(less) => {
-                *left = less;
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// Takes what there is of it; says how much.
-    fn overdraw(&self, bytes: usize) -> usize {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        let taken = bytes.min(*left);
-        *left -= taken;
-        taken
-    }
-
-    fn give_back(&self, bytes: usize) {
-        *self.left.lock().unwrap_or_else(PoisonError::into_inner) += bytes;
-    }
-}
-
-/// What one caller has in memory.
-#[derive(Debug)]
-struct Memory {
-    most: usize,
-    /// Of firms.
-    pool: Option<Arc<Pool>>,
-    used: Mutex<MemoryUse>,
-}
-
-#[derive(Debug, Default)]
-struct MemoryUse {
-    bytes: usize,
-    /// Of them, from the pool.
-    pooled: usize,
-}
-
-impl Memory {
-    fn new(pool: Option<Arc<Pool>>) -> Self {
-        let most = match pool {
-            Some(_) => limits::MEMORY_PER_PRINCIPAL_MAX,
-            None => limits::MEMORY_PER_AGENCY_MAX,
-        };
-        Self { most, pool, used: Mutex::default() }
-    }
-
-    fn used_up(whose: &'static str, most: usize) -> Box<Refusal> {
-        metrics::counter!("sw_quota_refused_total", "what" => "memory").increment(1);
-        let refusal = Refusal::of(Code::MemoryUsedUp).with("whose", whose);
-        Box::new(refusal.with("bytes_max", most))
-    }
-
-    /// Takes so many, and no more than so many in all.
-    fn take_within(&self, bytes: usize, most: usize) -> Result<(), Box<Refusal>> {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let more = used.bytes.saturating_add(bytes);
-        if more > most {
-            return Err(Self::used_up("this caller", self.most));
-        }
-        if let Some(pool) = &self.pool {
-            let pooled = more.saturating_sub(limits::MEMORY_ASSURED).saturating_sub(used.pooled);
-            if !pool.take(pooled) {
-                return Err(Self::used_up("all callers", limits::MEMORY_MAX));
-            }
-            used.pooled += pooled;
-        }
-        used.bytes = more;
-        Ok(())
-    }
-}
-
-impl Purse for Memory {
-    fn take(&self, bytes: usize) -> Result<(), Box<Refusal>> {
-        self.take_within(bytes, self.most)
-    }
-
-    fn take_ahead(&self, bytes: usize) -> Result<(), Box<Refusal>> {
-        self.take_within(bytes, self.most / 2)
-    }
-
-    fn overdraw(&self, bytes: usize) {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.bytes = used.bytes.saturating_add(bytes);
-        if let Some(pool) = &self.pool {
-            let wanted = used.bytes.saturating_sub(limits::MEMORY_ASSURED);
-            used.pooled += pool.overdraw(wanted.saturating_sub(used.pooled));
-        }
-    }
-
-    fn give_back(&self, bytes: usize) {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        used.bytes = used.bytes.saturating_sub(bytes);
-        if let Some(pool) = &self.pool {
-            let kept = used.bytes.saturating_sub(limits::MEMORY_ASSURED).min(used.pooled);
-            pool.give_back(used.pooled - kept);
-            used.pooled = kept;
-        }
-    }
-}
-
 /// What all callers share.
 #[derive(Debug)]
 struct SharedStocks {
@@ -191,7 +82,7 @@ struct SharedStocks {
     refused: Stock,
     calls: Stock,
     streams: Stock,
-    memory: Arc<Pool>,
+    memory: Arc<SharedMemory>,
     long_reads: Arc<Semaphore>,
     short_reads: Arc<Semaphore>,
 }
@@ -262,7 +153,7 @@ pub struct CallerQuota {
     connections: Stock,
     calls: Stock,
     streams: Stock,
-    memory: Arc<Memory>,
+    memory: Arc<CallerMemory>,
     long_reads: Arc<Reads>,
     short_reads: Arc<Reads>,
     shared: Arc<SharedStocks>,
@@ -273,7 +164,7 @@ impl CallerQuota {
         let pool = is_firm.then(|| Arc::clone(&shared.memory));
         Self {
             is_firm,
-            memory: Arc::new(Memory::new(pool)),
+            memory: Arc::new(CallerMemory::new(pool)),
             long_reads: Reads::new(limits::READS_LONG_PER_PRINCIPAL_MAX, &shared.long_reads),
             short_reads: Reads::new(limits::READS_SHORT_PER_PRINCIPAL_MAX, &shared.short_reads),
             connections: Stock::new("connections", connections),
@@ -332,7 +223,7 @@ impl CallerQuota {
 
     /// What it may have in memory.
     pub fn memory(&self) -> Arc<dyn Purse> {
-        Arc::<Memory>::clone(&self.memory)
+        Arc::<CallerMemory>::clone(&self.memory)
     }
 
     /// How long it may leave an answer unread.
@@ -381,7 +272,7 @@ impl Quotas {
             refused: Stock::new("refused connections", limits::CONNECTIONS_REFUSED_MAX),
             calls: Stock::new("calls of firms", limits::CALLS_MAX),
             streams: Stock::new("streams of firms", limits::STREAMS_MAX),
-            memory: Arc::new(Pool { left: Mutex::new(limits::MEMORY_MAX) }),
+            memory: Arc::new(SharedMemory::new(limits::MEMORY_MAX)),
             long_reads: Arc::new(Semaphore::new(limits::READS_LONG_MAX)),
             short_reads: Arc::new(Semaphore::new(limits::READS_SHORT_MAX)),
         };
@@ -392,20 +283,7 @@ impl Quotas {
     pub fn account(&self, principal: &Principal, connections: usize) -> Arc<CallerQuota> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let account = accounts.entry(principal.name.clone()).or_insert_with(|| {
-            let is_firm = match principal.kind {
-                Kind::Enterprise | Kind::Agent => true,
-                Kind::Customs
-                | Kind::Quarantine
-                | Kind::Site
-                | Kind::InspectionService
-                | Kind::PaymentService
-                | Kind::Bank
-                | Kind::RefundService
-                | Kind::WebhookService
-                | Kind::TaxOffice
-                | Kind::Administrator
-                | Kind::Gateway => false,
-            };
+            let is_firm = principal.kind.is_firm();
             Arc::new(CallerQuota::new(is_firm, connections, Arc::clone(&self.shared)))
         });
         Arc::clone(account)
@@ -436,7 +314,7 @@ impl Quotas {
 
 #[cfg(test)]
 mod tests {
-    use proto::memory::CallMemory;
+    use domain::Kind;
 
     use super::*;
 
@@ -445,34 +323,6 @@ mod tests {
         let (mandates, dxp_ids, signers) = (Vec::new(), Vec::new(), Vec::new());
         let places = Vec::new();
         Principal { name, kind, customs_code, mandates, dxp_ids, places, signers }
-    }
-
-    /// A national message of a hundred documents, and what reading it takes.
-    const FULL_MESSAGE: usize = 320 * 1024;
-
-    #[test]
-    fn what_a_stream_has_read_is_never_refused_for_what_it_reads_ahead() {
-        let memory: Arc<dyn Purse> =
-            Arc::new(Memory::new(Some(Arc::new(Pool { left: Mutex::new(limits::MEMORY_MAX) }))));
-        let (mut held, mut streams) = (Vec::new(), 0);
-        // One stream after the other reads a message whenever there is room ahead, and works on it.
-        loop {
-            let stream = CallMemory::new(Arc::clone(&memory), true, true);
-            if stream.receive_ahead(FULL_MESSAGE).is_err() {
-                break;
-            }
-            streams += 1;
-            let worked = stream.clone().during(|| {
-                proto::memory::decoded(
-                    FULL_MESSAGE,
-                    FULL_MESSAGE * limits::MEMORY_PER_DECODED_BYTE,
-                )?;
-                proto::memory::need(FULL_MESSAGE * limits::MEMORY_PER_CEB_BYTE)
-            });
-            worked.expect("what was read ahead can be worked on");
-            held.push(stream);
-        }
-        assert!(streams > 10, "{streams}");
     }
 
     #[test]
@@ -561,7 +411,7 @@ mod tests {
             firm.give_back(*own);
         }
         other.give_back(limits::MEMORY_MAX + limits::MEMORY_ASSURED);
-        assert_eq!(*quotas.shared.memory.left.lock().expect("nobody panics"), limits::MEMORY_MAX);
+        assert_eq!(*quotas.shared.memory.left(), limits::MEMORY_MAX);
         assert_eq!(firms[0].0.take(limits::MEMORY_PER_PRINCIPAL_MAX), Ok(()));
     }
 

@@ -150,7 +150,7 @@ impl Registry {
                 "{}: the fingerprint must be 64 hexadecimal digits without colons",
                 entry.name
             );
-            let firm = matches!(kind, Kind::Enterprise | Kind::Agent);
+            let firm = kind.is_firm();
             anyhow::ensure!(
                 !firm || !entry.customs_code.is_empty(),
                 "{}: an enterprise or agent needs its customs_code",

@@ -40,8 +40,8 @@ use crate::tls::CurrentAcceptor;
 use crate::traces::Traces;
 use crate::{listen, tls, validity, web_console};
 
-/// Everything that a window needs to know.
-#[derive(Debug, Clone)]
+/// Everything that a window needs to know. By default it has nothing.
+#[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// Where to serve gRPC, and the national door over HTTP: HOST:PORT.
     pub listen: String,

@@ -181,9 +181,7 @@ fn policy(settings: &Settings, registry: &CurrentRegistry) -> anyhow::Result<ceb
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
-    use std::path::PathBuf;
-    use std::time::Duration;
+    use std::collections::BTreeSet;
 
     use super::*;
 
@@ -197,37 +195,9 @@ mod tests {
             api_key: String::new(),
         };
         Settings {
-            listen: String::new(),
-            metrics: None,
-            traces: None,
-            data_dir: PathBuf::new(),
-            database_url: None,
-            read_database_url: None,
-            data_keys: None,
-            postgres_programs: None,
-            path: None,
-            authority: PathBuf::new(),
-            certificate: PathBuf::new(),
-            key: PathBuf::new(),
-            registry: PathBuf::new(),
-            revocations: None,
-            require_certificates: false,
             callers: callers.iter().map(|(name, address)| (*name, config(address))).collect(),
-            names: BTreeMap::new(),
-            signing_authorities: Vec::new(),
             only: only.map(str::to_owned),
-            services: None,
-            sandbox: false,
-            targeting: false,
-            refund_rates: None,
-            refund_parities: None,
-            webhook_allow_private: false,
-            webhook_authorities: Vec::new(),
-            duty: false,
-            attachments: declaration::AttachmentSettings::default(),
-            writers: 1,
-            drain: Duration::ZERO,
-            free_space_least: 0,
+            ..Settings::default()
         }
     }
 

@@ -91,20 +91,7 @@ impl Space {
     ///
     /// [`Code::SpaceShort`].
     pub fn room_for(&self, kind: Kind) -> Result<(), Box<Refusal>> {
-        let waits = match kind {
-            Kind::Enterprise | Kind::Agent | Kind::Gateway => self.is_short(),
-            Kind::Customs
-            | Kind::Quarantine
-            | Kind::Site
-            | Kind::InspectionService
-            | Kind::PaymentService
-            | Kind::Bank
-            | Kind::RefundService
-            | Kind::WebhookService
-            | Kind::TaxOffice
-            | Kind::Administrator => false,
-        };
-        if waits {
+        if kind.is_filer() && self.is_short() {
             metrics::counter!("sw_refusals_total", "code" => Code::SpaceShort.id()).increment(1);
             return Err(Box::new(Refusal::of(Code::SpaceShort)));
         }

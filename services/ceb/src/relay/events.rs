@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::Ceb;
 use crate::commit::CebCommand;
-use crate::follow::{CustomsStep, EVENTS, EventBatch, Fact, LateEvent, OUT_OF_ORDER, ReceiptEvent};
+use crate::follow::{CustomsStep, EventBatch, Fact, LateEvent, OUT_OF_ORDER, ReceiptEvent};
 
 /// What receipts are made of.
 const TOPICS: [Topic; 4] = [Topic::Content, Topic::Progress, Topic::Inspection, Topic::End];
@@ -50,7 +50,6 @@ impl ExchangeSeat for ReceiptEvents {
 }
 
 impl Listener for ReceiptEvents {
-    const QUEUE: &'static str = EVENTS;
     type Event = ReceiptEvent;
     type Outcome = ();
 

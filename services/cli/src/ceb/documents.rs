@@ -113,13 +113,14 @@ impl TableRow for v1::DocumentRecord {
     }
 }
 
-/// The window says it in English.
+/// What `DocumentRecord.missing` names.
 pub(super) fn waits_for(what: &str, language: Language) -> &str {
-    if language == Language::English {
-        return what;
+    match what {
+        "order" => pick(language, what, "订单"),
+        "payment" => pick(language, what, "支付单"),
+        "waybill" => pick(language, what, "运单"),
+        _ => what,
     }
-    let words = [("payment", "支付单"), ("waybill", "运单"), ("order", "订单")];
-    words.into_iter().find(|(english, _)| what.contains(english)).map_or(what, |(_, word)| word)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use proto::v1;
 
 use super::listing::Listing;
-use super::{PayPrinter, call, yuan};
+use super::{PayPrinter, yuan};
 use crate::table::{columns, fields};
 use crate::words::{self, pick};
 use crate::{Exit, Language, OutputFormat, print_json, print_line};
@@ -100,18 +100,9 @@ pub(super) async fn duties(teller: PayPrinter<'_>, args: Duties) -> anyhow::Resu
     // Every state, where none is named.
     let asked = args.state.unwrap_or(v1::DutyState::Unspecified);
     let payer = proto::text(args.payer);
-    let mut request = v1::ListDutiesRequest { payer, state: asked.into(), ..Default::default() };
-    let (session, mut found) = (teller.session, Vec::new());
-    loop {
-        let list =
-            async || session.window.payment().list_duties(session.request(request.clone())).await;
-        let page = call(list).await?;
-        found.extend(page.duties);
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        request.page_token = page.next_page_token;
-    }
+    let request = v1::ListDutiesRequest { payer, state: asked.into(), ..Default::default() };
+    let list = async |it: &client::Window, ask| it.payment().list_duties(ask).await;
+    let found = teller.session.pages(request, usize::MAX, list).await?;
     let listing: Listing<v1::ImportDuty, 6> = Listing {
         header: (
             ["declaration", "version", "state", "payer", "tax", "filed"],
@@ -139,8 +130,8 @@ pub(super) async fn duty(teller: PayPrinter<'_>, args: Duty) -> anyhow::Result<E
     let version = args.version.unwrap_or(0);
     let request = v1::GetDutyRequest { declaration: args.declaration, version };
     let session = teller.session;
-    let get = async || session.window.payment().get_duty(session.request(request.clone())).await;
-    let found = call(get).await?;
+    let get = async |it: &client::Window, ask| it.payment().get_duty(ask).await;
+    let found = session.ask(request, get).await?;
     match teller.format {
         OutputFormat::Json => print_json(&found)?,
         OutputFormat::Table | OutputFormat::Csv => {
@@ -208,18 +199,9 @@ pub(super) async fn bills(teller: PayPrinter<'_>, args: Bills) -> anyhow::Result
     // Every status, where none is named.
     let asked = args.status.unwrap_or(v1::BillStatus::Unspecified);
     let payer = proto::text(args.payer);
-    let mut request = v1::ListBillsRequest { payer, status: asked.into(), ..Default::default() };
-    let (session, mut found) = (teller.session, Vec::new());
-    loop {
-        let list =
-            async || session.window.payment().list_bills(session.request(request.clone())).await;
-        let page = call(list).await?;
-        found.extend(page.bills);
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        request.page_token = page.next_page_token;
-    }
+    let request = v1::ListBillsRequest { payer, status: asked.into(), ..Default::default() };
+    let list = async |it: &client::Window, ask| it.payment().list_bills(ask).await;
+    let found = teller.session.pages(request, usize::MAX, list).await?;
     let listing: Listing<v1::Bill, 8> = Listing {
         header: (
             [
@@ -256,8 +238,8 @@ pub(super) async fn bills(teller: PayPrinter<'_>, args: Bills) -> anyhow::Result
 pub(super) async fn bill(teller: PayPrinter<'_>, args: BillArgs) -> anyhow::Result<Exit> {
     let request = v1::GetBillRequest { declaration: args.declaration };
     let session = teller.session;
-    let get = async || session.window.payment().get_bill(session.request(request.clone())).await;
-    let found = call(get).await?.bill;
+    let get = async |it: &client::Window, ask| it.payment().get_bill(ask).await;
+    let found = session.ask(request, get).await?.bill;
     let lines = found.iter().flat_map(|bill| &bill.lines).cloned().collect::<Vec<_>>();
     if teller.format == OutputFormat::Json {
         found.iter().try_for_each(print_json)?;

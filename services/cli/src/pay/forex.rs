@@ -10,7 +10,7 @@ use proto::v1;
 use uuid::Uuid;
 
 use super::listing::Listing;
-use super::{PayPrinter, call, parse_yuan, yuan};
+use super::{PayPrinter, parse_yuan, yuan};
 use crate::words::{self, pick};
 use crate::{BilingualText, Exit, Language, print_line};
 
@@ -412,40 +412,23 @@ pub const QUOTES: Listing<v1::ForexQuote, 6> = Listing {
 /// Lists exports.
 pub(super) async fn sales(teller: PayPrinter<'_>, args: SalesArgs) -> anyhow::Result<Exit> {
     let (owner, only_open) = (proto::text(args.owner), args.open);
-    let mut request = v1::ListSalesRequest { owner, only_open, ..Default::default() };
-    let (session, mut found) = (teller.session, Vec::new());
-    loop {
-        let list =
-            async || session.window.forex().list_sales(session.request(request.clone())).await;
-        let page = call(list).await?;
-        found.extend(page.sales);
-        if page.next_page_token.is_empty() {
-            return SALES.print(teller, &found);
-        }
-        request.page_token = page.next_page_token;
-    }
+    let request = v1::ListSalesRequest { owner, only_open, ..Default::default() };
+    let list = async |it: &client::Window, ask| it.forex().list_sales(ask).await;
+    let found = teller.session.pages(request, usize::MAX, list).await?;
+    SALES.print(teller, &found)
 }
 
 /// Lists receipts.
 pub(super) async fn receipts(teller: PayPrinter<'_>, args: Receipts) -> anyhow::Result<Exit> {
-    let mut request = v1::ListForexReceiptsRequest {
+    let request = v1::ListForexReceiptsRequest {
         owner: proto::text(args.owner),
         // Every one, where none is asked for.
         state: args.state.map_or(0, i32::from),
         ..Default::default()
     };
-    let (session, mut found) = (teller.session, Vec::new());
-    loop {
-        let list = async || {
-            session.window.forex().list_forex_receipts(session.request(request.clone())).await
-        };
-        let page = call(list).await?;
-        found.extend(page.receipts);
-        if page.next_page_token.is_empty() {
-            return RECEIPTS.print(teller, &found);
-        }
-        request.page_token = page.next_page_token;
-    }
+    let list = async |it: &client::Window, ask| it.forex().list_forex_receipts(ask).await;
+    let found = teller.session.pages(request, usize::MAX, list).await?;
+    RECEIPTS.print(teller, &found)
 }
 
 fn request_id() -> String {
@@ -458,18 +441,16 @@ pub(super) async fn match_receipt(teller: PayPrinter<'_>, args: MatchArgs) -> an
     let request =
         v1::MatchReceiptRequest { request_id: request_id(), receipt, declarations, validate_only };
     let session = teller.session;
-    let make =
-        async || session.window.forex().match_receipt(session.request(request.clone())).await;
-    RECEIPTS.print(teller, call(make).await?.receipt.as_slice())
+    let make = async |it: &client::Window, ask| it.forex().match_receipt(ask).await;
+    RECEIPTS.print(teller, session.ask(request, make).await?.receipt.as_slice())
 }
 
 /// Takes a match back.
 pub(super) async fn unmatch(teller: PayPrinter<'_>, args: ReceiptArg) -> anyhow::Result<Exit> {
     let request = v1::UnmatchReceiptRequest { request_id: request_id(), receipt: args.receipt };
     let session = teller.session;
-    let make =
-        async || session.window.forex().unmatch_receipt(session.request(request.clone())).await;
-    RECEIPTS.print(teller, call(make).await?.receipt.as_slice())
+    let make = async |it: &client::Window, ask| it.forex().unmatch_receipt(ask).await;
+    RECEIPTS.print(teller, session.ask(request, make).await?.receipt.as_slice())
 }
 
 /// Asks for a rate.
@@ -481,9 +462,8 @@ pub(super) async fn quote(teller: PayPrinter<'_>, args: QuoteArgs) -> anyhow::Re
         bought_fen: buy.unwrap_or(0), // not given
     };
     let session = teller.session;
-    let ask =
-        async || session.window.forex().quote_settlement(session.request(request.clone())).await;
-    let found = call(ask).await?;
+    let ask = async |it: &client::Window, ask| it.forex().quote_settlement(ask).await;
+    let found = session.ask(request, ask).await?;
     let exit = QUOTES.print(teller, found.quote.as_slice())?;
     if matches!(teller.format, crate::OutputFormat::Table) {
         for v1::ForexRemark { code, text, text_zh, law } in &found.remarks {
@@ -499,34 +479,25 @@ pub(super) async fn settle(teller: PayPrinter<'_>, args: SettleArgs) -> anyhow::
     let SettleArgs { quote, validate_only } = args;
     let request = v1::AcceptQuoteRequest { request_id: request_id(), quote, validate_only };
     let session = teller.session;
-    let make = async || session.window.forex().accept_quote(session.request(request.clone())).await;
-    SETTLEMENTS.print(teller, call(make).await?.settlement.as_slice())
+    let make = async |it: &client::Window, ask| it.forex().accept_quote(ask).await;
+    SETTLEMENTS.print(teller, session.ask(request, make).await?.settlement.as_slice())
 }
 
 /// Keeps forex.
 pub(super) async fn keep(teller: PayPrinter<'_>, args: KeepArgs) -> anyhow::Result<Exit> {
     let request = v1::KeepReceiptRequest { request_id: request_id(), receipt: args.of.receipt };
     let session = teller.session;
-    let make = async || session.window.forex().keep_receipt(session.request(request.clone())).await;
-    RECEIPTS.print(teller, call(make).await?.receipt.as_slice())
+    let make = async |it: &client::Window, ask| it.forex().keep_receipt(ask).await;
+    RECEIPTS.print(teller, session.ask(request, make).await?.receipt.as_slice())
 }
 
 /// Lists orders.
 pub(super) async fn settlements(teller: PayPrinter<'_>, args: Settlements) -> anyhow::Result<Exit> {
     let owner = proto::text(args.owner);
-    let mut request = v1::ListSettlementsRequest { owner, ..Default::default() };
-    let (session, mut found) = (teller.session, Vec::new());
-    loop {
-        let list = async || {
-            session.window.forex().list_settlements(session.request(request.clone())).await
-        };
-        let page = call(list).await?;
-        found.extend(page.settlements);
-        if page.next_page_token.is_empty() {
-            return SETTLEMENTS.print(teller, &found);
-        }
-        request.page_token = page.next_page_token;
-    }
+    let request = v1::ListSettlementsRequest { owner, ..Default::default() };
+    let list = async |it: &client::Window, ask| it.forex().list_settlements(ask).await;
+    let found = teller.session.pages(request, usize::MAX, list).await?;
+    SETTLEMENTS.print(teller, &found)
 }
 
 /// Assigns what came late.
@@ -534,9 +505,8 @@ pub(super) async fn assign(teller: PayPrinter<'_>, args: AssignArgs) -> anyhow::
     let AssignArgs { settlement } = args;
     let request = v1::AssignSettlementRequest { request_id: request_id(), settlement };
     let session = teller.session;
-    let make =
-        async || session.window.forex().assign_settlement(session.request(request.clone())).await;
-    SETTLEMENTS.print(teller, call(make).await?.settlement.as_slice())
+    let make = async |it: &client::Window, ask| it.forex().assign_settlement(ask).await;
+    SETTLEMENTS.print(teller, session.ask(request, make).await?.settlement.as_slice())
 }
 
 /// Tells what is declared, and what is missing.
@@ -564,9 +534,8 @@ pub(super) async fn declare(teller: PayPrinter<'_>, args: DeclareArgs) -> anyhow
         validate_only,
     };
     let session = teller.session;
-    let make =
-        async || session.window.forex().declare_payment(session.request(request.clone())).await;
-    PAYMENTS.print(teller, call(make).await?.record.as_slice())
+    let make = async |it: &client::Window, ask| it.forex().declare_payment(ask).await;
+    PAYMENTS.print(teller, session.ask(request, make).await?.record.as_slice())
 }
 
 /// Hands a file of a bank in.
@@ -577,9 +546,8 @@ pub(super) async fn statement(teller: PayPrinter<'_>, args: StatementArgs) -> an
     })?;
     let request = v1::TakeBankFileRequest { document };
     let session = teller.session;
-    let make =
-        async || session.window.forex().take_bank_file(session.request(request.clone())).await;
-    let found = call(make).await?;
+    let make = async |it: &client::Window, ask| it.forex().take_bank_file(ask).await;
+    let found = session.ask(request, make).await?;
     let listing: Listing<v1::TakeBankFileResponse, 3> = Listing {
         header: (["taken", "repeated", "ignored"], ["已处理", "重复", "未处理"]),
         flexible: Some(2),
@@ -600,9 +568,8 @@ pub(super) async fn firm(teller: PayPrinter<'_>, args: FirmArgs) -> anyhow::Resu
         channel: channel.into(),
     };
     let session = teller.session;
-    let make =
-        async || session.window.forex().set_forex_firm(session.request(request.clone())).await;
-    call(make).await?;
+    let make = async |it: &client::Window, ask| it.forex().set_forex_firm(ask).await;
+    session.ask(request, make).await?;
     print_line(pick(session.language, "it holds from now on", "自即日起生效"))?;
     Ok(Exit::Done)
 }

@@ -15,7 +15,6 @@ pub use duty::{state as duty_state, status as bill_status};
 
 use domain::rules::{FEN_E5, decimal};
 use proto::v1;
-use tonic::{Response, Status};
 
 use super::reconcile::{self, Reconcile};
 use super::tax::TaxPrinter;
@@ -129,14 +128,6 @@ pub(super) async fn run(
 pub(super) struct PayPrinter<'a> {
     pub(super) session: &'a Session,
     pub(super) format: OutputFormat,
-}
-
-/// One call of the service, repeated while that can help.
-async fn call<T, F>(make: impl Fn() -> F) -> Result<T, Status>
-where
-    F: Future<Output = Result<Response<T>, Status>>,
-{
-    client::repeat(&make).await.map(Response::into_inner)
 }
 
 /// Fen as yuan.

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::listing::Listing;
-use super::{PayPrinter, call, parse_yuan, purpose, yuan};
+use super::{PayPrinter, parse_yuan, purpose, yuan};
 use crate::words;
 use crate::{Exit, Language};
 
@@ -130,18 +130,10 @@ const ACCOUNTS: Listing<v1::Account, 7> = Listing {
 /// Lists accounts.
 pub(super) async fn accounts(teller: PayPrinter<'_>, args: Accounts) -> anyhow::Result<Exit> {
     let owner = proto::text(args.owner);
-    let mut request = v1::ListAccountsRequest { owner, ..Default::default() };
-    let (session, mut found) = (teller.session, Vec::new());
-    loop {
-        let list =
-            async || session.window.payment().list_accounts(session.request(request.clone())).await;
-        let page = call(list).await?;
-        found.extend(page.accounts);
-        if page.next_page_token.is_empty() {
-            return ACCOUNTS.print(teller, &found);
-        }
-        request.page_token = page.next_page_token;
-    }
+    let request = v1::ListAccountsRequest { owner, ..Default::default() };
+    let list = async |it: &client::Window, ask| it.payment().list_accounts(ask).await;
+    let found = teller.session.pages(request, usize::MAX, list).await?;
+    ACCOUNTS.print(teller, &found)
 }
 
 /// Tells a balance.
@@ -154,8 +146,8 @@ pub(super) async fn balance(teller: PayPrinter<'_>, args: BalanceArgs) -> anyhow
         recorded_time: args.known.map(proto::timestamp),
     };
     let session = teller.session;
-    let get = async || session.window.payment().get_balance(session.request(request.clone())).await;
-    let found = call(get).await?;
+    let get = async |it: &client::Window, ask| it.payment().get_balance(ask).await;
+    let found = session.ask(request, get).await?;
     let listing: Listing<v1::GetBalanceResponse, 4> = Listing {
         header: (
             ["owner", "purpose", "currency", "balance"],
@@ -175,18 +167,9 @@ pub(super) async fn balance(teller: PayPrinter<'_>, args: BalanceArgs) -> anyhow
 pub(super) async fn entries(teller: PayPrinter<'_>, args: Entries) -> anyhow::Result<Exit> {
     let Entries { owner, declaration } = args;
     let (owner, declaration) = (proto::text(owner), proto::text(declaration));
-    let mut request = v1::ListEntriesRequest { owner, declaration, ..Default::default() };
-    let (session, mut found) = (teller.session, Vec::new());
-    loop {
-        let list =
-            async || session.window.payment().list_entries(session.request(request.clone())).await;
-        let page = call(list).await?;
-        found.extend(page.entries);
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        request.page_token = page.next_page_token;
-    }
+    let request = v1::ListEntriesRequest { owner, declaration, ..Default::default() };
+    let list = async |it: &client::Window, ask| it.payment().list_entries(ask).await;
+    let found = teller.session.pages(request, usize::MAX, list).await?;
     let listing: Listing<v1::LedgerEntry, 6> = Listing {
         header: (
             ["number", "time", "action", "event", "legs", "declaration"],
@@ -220,18 +203,9 @@ pub(super) async fn entries(teller: PayPrinter<'_>, args: Entries) -> anyhow::Re
 pub(super) async fn holds(teller: PayPrinter<'_>, args: Holds) -> anyhow::Result<Exit> {
     let state = if args.all { v1::HoldState::Unspecified } else { v1::HoldState::Open };
     let owner = proto::text(args.owner);
-    let mut request = v1::ListHoldsRequest { owner, state: state.into(), ..Default::default() };
-    let (session, mut found) = (teller.session, Vec::new());
-    loop {
-        let list =
-            async || session.window.payment().list_holds(session.request(request.clone())).await;
-        let page = call(list).await?;
-        found.extend(page.holds);
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        request.page_token = page.next_page_token;
-    }
+    let request = v1::ListHoldsRequest { owner, state: state.into(), ..Default::default() };
+    let list = async |it: &client::Window, ask| it.payment().list_holds(ask).await;
+    let found = teller.session.pages(request, usize::MAX, list).await?;
     let listing: Listing<v1::Hold, 5> = Listing {
         header: (
             ["owner", "amount", "state", "since", "declaration"],
@@ -270,8 +244,8 @@ pub(super) async fn deposit(teller: PayPrinter<'_>, args: Deposit) -> anyhow::Re
         validate_only,
     };
     let session = teller.session;
-    let make = async || session.window.payment().deposit(session.request(request.clone())).await;
-    let account = call(make).await?.account;
+    let make = async |it: &client::Window, ask| it.payment().deposit(ask).await;
+    let account = session.ask(request, make).await?.account;
     ACCOUNTS.print(teller, account.as_slice())
 }
 
@@ -289,8 +263,7 @@ pub(super) async fn credit_line(
         validate_only,
     };
     let session = teller.session;
-    let make =
-        async || session.window.payment().set_credit_line(session.request(request.clone())).await;
-    let account = call(make).await?.account;
+    let make = async |it: &client::Window, ask| it.payment().set_credit_line(ask).await;
+    let account = session.ask(request, make).await?.account;
     ACCOUNTS.print(teller, account.as_slice())
 }

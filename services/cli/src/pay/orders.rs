@@ -4,7 +4,7 @@ use proto::v1;
 use uuid::Uuid;
 
 use super::listing::Listing;
-use super::{PayPrinter, call, yuan};
+use super::{PayPrinter, yuan};
 use crate::words::{self, pick};
 use crate::{Exit, Language};
 
@@ -79,19 +79,10 @@ const ORDERS: Listing<v1::DutyOrder, 9> = Listing {
 /// Lists payment orders.
 pub(super) async fn orders(teller: PayPrinter<'_>, args: Orders) -> anyhow::Result<Exit> {
     let (payer, unpaid) = (proto::text(args.payer), args.unpaid);
-    let mut request = v1::ListDutyOrdersRequest { payer, unpaid, ..Default::default() };
-    let (session, mut found) = (teller.session, Vec::new());
-    loop {
-        let list = async || {
-            session.window.payment().list_duty_orders(session.request(request.clone())).await
-        };
-        let page = call(list).await?;
-        found.extend(page.orders);
-        if page.next_page_token.is_empty() {
-            return ORDERS.print(teller, &found);
-        }
-        request.page_token = page.next_page_token;
-    }
+    let request = v1::ListDutyOrdersRequest { payer, unpaid, ..Default::default() };
+    let list = async |it: &client::Window, ask| it.payment().list_duty_orders(ask).await;
+    let found = teller.session.pages(request, usize::MAX, list).await?;
+    ORDERS.print(teller, &found)
 }
 
 /// Pays one.
@@ -105,8 +96,7 @@ pub(super) async fn pay_order(teller: PayPrinter<'_>, args: PayOrder) -> anyhow:
         validate_only,
     };
     let session = teller.session;
-    let make =
-        async || session.window.payment().pay_duty_order(session.request(request.clone())).await;
-    let order = call(make).await?.order;
+    let make = async |it: &client::Window, ask| it.payment().pay_duty_order(ask).await;
+    let order = session.ask(request, make).await?.order;
     ORDERS.print(teller, order.as_slice())
 }

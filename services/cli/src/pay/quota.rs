@@ -5,7 +5,7 @@ use std::io::Read as _;
 use anyhow::Context as _;
 use proto::v1;
 
-use super::{PayPrinter, call, yuan};
+use super::{PayPrinter, yuan};
 use crate::table::{columns, fields};
 use crate::words::pick;
 use crate::{Exit, OutputFormat, csv, print_json, print_line};
@@ -32,8 +32,8 @@ pub(super) async fn quota(teller: PayPrinter<'_>, args: QuotaArgs) -> anyhow::Re
     let year = args.year.unwrap_or(0);
     let request = v1::GetQuotaRequest { id_number: id_number.trim().to_owned(), year };
     let session = teller.session;
-    let get = async || session.window.payment().get_quota(session.request(request.clone())).await;
-    let found = call(get).await?;
+    let get = async |it: &client::Window, ask| it.payment().get_quota(ask).await;
+    let found = session.ask(request, get).await?;
     match teller.format {
         OutputFormat::Json => print_json(&found)?,
         OutputFormat::Csv => {

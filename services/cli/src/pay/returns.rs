@@ -5,7 +5,7 @@ use proto::v1;
 use uuid::Uuid;
 
 use super::listing::Listing;
-use super::{PayPrinter, call, yuan};
+use super::{PayPrinter, yuan};
 use crate::words::pick;
 use crate::{Exit, Language};
 
@@ -120,25 +120,16 @@ pub(super) async fn returns(teller: PayPrinter<'_>, args: ReturnsArgs) -> anyhow
     let ReturnsArgs { declaration, payer, state, missing } = args;
     // Every state, where none is named.
     let asked = state.unwrap_or(v1::ImportReturnState::Unspecified);
-    let mut request = v1::ListImportReturnsRequest {
+    let request = v1::ListImportReturnsRequest {
         payer: proto::text(payer),
         declaration: proto::text(declaration),
         state: asked.into(),
         missing,
         ..Default::default()
     };
-    let (session, mut found) = (teller.session, Vec::new());
-    loop {
-        let list = async || {
-            session.window.payment().list_import_returns(session.request(request.clone())).await
-        };
-        let page = call(list).await?;
-        found.extend(page.returns);
-        if page.next_page_token.is_empty() {
-            return RETURNS.print(teller, &found);
-        }
-        request.page_token = page.next_page_token;
-    }
+    let list = async |it: &client::Window, ask| it.payment().list_import_returns(ask).await;
+    let found = teller.session.pages(request, usize::MAX, list).await?;
+    RETURNS.print(teller, &found)
 }
 
 /// Reports a count.
@@ -156,9 +147,8 @@ pub(super) async fn goods_back(
         validate_only,
     };
     let session = teller.session;
-    let make =
-        async || session.window.payment().report_goods_back(session.request(request.clone())).await;
-    let goods = call(make).await?.goods;
+    let make = async |it: &client::Window, ask| it.payment().report_goods_back(ask).await;
+    let goods = session.ask(request, make).await?.goods;
     RETURNS.print(teller, goods.as_slice())
 }
 

@@ -6,7 +6,6 @@ use futures::StreamExt as _;
 use proto::v1;
 use uuid::Uuid;
 
-use super::call;
 use crate::pay::listing::Listing;
 use crate::pay::{PayPrinter, parse_yuan, yuan};
 use crate::table::{columns, fields};
@@ -245,8 +244,8 @@ pub const CLAIM_LINES: Listing<v1::RefundClaimLine, 9> = Listing {
 async fn read(teller: PayPrinter<'_>, name: &str) -> anyhow::Result<v1::RefundClaim> {
     let (session, name) = (teller.session, name.to_owned());
     let request = v1::GetClaimRequest { name };
-    let get = async || session.window.refund().get_claim(session.request(request.clone())).await;
-    let found = call(get).await?.claim;
+    let get = async |it: &client::Window, ask| it.refund().get_claim(ask).await;
+    let found = session.ask(request, get).await?.claim;
     found.ok_or_else(|| anyhow::anyhow!("the window shows no claim"))
 }
 
@@ -260,9 +259,8 @@ async fn hand_in(
         after_round: claim.round,
     };
     let session = teller.session;
-    let make =
-        async || session.window.refund().submit_claim(session.request(request.clone())).await;
-    let found = call(make).await?.claim;
+    let make = async |it: &client::Window, ask| it.refund().submit_claim(ask).await;
+    let found = session.ask(request, make).await?.claim;
     found.ok_or_else(|| anyhow::anyhow!("the window shows no claim"))
 }
 
@@ -278,9 +276,8 @@ pub(super) async fn propose(teller: PayPrinter<'_>, args: Propose) -> anyhow::Re
         input_vat_fen: args.input_vat.unwrap_or(0),
     };
     let session = teller.session;
-    let make =
-        async || session.window.refund().propose_claim(session.request(request.clone())).await;
-    let begun = call(make).await?.claim;
+    let make = async |it: &client::Window, ask| it.refund().propose_claim(ask).await;
+    let begun = session.ask(request, make).await?.claim;
     let mut claim = begun.ok_or_else(|| anyhow::anyhow!("the window shows no claim"))?;
     while !claim.complete {
         tokio::time::sleep(LOOK).await;
@@ -306,31 +303,22 @@ pub(super) async fn withdraw(
     let request_id = Uuid::now_v7().to_string();
     let request = v1::WithdrawClaimRequest { request_id, name: args.name };
     let session = teller.session;
-    let make =
-        async || session.window.refund().withdraw_claim(session.request(request.clone())).await;
-    CLAIMS.print(teller, call(make).await?.claim.as_slice())
+    let make = async |it: &client::Window, ask| it.refund().withdraw_claim(ask).await;
+    CLAIMS.print(teller, session.ask(request, make).await?.claim.as_slice())
 }
 
 /// Lists claims.
 pub(super) async fn claims(teller: PayPrinter<'_>, args: Claims) -> anyhow::Result<Exit> {
     // Every state, where none is named.
     let asked = args.state.unwrap_or(v1::ClaimState::Unspecified);
-    let mut request = v1::ListClaimsRequest {
+    let request = v1::ListClaimsRequest {
         firm: proto::text(args.firm),
         state: asked.into(),
         ..Default::default()
     };
-    let (session, mut found) = (teller.session, Vec::new());
-    loop {
-        let list =
-            async || session.window.refund().list_claims(session.request(request.clone())).await;
-        let page = call(list).await?;
-        found.extend(page.claims);
-        if page.next_page_token.is_empty() {
-            return CLAIMS.print(teller, &found);
-        }
-        request.page_token = page.next_page_token;
-    }
+    let list = async |it: &client::Window, ask| it.refund().list_claims(ask).await;
+    let found = teller.session.pages(request, usize::MAX, list).await?;
+    CLAIMS.print(teller, &found)
 }
 
 /// Shows a claim: what there is of it, and its lines.
@@ -355,24 +343,10 @@ pub(super) async fn claim(teller: PayPrinter<'_>, args: ShowClaim) -> anyhow::Re
     }
     // Every state, where none is named.
     let asked = args.state.unwrap_or(v1::ClaimLineState::Unspecified);
-    let mut request = v1::ListClaimLinesRequest {
-        name: claim.name,
-        state: asked.into(),
-        page_size: 1_000,
-        ..Default::default()
-    };
-    let (session, mut found) = (teller.session, Vec::new());
-    loop {
-        let list = async || {
-            session.window.refund().list_claim_lines(session.request(request.clone())).await
-        };
-        let page = call(list).await?;
-        found.extend(page.lines);
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        request.page_token = page.next_page_token;
-    }
+    let request =
+        v1::ListClaimLinesRequest { name: claim.name, state: asked.into(), ..Default::default() };
+    let list = async |it: &client::Window, ask| it.refund().list_claim_lines(ask).await;
+    let found = teller.session.pages(request, usize::MAX, list).await?;
     CLAIM_LINES.print(teller, &found)
 }
 
@@ -390,33 +364,20 @@ pub(super) async fn answer(teller: PayPrinter<'_>, args: AnswerArgs) -> anyhow::
         query_number,
         text: args.text,
     };
-    let make =
-        async || session.window.refund().answer_claim_line(session.request(request.clone())).await;
-    CLAIMS.print(teller, call(make).await?.claim.as_slice())
+    let make = async |it: &client::Window, ask| it.refund().answer_claim_line(ask).await;
+    CLAIMS.print(teller, session.ask(request, make).await?.claim.as_slice())
 }
 
 /// The number of the query that a line stands at; 0 where it stands at none, which is refused.
 async fn present_query(teller: PayPrinter<'_>, name: &str, line: u32) -> anyhow::Result<u32> {
-    let session = teller.session;
-    let mut request = v1::ListClaimLinesRequest {
+    let request = v1::ListClaimLinesRequest {
         name: name.to_owned(),
         state: v1::ClaimLineState::Queried.into(),
-        page_size: 1_000,
         ..Default::default()
     };
-    loop {
-        let list = async || {
-            session.window.refund().list_claim_lines(session.request(request.clone())).await
-        };
-        let page = call(list).await?;
-        if let Some(found) = page.lines.iter().find(|it| it.line == line) {
-            return Ok(found.query_number);
-        }
-        if page.next_page_token.is_empty() {
-            return Ok(0);
-        }
-        request.page_token = page.next_page_token;
-    }
+    let list = async |it: &client::Window, ask| it.refund().list_claim_lines(ask).await;
+    let queried = teller.session.pages(request, usize::MAX, list).await?;
+    Ok(queried.iter().find(|it| it.line == line).map_or(0, |it| it.query_number))
 }
 
 /// Takes a line out.
@@ -427,9 +388,8 @@ pub(super) async fn drop_line(teller: PayPrinter<'_>, args: DropLine) -> anyhow:
         line: args.line,
     };
     let session = teller.session;
-    let make =
-        async || session.window.refund().drop_claim_line(session.request(request.clone())).await;
-    CLAIMS.print(teller, call(make).await?.claim.as_slice())
+    let make = async |it: &client::Window, ask| it.refund().drop_claim_line(ask).await;
+    CLAIMS.print(teller, session.ask(request, make).await?.claim.as_slice())
 }
 
 /// Follows what happens.

@@ -11,7 +11,6 @@ use quick_xml::Writer;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::call;
 use crate::pay::{PayPrinter, yuan};
 use crate::words::{decimal, pick};
 use crate::{BilingualText, Exit, Session, csv, print_line, read};
@@ -71,8 +70,8 @@ fn hex(bytes: &[u8]) -> String {
 pub(super) async fn evidence(teller: PayPrinter<'_>, args: EvidenceArgs) -> anyhow::Result<Exit> {
     let session = teller.session;
     let request = v1::GetClaimRequest { name: args.name.clone() };
-    let get = async || session.window.refund().get_claim(session.request(request.clone())).await;
-    let claim = call(get).await?.claim.unwrap_or_default(); // the window always says it
+    let get = async |it: &client::Window, ask| it.refund().get_claim(ask).await;
+    let claim = session.ask(request, get).await?.claim.unwrap_or_default(); // the window always says it
     let lines = lines(session, &args.name).await?;
     let invoices = invoices(session, &claim.firm).await?;
     let mut folder = Folder::new(args.folder)?;
@@ -110,39 +109,18 @@ pub(super) async fn evidence(teller: PayPrinter<'_>, args: EvidenceArgs) -> anyh
 }
 
 async fn lines(session: &Session, name: &str) -> anyhow::Result<Vec<v1::RefundClaimLine>> {
-    let mut request =
-        v1::ListClaimLinesRequest { name: name.to_owned(), page_size: 1_000, ..Default::default() };
-    let mut found = Vec::new();
-    loop {
-        let list = async || {
-            session.window.refund().list_claim_lines(session.request(request.clone())).await
-        };
-        let page = call(list).await?;
-        found.extend(page.lines);
-        if page.next_page_token.is_empty() {
-            return Ok(found);
-        }
-        request.page_token = page.next_page_token;
-    }
+    let request = v1::ListClaimLinesRequest { name: name.to_owned(), ..Default::default() };
+    let list = async |it: &client::Window, ask| it.refund().list_claim_lines(ask).await;
+    Ok(session.pages(request, usize::MAX, list).await?)
 }
 
 type Invoices = BTreeMap<(String, String), v1::RefundInvoice>;
 
 async fn invoices(session: &Session, firm: &str) -> anyhow::Result<Invoices> {
-    let mut request =
-        v1::ListInvoicesRequest { firm: firm.to_owned(), page_size: 1_000, ..Default::default() };
-    let mut found = Invoices::new();
-    loop {
-        let list =
-            async || session.window.refund().list_invoices(session.request(request.clone())).await;
-        let page = call(list).await?;
-        found
-            .extend(page.invoices.into_iter().map(|it| ((it.code.clone(), it.number.clone()), it)));
-        if page.next_page_token.is_empty() {
-            return Ok(found);
-        }
-        request.page_token = page.next_page_token;
-    }
+    let request = v1::ListInvoicesRequest { firm: firm.to_owned(), ..Default::default() };
+    let list = async |it: &client::Window, ask| it.refund().list_invoices(ask).await;
+    let found = session.pages(request, usize::MAX, list).await?;
+    Ok(found.into_iter().map(|it| ((it.code.clone(), it.number.clone()), it)).collect())
 }
 
 /// The declaration of a line, with its history, and the digests of what was attached to it.

@@ -3,7 +3,6 @@
 use proto::v1;
 use uuid::Uuid;
 
-use super::call;
 use crate::pay::listing::Listing;
 use crate::pay::{PayPrinter, yuan};
 use crate::table::{columns, fields};
@@ -127,36 +126,23 @@ pub const LINES: Listing<v1::ExportLine, 7> = Listing {
 pub(super) async fn lines(teller: PayPrinter<'_>, args: ExportLinesArgs) -> anyhow::Result<Exit> {
     // Every standing, where none is named.
     let asked = args.standing.unwrap_or(v1::RefundStanding::Unspecified);
-    let mut request = v1::ListExportLinesRequest {
+    let request = v1::ListExportLinesRequest {
         firm: proto::text(args.firm),
         standing: asked.into(),
-        page_size: 1_000,
         ..Default::default()
     };
     let most = args.limit.unwrap_or(usize::MAX); // all
-    let (session, mut found) = (teller.session, Vec::new());
-    loop {
-        let list = async || {
-            session.window.refund().list_export_lines(session.request(request.clone())).await
-        };
-        let page = call(list).await?;
-        found.extend(page.lines);
-        if page.next_page_token.is_empty() || found.len() >= most {
-            found.truncate(most);
-            return LINES.print(teller, &found);
-        }
-        request.page_token = page.next_page_token;
-    }
+    let list = async |it: &client::Window, ask| it.refund().list_export_lines(ask).await;
+    let found = teller.session.pages(request, most, list).await?;
+    LINES.print(teller, &found)
 }
 
 /// Explains one export.
 pub(super) async fn explain(teller: PayPrinter<'_>, args: ExplainExport) -> anyhow::Result<Exit> {
     let request = v1::ExplainExportLineRequest { name: args.name };
     let session = teller.session;
-    let get = async || {
-        session.window.refund().explain_export_line(session.request(request.clone())).await
-    };
-    let found = call(get).await?;
+    let get = async |it: &client::Window, ask| it.refund().explain_export_line(ask).await;
+    let found = session.ask(request, get).await?;
     match teller.format {
         OutputFormat::Json => print_json(&found)?,
         OutputFormat::Csv => LINES.print(teller, found.line.as_slice()).map(drop)?,
@@ -245,8 +231,7 @@ pub(super) async fn prove(teller: PayPrinter<'_>, args: Prove) -> anyhow::Result
         payment_by: proto::text(args.payment_by),
     };
     let session = teller.session;
-    let make =
-        async || session.window.refund().record_proof(session.request(request.clone())).await;
-    let found = call(make).await?;
+    let make = async |it: &client::Window, ask| it.refund().record_proof(ask).await;
+    let found = session.ask(request, make).await?;
     LINES.print(teller, &found.lines)
 }

@@ -2,19 +2,17 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use futures::StreamExt as _;
-use proto::bank::csv;
 use proto::v1;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::call;
+use super::csv_file;
 use crate::pay::listing::Listing;
 use crate::pay::{PayPrinter, parse_yuan, yuan};
 use crate::problem::Problem;
 use crate::words::pick;
-use crate::{BilingualText, Exit, Language, print_refusal};
+use crate::{Exit, Language, print_refusal};
 
 /// Invoices that are on their way at once: many share a commit.
 const AT_ONCE: usize = 64;
@@ -97,23 +95,14 @@ pub const INVOICES: Listing<v1::RefundInvoice, 7> = Listing {
 pub(super) async fn invoices(teller: PayPrinter<'_>, args: Invoices) -> anyhow::Result<Exit> {
     // Every status, where none is named.
     let asked = args.status.unwrap_or(v1::InvoiceStatus::Unspecified);
-    let mut request = v1::ListInvoicesRequest {
+    let request = v1::ListInvoicesRequest {
         firm: proto::text(args.firm),
         status: asked.into(),
-        page_size: 1_000,
         ..Default::default()
     };
-    let (session, mut found) = (teller.session, Vec::new());
-    loop {
-        let list =
-            async || session.window.refund().list_invoices(session.request(request.clone())).await;
-        let page = call(list).await?;
-        found.extend(page.invoices);
-        if page.next_page_token.is_empty() {
-            return INVOICES.print(teller, &found);
-        }
-        request.page_token = page.next_page_token;
-    }
+    let list = async |it: &client::Window, ask| it.refund().list_invoices(ask).await;
+    let found = teller.session.pages(request, usize::MAX, list).await?;
+    INVOICES.print(teller, &found)
 }
 
 /// Registers what is in a file, in its order; what is refused is told and the rest goes on.
@@ -128,10 +117,8 @@ pub(super) async fn register(teller: PayPrinter<'_>, args: Register) -> anyhow::
             invoice: Some(invoice.clone()),
             validate_only: false,
         };
-        let make = async || {
-            session.window.refund().register_invoice(session.request(request.clone())).await
-        };
-        (invoice, call(make).await)
+        let make = async |it: &client::Window, ask| it.refund().register_invoice(ask).await;
+        (invoice, session.ask(request, make).await)
     };
     let mut answers = futures::stream::iter(invoices).map(register).buffered(AT_ONCE);
     let (mut registered, mut exit) = (Vec::new(), Exit::Done);
@@ -157,32 +144,12 @@ fn read(file: &std::path::Path, buyer: &str) -> anyhow::Result<Vec<v1::RefundInv
         "code", "number", "seller", "issued", "gcode", "unit", "quantity", "net", "rate", "tax",
         "note",
     ];
-    let shown = file.display();
-    let bytes = std::fs::read(file).with_context(|| {
-        BilingualText::new(format!("{shown} cannot be read"), format!("无法读取{shown}"))
-    })?;
-    let wrong = |line: u32, what: &str| {
-        let text = format!("{shown}, line {line}: {what}");
-        anyhow::Error::new(BilingualText::new(
-            text,
-            format!("{shown}第{line}行：格式不符（{what}）"),
-        ))
-    };
-    let rows = csv::rows(&bytes).map_err(|_| wrong(1, "this is no CSV file"))?;
-    let mut rows = rows.into_iter();
-    let (_, header) = rows.next().ok_or_else(|| wrong(1, "the header is missing"))?;
-    if header != COLUMNS {
-        return Err(wrong(1, &format!("the header has to be {}", COLUMNS.join(","))));
-    }
     let mut invoices: Vec<v1::RefundInvoice> = Vec::new();
-    for (line, cells) in rows {
-        let Ok([code, number, seller, issued, gcode, unit, quantity, net, rate, tax, note]) =
-            <[String; 11]>::try_from(cells)
-        else {
-            return Err(wrong(line, "eleven columns are needed"));
-        };
-        let fen = |text: &str| parse_yuan(text).map_err(|what| wrong(line, &what));
-        let hundredths = |text: &str, what: &str| fen(text).map_err(|_| wrong(line, what));
+    for (line, cells) in csv_file::read(file, COLUMNS)? {
+        let [code, number, seller, issued, gcode, unit, quantity, net, rate, tax, note] = cells;
+        let wrong = |what: &str| csv_file::wrong(file, line, what);
+        let fen = |text: &str| parse_yuan(text).map_err(|what| wrong(&what));
+        let hundredths = |text: &str, what: &str| fen(text).map_err(|_| wrong(what));
         let qty = hundredths(&quantity, "a quantity has at most two digits after the point")?;
         let levy = hundredths(&rate, "a rate is in per cent, as 13")?;
         let goods = v1::RefundInvoiceLine {
@@ -190,7 +157,7 @@ fn read(file: &std::path::Path, buyer: &str) -> anyhow::Result<Vec<v1::RefundInv
             unit,
             qty_e5: qty * 1_000,
             net_fen: fen(&net)?,
-            levy_bp: u32::try_from(levy).map_err(|_| wrong(line, "the rate is too high"))?,
+            levy_bp: u32::try_from(levy).map_err(|_| wrong("the rate is too high"))?,
             tax_fen: fen(&tax)?,
             used_e5: 0,
         };

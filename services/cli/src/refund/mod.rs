@@ -2,6 +2,7 @@
 //! For a firm's accountant, who must know what is missing for which parcel and until when.
 
 mod claims;
+mod csv_file;
 mod evidence;
 mod exports;
 mod invoices;
@@ -10,7 +11,6 @@ mod sales;
 pub use claims::{CLAIM_LINES, CLAIMS};
 pub use exports::{LINES as EXPORT_LINES, standing};
 pub use invoices::INVOICES;
-use tonic::{Response, Status};
 
 use super::pay::PayPrinter;
 use super::{Exit, OutputFormat, Session};
@@ -90,12 +90,4 @@ pub(super) async fn run(
         Verb::Settle(args) => sales::settle(teller, args).await,
         Verb::Watch(args) => claims::watch(teller, args).await,
     }
-}
-
-/// One call of the service, repeated while that can help.
-async fn call<T, F>(make: impl Fn() -> F) -> Result<T, Status>
-where
-    F: Future<Output = Result<Response<T>, Status>>,
-{
-    client::repeat(&make).await.map(Response::into_inner)
 }

@@ -2,16 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use domain::rules::FEN_E5;
-use proto::bank::csv;
 use proto::v1;
 use uuid::Uuid;
 
-use super::{call, claims};
+use super::{claims, csv_file};
 use crate::pay::{PayPrinter, parse_yuan};
 use crate::words::pick;
-use crate::{BilingualText, Exit, print_line};
+use crate::{Exit, print_line};
 
 /// Report what warehouses overseas sold (9810), by a CSV file: line, number, quantity, amount. The amount is FOB
 /// in the currency of the export.
@@ -39,33 +37,15 @@ const HEADER: [&str; 4] = ["line", "number", "quantity", "amount"];
 const TOGETHER: usize = 1_000;
 
 fn read(file: &std::path::Path) -> anyhow::Result<Vec<v1::WarehouseSale>> {
-    let shown = file.display();
-    let bytes = std::fs::read(file).with_context(|| BilingualText::unreadable(file))?;
-    let wrong = |line: u32, what: &str| {
-        let text = format!("{shown}, line {line}: {what}");
-        anyhow::Error::new(BilingualText::new(
-            text,
-            format!("{shown}第{line}行：格式不符（{what}）"),
-        ))
-    };
-    let rows = csv::rows(&bytes).map_err(|_| wrong(1, "this is no CSV file"))?;
-    let mut rows = rows.into_iter();
-    let (_, header) = rows.next().ok_or_else(|| wrong(1, "the header is missing"))?;
-    if header != HEADER {
-        return Err(wrong(1, &format!("the header has to be {}", HEADER.join(","))));
-    }
-    let sale = |(line, cells): (u32, Vec<String>)| {
-        let Ok([export_line, number, quantity, amount]) = <[String; 4]>::try_from(cells) else {
-            return Err(wrong(line, "four columns are needed"));
-        };
+    let sale = |(line, [export_line, number, quantity, amount]): (u32, [String; 4])| {
         let e5 = |text: &str| match parse_yuan(text) {
             Ok(hundredths) => Ok(hundredths.saturating_mul(FEN_E5)),
-            Err(what) => Err(wrong(line, &what)),
+            Err(what) => Err(csv_file::wrong(file, line, &what)),
         };
         let (qty_e5, amount_e5) = (e5(&quantity)?, e5(&amount)?);
         Ok(v1::WarehouseSale { export_line, number, qty_e5, amount_e5 })
     };
-    rows.map(sale).collect()
+    csv_file::read(file, HEADER)?.into_iter().map(sale).collect()
 }
 
 /// Reports sales.
@@ -78,9 +58,8 @@ pub(super) async fn sold(teller: PayPrinter<'_>, args: ReportSales) -> anyhow::R
             firm: proto::text(args.firm.clone()),
             sales: sales.to_vec(),
         };
-        let make =
-            async || session.window.refund().report_sales(session.request(request.clone())).await;
-        call(make).await?;
+        let make = async |it: &client::Window, ask| it.refund().report_sales(ask).await;
+        session.ask(request, make).await?;
     }
     let count = sales.len();
     let texts = (format!("{count} reports"), format!("已报送{count}份销售报告"));
@@ -96,8 +75,7 @@ pub(super) async fn settle(teller: PayPrinter<'_>, args: Settle) -> anyhow::Resu
         line: args.line,
     };
     let session = teller.session;
-    let make =
-        async || session.window.refund().settle_advance(session.request(request.clone())).await;
-    let claim = call(make).await?.claim;
+    let make = async |it: &client::Window, ask| it.refund().settle_advance(ask).await;
+    let claim = session.ask(request, make).await?.claim;
     claims::CLAIMS.print(teller, claim.as_slice())
 }

@@ -7,7 +7,8 @@ use domain::clearance::ReleaseCondition;
 use domain::refusal::Code;
 use domain::{DeclarationId, OrderId, Slot};
 use kit::deliver::{Delivery, settle};
-use kit::listen::{self, ExchangeSeat, Listener, TakenEvent, UnreadableEvent};
+use kit::event_head::EventHead;
+use kit::listen::{self, EVENTS, ExchangeSeat, Listener, TakenEvent, UnreadableEvent};
 use proto::inspection::DeclarationView;
 use proto::v1::{self, fact::Kind as Wire};
 use sqlx::PgPool;
@@ -19,7 +20,7 @@ use uuid::Uuid;
 
 use super::{lock, risk_check};
 use crate::Inspection;
-use crate::apply_events::{EVENTS, InboundChange, InboundEvent};
+use crate::apply_events::{InboundChange, InboundEvent};
 use crate::commit::InspectionCommand;
 use crate::risk::WireDemands;
 
@@ -76,7 +77,6 @@ impl ExchangeSeat for DeclarationEvents {
 }
 
 impl Listener for DeclarationEvents {
-    const QUEUE: &'static str = EVENTS;
     type Event = Arc<InboundEvent>;
     /// What the rules demand of a new content.
     type Outcome = Option<WireDemands>;
@@ -119,21 +119,18 @@ impl Listener for DeclarationEvents {
 
 /// An event as far as it concerns inspection; `None` for one that cannot be read.
 fn inbound_event(event: &Arc<v1::Event>) -> Option<InboundEvent> {
-    let id = DeclarationId::parse(&event.declaration_id)?;
-    let time = event.time.and_then(proto::time)?;
-    let v1::Facts { facts, waits_for } = event.facts.as_ref()?;
-    let waits_for = waits_for.iter().map(|what| v1::Awaited::try_from(*what).ok()?.awaited());
-    // A kind that this program does not know is none that concerns it.
-    let facts = facts.iter().filter_map(|fact| fact.kind.clone());
-    let facts = facts.map(what).collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
+    let head = EventHead::read(event)?;
+    let waits_for = event.facts.as_ref()?.waits_for.iter();
+    let waits_for = waits_for.map(|what| v1::Awaited::try_from(*what).ok()?.awaited());
+    let facts = head.kinds().cloned().map(what).collect::<Option<Vec<_>>>()?;
     Some(InboundEvent {
-        id,
-        version: event.version,
-        round: event.round,
+        id: head.id,
+        version: head.version,
+        round: head.round,
         position: i64::try_from(event.position).ok()?,
-        time,
+        time: head.time,
         again: event.attempt > 1,
-        facts,
+        facts: facts.into_iter().flatten().collect(),
         waits_for: waits_for.collect::<Option<Vec<ReleaseCondition>>>()?,
         content: DeclarationView::of(event),
     })

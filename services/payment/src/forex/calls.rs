@@ -26,7 +26,7 @@ use super::{
     announced_rows, firm_rows, match_rows, payments_rows, receipt_rows, sale_rows, settlement_rows,
 };
 use crate::Payments;
-use crate::wire::{amount, owners};
+use crate::wire::amount;
 
 type Answer<A> = Result<A, ServiceError>;
 
@@ -40,7 +40,7 @@ impl Payments {
         asked: v1::ListSalesRequest,
     ) -> Answer<v1::ListSalesResponse> {
         let v1::ListSalesRequest { owner, only_open, page_size, page_token } = asked;
-        let owners = owners(&call.principal);
+        let owners = call.principal.owners();
         let filter = ("sales", &owners, &owner, only_open);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let part = (page.before()?, page.count());
@@ -62,7 +62,7 @@ impl Payments {
     ) -> Answer<v1::ListForexReceiptsResponse> {
         let state = wire::stand(asked.state());
         let v1::ListForexReceiptsRequest { owner, state: _, page_size, page_token } = asked;
-        let owners = owners(&call.principal);
+        let owners = call.principal.owners();
         let filter = ("receipts", &owners, &owner, state);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let part = (page.before()?, page.count());
@@ -94,7 +94,7 @@ impl Payments {
         let change = Box::new(ForexChange {
             request: request.map(|it| (it.request_id, it.digest)),
             caller: call.principal.name.clone(),
-            owners: owners(&call.principal),
+            owners: call.principal.owners(),
             act,
         });
         if only_check {
@@ -200,7 +200,7 @@ impl Payments {
         asked: v1::ListSettlementsRequest,
     ) -> Answer<v1::ListSettlementsResponse> {
         let v1::ListSettlementsRequest { owner, page_size, page_token } = asked;
-        let owners = owners(&call.principal);
+        let owners = call.principal.owners();
         let filter = ("settlements", &owners, &owner);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         let part = (page.before()?, page.count());
@@ -239,7 +239,7 @@ impl Payments {
         asked: v1::ExportPaymentsRequest,
     ) -> Answer<impl Stream<Item = Answer<v1::PaymentsRecord>> + Send + use<>> {
         let v1::ExportPaymentsRequest { owner, only_missing } = asked;
-        let (own, owners) = (Arc::clone(self), owners(&call.principal));
+        let (own, owners) = (Arc::clone(self), call.principal.owners());
         Ok(async_stream::try_stream! {
             let mut before = Uuid::max();
             loop {

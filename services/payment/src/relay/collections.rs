@@ -21,10 +21,7 @@ impl Port for Collections {
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
         let mut became = Vec::with_capacity(items.len());
         for item in items {
-            became.push(match self.collect(item).await {
-                Ok(()) => Delivery::Done,
-                Err(became) => became,
-            });
+            became.push(self.collect(item).await.into());
         }
         became
     }

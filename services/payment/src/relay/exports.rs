@@ -7,6 +7,7 @@ use domain::history::ExportProgress;
 use domain::payment::ledger::Currency;
 use domain::{DeclarationId, Slot};
 use kit::deliver::{Delivery, settle};
+use kit::event_head::{EventFact, EventHead};
 use kit::listen::{Listener, UnreadableEvent};
 use proto::v1::{self, fact::Kind as Wire};
 use sqlx::PgPool;
@@ -69,28 +70,20 @@ fn announced(declaration: DeclarationId, moved: &v1::ExportProgress) -> Option<S
 
 /// An event as far as it concerns the money for an export; `None` for one that cannot be read.
 fn read(event: &v1::Event) -> Option<SaleEvent> {
-    let id = DeclarationId::parse(&event.declaration_id)?;
-    let time = event.time.and_then(proto::time)?;
+    let head = EventHead::read_in(v1::Direction::Export, event)?;
+    let EventHead { id, version, time, .. } = head;
     let mut changes = Vec::new();
-    let facts = &event.facts.as_ref()?.facts;
-    let facts = match event.ie_flag() {
-        v1::Direction::Export => facts.as_slice(),
-        // Nothing about an import concerns it.
-        v1::Direction::Import => &[],
-        v1::Direction::Unspecified => return None,
-    };
-    for fact in facts.iter().filter_map(|fact| fact.kind.as_ref()) {
-        changes.extend(match fact {
-            Wire::Filed(_) | Wire::Amended(_) => {
-                let declared = event.declaration.as_ref()?;
-                let sale = sale(id, (event.version, time), &declared.clone().into());
+    for fact in head.facts() {
+        changes.extend(match fact? {
+            EventFact::Filed(declared) => {
+                let sale = sale(id, (version, time), &declared.clone().into());
                 sale.map(|sale| SaleChange::Filed(Box::new(sale)))
             }
-            Wire::Released(_) => Some(SaleChange::Released),
-            Wire::Rejected(_) | Wire::Returned(_) | Wire::Withdrawn(_) => Some(SaleChange::Ended),
-            Wire::ExportProgress(moved) => announced(id, moved),
-            _ => None,
+            EventFact::Released(_) => Some(SaleChange::Released),
+            EventFact::Ended => Some(SaleChange::Ended),
+            EventFact::Other(Wire::ExportProgress(moved)) => announced(id, moved),
+            EventFact::Other(_) => None,
         });
     }
-    Some(SaleEvent { id, version: event.version, time, changes })
+    Some(SaleEvent { id, version, time, changes })
 }

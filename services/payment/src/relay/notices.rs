@@ -30,12 +30,7 @@ impl Port for Notices {
     const QUEUE: &'static str = NOTICES;
 
     async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
-        let deliveries = items.iter().map(|item| async {
-            match self.send(item).await {
-                Ok(()) => Delivery::Done,
-                Err(became) => became,
-            }
-        });
+        let deliveries = items.iter().map(async |item| self.send(item).await.into());
         futures::future::join_all(deliveries).await
     }
 }

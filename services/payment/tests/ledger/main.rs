@@ -13,6 +13,7 @@ use domain::payment::ledger::{
     HoldState, Leg, Purpose,
 };
 use payment::ledger::{Ledger, LedgerDifference, Needs, verify_slot};
+use payment::verify::{LedgerFinding, VerificationLimit, verify_slots};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -272,6 +273,36 @@ async fn the_tables_repeat_the_promises() {
     one(&database.pool, slot, entry(id(slot, 6), 5, Action::Void(id(slot, 2))))
         .await
         .expect("freed");
+}
+
+/// Slots of one, two and three entries are verified in as many calls as their limit makes of it.
+#[tokio::test]
+async fn a_verification_ends_at_its_limit_and_says_where_to_go_on() {
+    let database = Database::new("payment_limits").await;
+    let all = [slot(220), slot(221), slot(222)];
+    for (slot, count) in all.into_iter().zip(1..) {
+        let lodged =
+            |number| entry(id(slot, number), 0, Action::Transfer(vec![leg(bank(), firm(), 100)]));
+        let entries: Vec<Entry> = (1..=count).map(lodged).collect();
+        apply(&database.pool, slot, &entries, true).await.expect("it answers");
+    }
+    let verify = async |from: usize, slots, seconds| {
+        let limit = VerificationLimit { slots, time: std::time::Duration::from_secs(seconds) };
+        let slots = all.into_iter().skip(from);
+        verify_slots(&database.pool, slots, limit).await.expect("it reads")
+    };
+    let found = |entries, next| LedgerFinding { entries, difference: None, next };
+    // Where there is no time at all, one slot is verified, and so it goes on.
+    assert_eq!(verify(0, 64, 0).await, found(1, Some(all[1])));
+    assert_eq!(verify(1, 64, 0).await, found(2, Some(all[2])));
+    assert_eq!(verify(2, 64, 0).await, found(3, None));
+    assert_eq!(verify(0, 2, 3_600).await, found(3, Some(all[2])));
+    assert_eq!(verify(0, 3, 3_600).await, found(6, None));
+    // A difference is the end, whatever time there is.
+    let changed = sqlx::query("delete from entry where slot = 221 and number = 2");
+    changed.execute(&database.pool).await.expect("nothing keeps it");
+    let wrong = verify(0, 64, 3_600).await;
+    assert_eq!((wrong.next, wrong.difference.map(|(slot, _)| slot)), (None, Some(all[1])));
 }
 
 /// Whoever changes a row behind the ledger's back is found.

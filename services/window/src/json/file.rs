@@ -169,7 +169,7 @@ pub(crate) async fn serve_file(calls: Router, call: &HttpCall, parts: Parts) -> 
     });
     let mut response = Response::new(Body::from_stream(bytes));
     if let Some(record) = head.attachment {
-        console::describe_file(response.headers_mut(), &record);
+        response.headers_mut().extend(console::file_headers(&record));
     }
     Ok(response)
 }
