@@ -17,6 +17,7 @@ mod files;
 mod filing;
 mod forex;
 mod guard;
+mod keys;
 mod lag;
 mod language;
 mod listing;
@@ -158,6 +159,8 @@ impl Console {
             .route("/console/webhooks", get(webhooks::list).post(webhooks::make))
             .route("/console/webhooks/{id}", get(webhooks::one))
             .route("/console/webhooks/{id}/{act}", post(webhooks::act))
+            .route("/console/keys", get(keys::list).post(keys::make))
+            .route("/console/keys/revoke", post(keys::revoke))
             .route("/console/money", get(money::show))
             .route("/console/money/deposit", post(money::deposit))
             .route("/console/{*rest}", any(problem::unknown));
