@@ -197,6 +197,7 @@ const TEXTS: &[(&str, &str)] = &[
         "Past declarations are assessed by the rules in force and by those below. Nothing is ordered, and nothing is put in force.",
         "以生效规则和下方规则评估以往清单。不开立查验单，规则不生效。",
     ),
+    ("Pause", "暂停"),
     ("Port", "口岸"),
     ("Post again", "重新投递"),
     ("Post again what was given up", "重新投递已放弃的"),

@@ -859,6 +859,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Only what is wrong, not the fields", "只列错误，不列字段"),
     ("Only with an appointment at this place", "仅列在该场地有预约的"),
     (
+        "Pause a webhook: nothing more is posted there, and what happens meanwhile waits until it goes on",
+        "暂停推送：不再投递，其间发生的事项等待恢复后投递",
+    ),
+    (
         "Payment (支付): accounts, what is held, the duty of imports, and tax bills",
         "支付：账户、冻结、进口税款及税单",
     ),
