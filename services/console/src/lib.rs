@@ -29,6 +29,7 @@ mod orders;
 mod print;
 mod problem;
 mod refund;
+mod refusals;
 mod session;
 mod simulation;
 mod statistics;

@@ -280,6 +280,8 @@ pub const NUMBERS_OF_DOOR_FROM: i64 = NUMBERS_PER_SLOT / 2;
 /// customs numbers have nine, like preNo.
 pub const NUMBERS_PER_SLOT_EXPORT: i64 = 100_000_000_000 / 256;
 
+/// Minutes of which refusals are counted for whoever operates the window; the last of them goes on.
+pub const REFUSAL_MINUTES: usize = 30;
 /// Keys of callers that are good at once. Every process holds them in memory.
 pub const API_KEYS_MAX: usize = 10_000;
 /// Of them, those of one caller: one for each of a firm's programs, and as many again while they change over.

@@ -211,11 +211,12 @@ where
 /// The refusal of a call since too much waits, made once: then there are thousands of them a second, and
 /// making one costs more than all else that is done for it.
 static OVERLOADED: LazyLock<http::HeaderMap> = LazyLock::new(|| {
-    let status = status::refused(&Refusal::of(Code::Overloaded), Language::English);
+    let status = status::refused_before(&Refusal::of(Code::Overloaded), Language::English);
     status.into_http::<()>().into_parts().0.headers
 });
 
 fn overloaded() -> http::Response<Body> {
+    status::count(Code::Overloaded);
     let mut refused = http::Response::new(Body::empty());
     refused.headers_mut().clone_from(&OVERLOADED);
     refused

@@ -105,7 +105,6 @@ impl Space {
             | Kind::Administrator => false,
         };
         if waits {
-            metrics::counter!("sw_refusals_total", "code" => Code::SpaceShort.id()).increment(1);
             return Err(Box::new(Refusal::of(Code::SpaceShort)));
         }
         Ok(())

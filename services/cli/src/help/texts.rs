@@ -1001,8 +1001,8 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Show how a window is reached", "显示如何连接该单一窗口"),
     (
-        "Show how the window gets on: services, who is behind, what waits and on whom, space, certificates",
-        "显示单一窗口的运行状况：服务、落后的消费方、等待事项及等待对象、空间、证书",
+        "Show how the window gets on: services, who is behind, what waits and on whom, space, certificates, refusals",
+        "显示单一窗口的运行状况：服务、落后的消费方、等待事项及等待对象、空间、证书、拒绝",
     ),
     ("Show one declaration with its history", "显示一份清单及其历史"),
     (
