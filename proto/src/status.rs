@@ -1,7 +1,7 @@
 //! The one table from a refusal or a fault to a gRPC status. Nothing else builds a `Status`.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use domain::limits;
@@ -114,10 +114,36 @@ pub async fn with_whole<T>(work: impl Future<Output = T>) -> (T, Option<Refusal>
     WHOLE.scope(Mutex::default(), watched).await
 }
 
+/// Who counts what is refused in this process; in that of a client nobody does.
+static COUNTER: OnceLock<fn(Code)> = OnceLock::new();
+
+/// Has the refusals of this process counted, each once, by its code.
+pub fn count_with(counter: fn(Code)) {
+    // Every window of a process counts with the same.
+    let _same = COUNTER.set(counter);
+}
+
+/// One more refusal of this code; for whoever says one by other means than the functions here.
+pub fn count(code: Code) {
+    if let Some(counter) = COUNTER.get() {
+        counter(code);
+    }
+}
+
 /// The status of a refusal, with `ErrorInfo`, `BadRequest`, `LocalizedMessage` and `RetryInfo`. It fits
 /// into what stock clients take as trailers, whatever the caller sent. Descriptions are in the caller's language; what
 /// room is left has them in the other one as well, as the `localized_message` of a violation.
 pub fn refused(refusal: &Refusal, language: Language) -> Status {
+    count(refusal.code);
+    status_of(refusal, language)
+}
+
+/// The status of a refusal that another status was made of already, and that is counted.
+pub fn refused_before(refusal: &Refusal, language: Language) -> Status {
+    status_of(refusal, language)
+}
+
+fn status_of(refusal: &Refusal, language: Language) -> Status {
     let code = refusal.code;
     // Nobody asks for it otherwise.
     let _kept = WHOLE.try_with(|whole| {
@@ -213,6 +239,7 @@ fn cut(text: &str, most: usize) -> String {
 /// The same refusal inside a stream.
 pub fn refused_item(refusal: Refusal) -> v1::Refusal {
     let Refusal { code, data, violations } = refusal;
+    count(code);
     v1::Refusal {
         grpc_code: grpc(code.act()).into(),
         code: code.id().to_owned(),

@@ -10,6 +10,7 @@ mod documents;
 mod drafts;
 mod driver;
 mod dry_run;
+mod keys;
 mod webhooks;
 
 use std::io::{BufRead as _, BufReader};
@@ -124,12 +125,17 @@ fn enters(sandbox: &Sandbox, driver: &Driver) -> (Browser, String) {
     (wide, origin)
 }
 
-/// A narrow and dark browser of a caller who logs in by its key.
+/// A narrow and dark browser of a caller who logs in by the key that the sandbox has of it.
 fn enters_narrow(sandbox: &Sandbox, driver: &Driver, origin: &str, caller: &str) -> Browser {
-    let narrow = driver.browser((360, 740), true);
-    narrow.opens(&format!("{origin}/console/login"));
     let key = sandbox.directory.path().join(format!("identities/{caller}.api-key"));
     let key = std::fs::read_to_string(key).expect("the sandbox has keys");
+    enters_by_key(driver, origin, caller, &key)
+}
+
+/// The same by another key.
+fn enters_by_key(driver: &Driver, origin: &str, caller: &str, key: &str) -> Browser {
+    let narrow = driver.browser((360, 740), true);
+    narrow.opens(&format!("{origin}/console/login"));
     narrow.finds(&format!("document.getElementById('key').value = '{}'", key.trim()));
     narrow.clicks("form.stack button");
     narrow.arrives("/console/");

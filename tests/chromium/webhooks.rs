@@ -107,6 +107,11 @@ fn an_integrator_looks_after_webhooks_in_a_browser() {
     wide.sees("active");
     let again = posted.recv_timeout(Duration::from_secs(30)).expect("what waited is posted");
     assert_ne!(header(&again.0, "webhook-id"), id, "not the one that was taken");
+    wide.clicks("form[action$='/pause'] button");
+    wide.sees("paused by its caller");
+    looks(&wide, "webhook-paused-by-its-caller", &origin, false);
+    wide.clicks("form[action$='/resume'] button");
+    wide.sees("active");
     wide.clicks(&format!("form input[value='{id}'] + button"));
     let again = posted.recv_timeout(Duration::from_secs(30)).expect("it is posted again");
     assert_eq!(header(&again.0, "webhook-id"), id);

@@ -179,13 +179,10 @@ fn over_http() -> BTreeMap<String, (String, String)> {
     calls.collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_table_of_callers_and_calls_holds_for_keys() {
-    let mut sandbox = Sandbox::with(&[]).await;
-    sandbox.may_leave_work = true;
+/// Every call with one message and one answer, by its path of gRPC.
+fn unary_paths() -> Vec<String> {
     let schema = prost_types::FileDescriptorSet::decode(proto::DESCRIPTOR).expect("compiled");
     let mut paths = Vec::new();
-    let over_http = over_http();
     for file in &schema.file {
         for service in &file.service {
             let unary = service.method.iter().filter(|it| !it.client_streaming());
@@ -197,6 +194,14 @@ async fn the_table_of_callers_and_calls_holds_for_keys() {
             );
         }
     }
+    paths
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_table_of_callers_and_calls_holds_for_keys() {
+    let mut sandbox = Sandbox::with(&[]).await;
+    sandbox.may_leave_work = true;
+    let (paths, over_http) = (unary_paths(), over_http());
     let mut allowed = BTreeMap::new();
     for caller in cli::sandbox::CALLERS.iter().map(|caller| caller.name) {
         let certified = sandbox.connect(caller).await;
@@ -206,7 +211,11 @@ async fn the_table_of_callers_and_calls_holds_for_keys() {
         for path in &paths {
             let by_certificate = comes_to(&certified, path, None).await;
             let by_key = comes_to(&keyed, path, Some(&key)).await;
-            assert_eq!(by_key, by_certificate, "{caller} {path}");
+            if path == CREATE_KEY && by_certificate != "SW-1303" {
+                assert_eq!((by_certificate.as_str(), by_key.as_str()), ("", "SW-1623"), "{caller}");
+            } else {
+                assert_eq!(by_key, by_certificate, "{caller} {path}");
+            }
             let (method, target) = &over_http[path];
             let body: &[u8] = if method == "POST" { b"{}" } else { b"" };
             let answer = http.call(method, target, "application/json", body).await;
@@ -217,9 +226,136 @@ async fn the_table_of_callers_and_calls_holds_for_keys() {
     }
     // Nobody may do everything, and everybody may do something.
     assert!(allowed.values().all(|calls| (1..paths.len()).contains(calls)), "{allowed:?}");
-    let firm = sandbox.connect("enterprise-a").await;
+    let customs = sandbox.connect("customs").await;
+    assert_eq!(comes_to(&customs, CREATE_KEY, None).await, "SW-1303");
+}
+
+const CREATE_KEY: &str = "/single_window.operation.v1.OperationService/CreateKey";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_firm_makes_sees_and_ends_keys_of_its_own_and_nobody_elses() {
+    let sandbox = Sandbox::start().await;
+    let (firm, other) =
+        (sandbox.connect("enterprise-a").await, sandbox.connect("enterprise-b").await);
+    let asked = |caller: &str, days| v1::CreateKeyRequest {
+        caller: caller.to_owned(),
+        days,
+        note: "tills".to_owned(),
+        read_only: false,
+    };
+    let made = firm.operation().create_key(asked("", 365)).await.expect("its own").into_inner();
+    let record = made.record.expect("what is kept");
     assert_eq!(
-        comes_to(&firm, "/single_window.operation.v1.OperationService/CreateKey", None).await,
-        "SW-1303"
+        (record.caller.as_str(), record.role.as_str(), record.last_used_time),
+        ("enterprise-a", "enterprise", None)
     );
+    let until = record.expire_time.expect("it ends").seconds;
+    assert_eq!(until - record.created_time.expect("it was made").seconds, 365 * 86_400);
+
+    // Longer than a year is for administrators; another firm's keys are neither made nor seen nor ended.
+    let refusal = firm.operation().create_key(asked("", 366)).await.expect_err("too long");
+    assert_eq!(code(&refusal).0, "SW-1001");
+    assert!(refusal.message().contains("days: [SW-2006]"), "{refusal:?}");
+    for caller in ["enterprise-b", "nobody"] {
+        let refusal = firm.operation().create_key(asked(caller, 0)).await.expect_err("not its own");
+        assert_eq!((code(&refusal).0.as_str(), refusal.code()), ("SW-1201", Code::NotFound));
+        let of = v1::ListKeysRequest { caller: caller.to_owned(), ..Default::default() };
+        let refusal = firm.operation().list_keys(of).await.expect_err("not its own");
+        assert_eq!((code(&refusal).0.as_str(), refusal.code()), ("SW-1201", Code::NotFound));
+    }
+    let revoke = || v1::RevokeKeyRequest { id: record.id.clone() };
+    let refusal = other.operation().revoke_key(revoke()).await.expect_err("another firm's");
+    assert_eq!((code(&refusal).0.as_str(), refusal.code()), ("SW-1201", Code::NotFound));
+    let listed = async |window: &Window| {
+        let page = window.operation().list_keys(v1::ListKeysRequest::default()).await;
+        page.expect("a page").into_inner().records
+    };
+    let theirs = listed(&other).await;
+    assert!(theirs.iter().all(|it| it.caller == "enterprise-b") && !theirs.is_empty());
+    let admin = listed(&sandbox.connect("admin").await).await;
+    assert!(admin.iter().any(|it| it.id == record.id), "administrators see all of them");
+
+    // It opens what its firm may, and says when it was used.
+    let window = without_certificate(&sandbox).await;
+    let filed = window.declarations().submit(by(&made.key, filing(export("QD-KEY-9")))).await;
+    filed.expect("it is its own");
+    let mut news = window.declarations().watch(by(&made.key, v1::WatchRequest::default())).await;
+    let news = news.as_mut().expect("it is good").get_mut();
+    let own = listed(&firm).await;
+    let shown = own.iter().find(|it| it.id == record.id).expect("it is listed");
+    assert!(shown.last_used_time.is_some() && own.iter().all(|it| it.caller == "enterprise-a"));
+
+    // It makes no other keys, over gRPC as over HTTP, and ends itself.
+    let refusal = window.operation().create_key(by(&made.key, asked("", 1))).await;
+    let refusal = refusal.expect_err("a key that leaks must not breed");
+    assert_eq!((code(&refusal).0.as_str(), refusal.code()), ("SW-1623", Code::PermissionDenied));
+    let mut http = Http::with_key(&sandbox, &made.key).await;
+    let answer = http.call("POST", "/v1/keys", "application/json", b"{}").await;
+    assert_eq!((answer.status, &answer.json()["code"]), (403, &"SW-1623".into()), "{answer}");
+    assert_eq!(listed(&firm).await.len(), own.len(), "none was made");
+    let revoked = window.operation().revoke_key(by(&made.key, revoke())).await;
+    assert!(
+        revoked.expect("its own").into_inner().record.is_some_and(|it| it.revoked_time.is_some())
+    );
+    let ended = tokio::time::timeout(PATIENCE, async {
+        while let Ok(Some(_)) = news.message().await {}
+        news.message().await
+    });
+    drop(ended.await.expect("its stream has ended"));
+    let status = window.status().get_status(by(&made.key, v1::GetStatusRequest {})).await;
+    assert_eq!(code(&status.expect_err("it has ended")).0, "SW-1307");
+
+    // So many are good at once, and one that has ended makes room.
+    let mut good = Vec::new();
+    let refusal = loop {
+        match firm.operation().create_key(asked("enterprise-a", 1)).await {
+            Ok(made) => good.push(made.into_inner().record.expect("what is kept").id),
+            Err(refusal) => break refusal,
+        }
+        assert!(good.len() <= domain::limits::API_KEYS_EACH_MAX);
+    };
+    assert_eq!((code(&refusal).0.as_str(), refusal.code()), ("SW-1403", Code::ResourceExhausted));
+    let alive = listed(&firm).await.iter().filter(|it| it.revoked_time.is_none()).count();
+    assert_eq!(alive, domain::limits::API_KEYS_EACH_MAX);
+    let id = good.swap_remove(0);
+    firm.operation().revoke_key(v1::RevokeKeyRequest { id }).await.expect("its own");
+    firm.operation().create_key(asked("", 1)).await.expect("there is room again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_only_reads_changes_nothing() {
+    let mut sandbox = Sandbox::with(&[]).await;
+    sandbox.may_leave_work = true;
+    let run = |args: &[&str]| {
+        let output = sandbox.command(args);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    };
+    let key = run(&["--as", "enterprise-a", "key", "create", "--read-only", "--note", "reports"]);
+    assert!(run(&["--as", "enterprise-a", "key", "list"]).contains("only reads"));
+    let whole = sandbox.api_key("enterprise-a");
+    let (window, reader) =
+        (without_certificate(&sandbox).await, without_certificate(&sandbox).await);
+    let (over_http, mut read, mut refused) = (over_http(), 0, 0);
+    for path in &unary_paths() {
+        let by_whole = comes_to(&window, path, Some(&whole)).await;
+        let by_reader = comes_to(&reader, path, Some(&key)).await;
+        // A number of a person stands in no address, so this one is posted.
+        let reads = over_http[path].0 == "GET" || path.ends_with("/GetQuota");
+        if by_whole == "SW-1303" || path == CREATE_KEY {
+            assert_eq!(by_reader, by_whole, "{path}");
+        } else if reads {
+            assert_ne!(by_reader, "SW-1624", "{path}");
+            read += 1;
+        } else {
+            assert_eq!(by_reader, "SW-1624", "{path}");
+            refused += 1;
+        }
+    }
+    assert!(read > 10 && refused > 10, "{read} {refused}");
+    let stream = "/single_window.declaration.v1.DeclarationService/SubmitStream";
+    assert_eq!(comes_to(&reader, stream, Some(&key)).await, "SW-1624");
+    let output = sandbox.command(&["--api-key", &key, "key", "create"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("SW-1623"), "{said}");
 }

@@ -1,10 +1,14 @@
 //! Whoever operates a window is told how it gets on, what is wrong, and what to do.
 
+use std::collections::BTreeMap;
+
+use futures::StreamExt as _;
 use proto::v1;
 use serde_json::Value;
 
 use crate::harness::exchange::Stream;
-use crate::harness::people::Enterprise;
+use crate::harness::http::Http;
+use crate::harness::people::{Enterprise, code, export, filing};
 use crate::harness::{PATIENCE, Sandbox, eventually};
 
 /// What a command prints, an object a line, and how it ended.
@@ -77,4 +81,78 @@ async fn an_operator_sees_who_is_behind_and_what_to_do() {
     assert_eq!(exit, Some(3), "{found:?}");
     let remedy = found[0]["remedy"]["en"].as_str().expect("a text");
     assert!(remedy.contains("start it"), "{remedy}");
+}
+
+/// How often was refused, by code, as administrators are told.
+async fn refusals(admin: &client::Window) -> BTreeMap<String, u64> {
+    let status = admin.status().get_operating_status(v1::GetOperatingStatusRequest {}).await;
+    let status = status.expect("it is an administrator").into_inner();
+    let (now, from) = (status.time.expect("it says"), status.refusals_from_time.expect("it says"));
+    assert!((29 * 60..30 * 60).contains(&(now.seconds - from.seconds)), "{now:?} {from:?}");
+    let counts = status.refusals.into_iter().map(|it| {
+        assert_eq!(it.by_minute.len(), 30);
+        assert_eq!(it.by_minute.iter().sum::<u64>(), it.count);
+        (it.code, it.count)
+    });
+    counts.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_sees_what_is_refused_by_code() {
+    let sandbox = Sandbox::process(&["--no-agencies"]).await;
+    let admin = sandbox.connect("admin").await;
+    let firm = sandbox.connect("enterprise-a").await;
+    let before = refusals(&admin).await;
+    let nothing = || v1::GetRequest {
+        name: format!("declarations/{}", uuid::Uuid::nil()),
+        ..Default::default()
+    };
+    // Over gRPC, as an item of a stream, and over HTTP: each once, however it is said.
+    for _ in 0..3 {
+        let refusal = firm.declarations().get(nothing()).await.expect_err("there is none");
+        assert_eq!(code(&refusal).0, "SW-1201");
+    }
+    let mut http = Http::connect(&sandbox, "enterprise-a").await;
+    let target = format!("/v1/{}", nothing().name);
+    assert_eq!(http.gets(&target, "application/json").await.status, 404);
+    let mut wrong = export("QD-REFUSED-1");
+    wrong.lines.clear();
+    let items = [filing(wrong.clone()), filing(wrong)]
+        .map(|item| v1::SubmitStreamRequest { item: Some(item) });
+    let items = futures::stream::iter(items);
+    let answers = firm.declarations().submit_stream(items).await.expect("a stream").into_inner();
+    let answers: Vec<_> = answers.collect().await;
+    let is_refused = |it: &v1::SubmitStreamResponse| {
+        matches!(it.result, Some(v1::submit_stream_response::Result::Refusal(_)))
+    };
+    assert!(answers.len() == 2 && answers.iter().flatten().all(is_refused), "{answers:?}");
+    // Those that no service sees: what the gate refuses, and what cannot be read.
+    let site = sandbox.connect("site").await;
+    let refusal = site.declarations().get(nothing()).await.expect_err("sites have orders");
+    assert_eq!(code(&refusal).0, "SW-1303");
+    assert_eq!(http.call("GET", "/v1/keys", "application/json", b"").await.status, 200);
+    let mut stranger = Http::with_key(&sandbox, "swk_wrong").await;
+    assert_eq!(stranger.gets(&target, "application/json").await.status, 401);
+    let unread = http.call("POST", "/v1/declarations", "application/json", b"{").await;
+    assert_eq!(unread.status, 400, "{unread}");
+    let unread = unread.json()["code"].as_str().expect("a code").to_owned();
+
+    let after = refusals(&admin).await;
+    let more =
+        |code: &str| after.get(code).copied().unwrap_or(0) - before.get(code).copied().unwrap_or(0);
+    let expected = [("SW-1201", 4), ("SW-1001", 2), ("SW-1303", 1), ("SW-1307", 1), (&unread, 1)];
+    for (code, count) in expected {
+        assert_eq!(more(code), count, "{code}: {before:?} {after:?}");
+    }
+    // Reading it refuses nothing, and the command line shows it in words.
+    assert_eq!(refusals(&admin).await, after);
+    let table = sandbox.command(&["status"]);
+    let table = String::from_utf8(table.stdout).expect("it is text");
+    let row = table.lines().find(|line| line.contains("SW-1201")).expect("it is shown");
+    assert!(row.contains("there is nothing of this name"), "{table}");
+    let chinese = sandbox.command(&["--language", "zh", "status"]);
+    assert!(String::from_utf8_lossy(&chinese.stdout).contains("30分钟内"), "{chinese:?}");
+    let denied = firm.status().get_operating_status(v1::GetOperatingStatusRequest {}).await;
+    assert_eq!(code(&denied.expect_err("administrators only")).0, "SW-1303");
+    assert_eq!(refusals(&admin).await["SW-1303"], after["SW-1303"] + 1);
 }

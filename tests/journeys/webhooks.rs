@@ -242,6 +242,70 @@ async fn endpoints_that_fail_delay_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_happens_while_its_caller_paused_it_is_posted_afterwards() {
+    const FILED: usize = 30;
+    let filed = ["declaration.filed"];
+    let sandbox = Sandbox::process(&["--no-agencies"]).await;
+    let endpoint = Endpoint::start().await;
+    let (a, b) = (sandbox.connect("enterprise-a").await, sandbox.connect("enterprise-b").await);
+    let (id, secret) = creates(&a, endpoint.url("/ok"), &filed).await;
+    let (other, _) = creates(&a, endpoint.url("/other"), &["webhook.paused", filed[0]]).await;
+    let (failing, _) = creates(&a, endpoint.url("/fail"), &filed).await;
+    Enterprise(a.clone()).files("QD-PAUSED-BEFORE").await;
+    comes(&endpoint, "/ok", "declaration.filed", 1).await;
+    comes(&endpoint, "/fail", "declaration.filed", 1).await;
+    let pause = async |window: &Window, id: &str| {
+        let request = v1::PauseWebhookRequest { id: id.to_owned() };
+        let answer = window.webhooks().pause_webhook(request).await;
+        answer.map(|answer| answer.into_inner().webhook.expect("a webhook"))
+    };
+    let refusal = pause(&b, &id).await.expect_err("another firm's");
+    assert_eq!(code(&refusal).0, "SW-1201");
+    assert_eq!(shown(&a, &id).await.state(), v1::WebhookState::Active);
+    let paused = pause(&a, &id).await.expect("its own");
+    assert_eq!(paused.state(), v1::WebhookState::Paused);
+    assert!(paused.paused_reason.contains("by its caller") && paused.failing_since.is_none());
+    // It is paused once, and says since when; on the command line too.
+    assert_eq!(pause(&a, &id).await.expect("its own"), paused);
+    let said = sandbox.command(&["--as", "enterprise-a", "webhooks", "pause", &failing]);
+    assert!(said.status.success(), "{said:?}");
+    assert_eq!(shown(&a, &failing).await.state(), v1::WebhookState::Paused);
+
+    // Meanwhile the others of the same caller go on, and nobody is told that one is paused.
+    for number in 0..FILED {
+        Enterprise(a.clone()).files(&format!("QD-PAUSED-{number}")).await;
+    }
+    let there = comes(&endpoint, "/other", "declaration.filed", FILED + 1).await;
+    assert!(!endpoint.at("/other").iter().any(|it| it.is_of("webhook.paused")));
+    // Days go by, and the hours at which one that fails would come again.
+    let (before, tried) = (endpoint.at("/ok").len(), endpoint.at("/fail").len());
+    advances(&sandbox, 5 * 86_400).await;
+    Enterprise(a.clone()).files("QD-PAUSED-LATER").await;
+    let there_ids = comes(&endpoint, "/other", "declaration.filed", FILED + 2).await;
+    assert_eq!((before, endpoint.at("/ok").len()), (1, 1), "nothing is posted");
+    assert_eq!((tried, endpoint.at("/fail").len()), (1, 1), "nothing is tried");
+    let waiting = deliveries(&a, &id).await;
+    let waits = |it: &&v1::WebhookDelivery| it.state() == v1::WebhookDeliveryState::Waiting;
+    assert_eq!(waiting.iter().filter(waits).count(), FILED + 1);
+    assert_eq!(there.len(), FILED + 1);
+
+    // Then every one comes, once, under the id that it has for everybody.
+    let resume = v1::ResumeWebhookRequest { id: id.clone() };
+    let resumed = a.webhooks().resume_webhook(resume).await.expect("its own").into_inner();
+    let resumed = resumed.webhook.expect("a webhook");
+    assert_eq!((resumed.state(), resumed.paused_reason.as_str()), (v1::WebhookState::Active, ""));
+    let came = comes(&endpoint, "/ok", "declaration.filed", FILED + 2).await;
+    assert!(came.iter().all(|it| it.verifies(&secret)) && came.len() == FILED + 2);
+    let ids =
+        |posted: &[Posted]| posted.iter().map(|it| it.id().to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(ids(&came), ids(&there_ids));
+    let resume = v1::ResumeWebhookRequest { id: failing };
+    a.webhooks().resume_webhook(resume).await.expect("its own");
+    comes(&endpoint, "/fail", "declaration.filed", FILED + 3).await;
+    drop(other);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_posted_for_a_caller_that_is_revoked() {
     let sandbox = Sandbox::process(&["--no-agencies"]).await;
     let endpoint = Endpoint::start().await;

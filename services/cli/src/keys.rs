@@ -1,11 +1,11 @@
-//! `key`: keys of callers (API keys, 接口密钥), for programs that cannot present a certificate. For
-//! administrators.
+//! `key`: keys of callers (API keys, 接口密钥), for programs that cannot present a certificate. Firms have their own,
+//! administrators everybody's.
 
 use proto::v1;
 use uuid::Uuid;
 
 use super::session::TableRow;
-use super::words;
+use super::words::{self, pick};
 use super::{Exit, Language, Session};
 
 /// Keys of callers: for programs that cannot present a certificate.
@@ -22,15 +22,18 @@ enum KeyVerb {
     Revoke(RevokeKeyArgs),
 }
 
-/// Make a key for a caller of the registry. It is shown now and never again.
+/// Make a key. It is shown now and never again. It takes a certificate: a key makes no other keys.
 #[derive(Debug, clap::Args)]
 struct CreateKeyArgs {
-    /// Name of the caller in the registry.
+    /// For this caller of the registry; administrators name others [default: whoever asks].
     #[arg(value_name = "CALLER")]
-    holder: String,
-    /// Days until it ends by itself, at most 1,095.
+    holder: Option<String>,
+    /// Days until it ends by itself: at most 365, where an administrator makes it 1,095.
     #[arg(long, default_value_t = 365)]
     days: u32,
+    /// It only reads.
+    #[arg(long)]
+    read_only: bool,
     /// What it is for.
     #[arg(long, default_value = "")]
     note: String,
@@ -39,7 +42,7 @@ struct CreateKeyArgs {
 /// List keys in the order in which they were made, those that have ended too.
 #[derive(Debug, clap::Args)]
 struct ListKeysArgs {
-    /// Of this caller [default: all].
+    /// Of this caller; administrators name others [default: all that whoever asks may see].
     #[arg(long = "of", value_name = "CALLER")]
     holder: Option<String>,
 }
@@ -65,8 +68,8 @@ pub async fn run(session: &Session, args: KeyArgs) -> anyhow::Result<Exit> {
 }
 
 async fn create(session: &Session, args: CreateKeyArgs) -> anyhow::Result<Exit> {
-    let CreateKeyArgs { holder, days, note } = args;
-    let request = v1::CreateKeyRequest { caller: holder, days, note };
+    let CreateKeyArgs { holder, days, read_only, note } = args;
+    let request = v1::CreateKeyRequest { caller: proto::text(holder), days, note, read_only };
     // Not repeated: each time would make one more.
     let answer = session.window.operation().create_key(session.request(request)).await?;
     let answer = answer.into_inner();
@@ -93,6 +96,7 @@ impl TableRow for v1::KeyRecord {
         ("caller", "调用方"),
         ("role", "角色"),
         ("note", "用途"),
+        ("rights", "权限"),
         ("until", "有效期至"),
         ("revoked", "吊销时间"),
         ("last used", "最近使用"),
@@ -100,13 +104,14 @@ impl TableRow for v1::KeyRecord {
     const NONE: (&'static str, &'static str) = ("there are no keys", "没有接口密钥");
     const FLEXIBLE: Option<usize> = Some(3);
 
-    fn cells(&self, _: Language) -> Vec<String> {
+    fn cells(&self, language: Language) -> Vec<String> {
         let when = |time: Option<_>| words::when(time.and_then(proto::time));
         vec![
             self.id.clone(),
             self.caller.clone(),
             self.role.clone(),
             self.note.clone(),
+            if self.read_only { pick(language, "only reads", "仅查询") } else { "" }.to_owned(),
             when(self.expire_time),
             when(self.revoked_time),
             when(self.last_used_time),

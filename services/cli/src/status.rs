@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use domain::refusal::Code;
 use proto::v1;
 use serde_json::json;
 
@@ -15,7 +16,7 @@ use super::table::{columns, fields, wrapped};
 use super::words::{self, pick};
 use super::{BilingualText, Exit, Language, Output, print_json, print_line, sandbox};
 
-/// Show how the window gets on: services, who is behind, what waits and on whom, space, certificates.
+/// Show how the window gets on: services, who is behind, what waits and on whom, space, certificates, refusals.
 ///
 /// What is about the database is told of all processes of the window, the rest of the one that answers. The
 /// exit code is 1 when something does not work now.
@@ -168,6 +169,9 @@ fn overview(status: &v1::GetOperatingStatusResponse, language: Language) -> Stri
         parts.push(rows(&waits.collect::<Vec<_>>(), language));
     }
     parts.push(rows(&status.certificates, language));
+    if !status.refusals.is_empty() {
+        parts.push(rows(&status.refusals, language));
+    }
     parts.join("\n\n")
 }
 
@@ -288,6 +292,29 @@ impl TableRow for WaitingRow<'_> {
         let v1::WaitingDeclarations { who, declarations, oldest, .. } = self.of;
         let which = oldest.trim_start_matches("declarations/").to_owned();
         vec![who.clone(), declarations.to_string(), self.age.clone(), which]
+    }
+}
+
+/// Minutes of which refusals are shown besides the whole: what goes on now.
+const MINUTES_LAST: usize = 5;
+
+impl TableRow for v1::RefusalCount {
+    const HEADER: &'static [(&'static str, &'static str)] = &[
+        ("refused", "拒绝"),
+        ("what", "说明"),
+        ("30 minutes", "30分钟内"),
+        ("last 5", "最近5分钟"),
+    ];
+    const NONE: (&'static str, &'static str) = ("nothing was refused", "没有拒绝");
+    const FLEXIBLE: Option<usize> = Some(1);
+
+    fn cells(&self, language: Language) -> Vec<String> {
+        let code = Code::ALL.iter().find(|code| code.id() == self.code);
+        let what = code.map(|code| pick(language, code.title(), code.title_zh()));
+        let last: u64 = self.by_minute.iter().rev().take(MINUTES_LAST).sum();
+        // A newer window may have codes that are not known here.
+        let what = proto::text(what);
+        vec![self.code.clone(), what, self.count.to_string(), last.to_string()]
     }
 }
 

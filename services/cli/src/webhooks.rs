@@ -28,6 +28,7 @@ enum WebhookVerb {
     List(ListWebhooksArgs),
     Get(GetWebhookArgs),
     Delete(DeleteWebhookArgs),
+    Pause(PauseWebhookArgs),
     Resume(ResumeWebhookArgs),
     Deliveries(DeliveriesArgs),
     Resend(ResendArgs),
@@ -66,6 +67,13 @@ struct GetWebhookArgs {
 /// End a webhook, with its messages.
 #[derive(Debug, clap::Args)]
 struct DeleteWebhookArgs {
+    /// Id of the webhook.
+    id: Uuid,
+}
+
+/// Pause a webhook: nothing more is posted there, and what happens meanwhile waits until it goes on.
+#[derive(Debug, clap::Args)]
+struct PauseWebhookArgs {
     /// Id of the webhook.
     id: Uuid,
 }
@@ -151,6 +159,7 @@ pub async fn run(session: &Session, args: WebhookArgs) -> anyhow::Result<Exit> {
         WebhookVerb::List(ListWebhooksArgs {}) => list(session).await,
         WebhookVerb::Get(args) => get(session, args.id).await,
         WebhookVerb::Delete(args) => delete(session, args.id).await,
+        WebhookVerb::Pause(args) => pause(session, args.id).await,
         WebhookVerb::Resume(args) => resume(session, args.id).await,
         WebhookVerb::Deliveries(args) => deliveries(session, args).await,
         WebhookVerb::Resend(args) => resend(session, args).await,
@@ -188,6 +197,13 @@ async fn delete(session: &Session, id: Uuid) -> anyhow::Result<Exit> {
     let call = async |it: &client::Window, ask| it.webhooks().delete_webhook(ask).await;
     let answer = session.ask(request, call).await?;
     session.print_sentence(&answer, "it has ended", "已删除")
+}
+
+async fn pause(session: &Session, id: Uuid) -> anyhow::Result<Exit> {
+    let request = v1::PauseWebhookRequest { id: id.to_string() };
+    let call = async |it: &client::Window, ask| it.webhooks().pause_webhook(ask).await;
+    let answer = session.ask(request, call).await?;
+    session.print_sentence(&answer, "it is paused", "已暂停")
 }
 
 async fn resume(session: &Session, id: Uuid) -> anyhow::Result<Exit> {

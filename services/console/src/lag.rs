@@ -6,6 +6,7 @@ use proto::v1;
 use time::Duration;
 
 use crate::problem::RefusedCall;
+use crate::refusals::{self, RefusalChart};
 use crate::statistics::took;
 use crate::visit::Visit;
 
@@ -20,6 +21,7 @@ pub(crate) struct WindowLag {
     /// They were not counted.
     pub(crate) waits_unknown: bool,
     pub(crate) certificates: Vec<CertificateRow>,
+    pub(crate) refusals: RefusalChart,
 }
 
 /// Whoever reads a journal.
@@ -66,6 +68,7 @@ pub(crate) async fn of(visit: &Visit) -> Result<WindowLag, Box<RefusedCall>> {
     let request = visit.call(v1::GetOperatingStatusRequest {});
     let status = visit.status().get_operating_status(request).await?.into_inner();
     let now = status.time.and_then(proto::time);
+    let refusals = refusals::of(visit, &status);
     let age = |since: Option<pbjson_types::Timestamp>| {
         let past = now.zip(since.and_then(proto::time)).map(|(now, since)| now - since);
         past.map_or_else(String::new, |past| took(visit.language, milliseconds(past)))
@@ -110,6 +113,7 @@ pub(crate) async fn of(visit: &Visit) -> Result<WindowLag, Box<RefusedCall>> {
         waits: status.waits.into_iter().map(waiting).collect(),
         waits_unknown: status.waits_unknown,
         certificates: status.certificates.into_iter().map(certificate).collect(),
+        refusals,
     })
 }
 

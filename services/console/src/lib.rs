@@ -19,6 +19,7 @@ mod filing;
 mod filing_rate;
 mod forex;
 mod guard;
+mod keys;
 mod lag;
 mod language;
 mod listing;
@@ -30,6 +31,7 @@ mod orders;
 mod print;
 mod problem;
 mod refund;
+mod refusals;
 mod session;
 mod simulation;
 mod statistics;
@@ -160,6 +162,8 @@ impl Console {
             .route("/console/webhooks", get(webhooks::list).post(webhooks::make))
             .route("/console/webhooks/{id}", get(webhooks::one))
             .route("/console/webhooks/{id}/{act}", post(webhooks::act))
+            .route("/console/keys", get(keys::list).post(keys::make))
+            .route("/console/keys/revoke", post(keys::revoke))
             .route("/console/money", get(money::show))
             .route("/console/money/deposit", post(money::deposit))
             .route("/console/{*rest}", any(problem::unknown));

@@ -12,6 +12,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::declarations::page_after;
 use crate::filing_rate::{self, FilingRate};
+use crate::keys::{self, CallerKey};
 use crate::lag::{self, WindowLag};
 use crate::problem::{PageAnswer, RefusedCall, settle};
 use crate::visit::{Visit, page};
@@ -38,18 +39,6 @@ struct StuckRow {
     behind: u32,
 }
 
-/// A key (API key) of a caller, as a row.
-struct KeyRow {
-    id: String,
-    caller: String,
-    role: String,
-    note: String,
-    made: String,
-    ends: String,
-    used: String,
-    is_revoked: bool,
-}
-
 /// The space of the database, in words.
 struct SpaceFigures {
     free: String,
@@ -68,7 +57,7 @@ struct OperationPage<'a> {
     lag: WindowLag,
     stuck: Vec<StuckRow>,
     next: String,
-    keys: Vec<KeyRow>,
+    keys: Vec<CallerKey>,
     /// One that was made now; it is said once.
     made: Option<&'a str>,
 }
@@ -120,7 +109,7 @@ async fn looked_after(visit: &Visit, made: Option<&str>) -> PageAnswer {
     let next = page_after(visit, &answer.next_page_token);
     let request = v1::ListKeysRequest { page_size: KEYS_SHOWN, ..Default::default() };
     let keys = visit.operation().list_keys(visit.call(request)).await?.into_inner().records;
-    let keys = keys.into_iter().map(key_row).collect();
+    let keys = keys.into_iter().map(CallerKey::from).collect();
     let stuck = answer.items.into_iter().map(row).collect();
     let rate = match filing_rate::of(visit).await {
         Ok(rate) => Some(rate),
@@ -135,20 +124,6 @@ async fn is_serving(visit: &Visit, name: &str) -> Result<bool, Box<RefusedCall>>
     let request = visit.call(HealthCheckRequest { service: name.to_owned() });
     let answer = visit.health().check(request).await?.into_inner();
     Ok(answer.status() == ServingStatus::Serving)
-}
-
-fn key_row(it: v1::KeyRecord) -> KeyRow {
-    let minute = |time: Option<pbjson_types::Timestamp>| words::minute(time.and_then(proto::time));
-    KeyRow {
-        is_revoked: it.revoked_time.is_some(),
-        made: minute(it.created_time),
-        ends: minute(it.revoked_time.or(it.expire_time)),
-        used: minute(it.last_used_time),
-        id: it.id,
-        caller: it.caller,
-        role: it.role,
-        note: it.note,
-    }
 }
 
 /// More keys are for programs to list.
@@ -177,12 +152,8 @@ async fn acted(visit: &Visit, act: &str) -> PageAnswer {
             visit.operation().drop_stuck(visit.call(v1::DropStuckRequest { id })).await?;
         }
         "make-key" => {
-            let request = v1::CreateKeyRequest {
-                caller: visit.field("caller").to_owned(),
-                days: visit.field("days").parse().unwrap_or(0), // as long as usual
-                note: visit.field("note").to_owned(),
-            };
-            let made = visit.operation().create_key(visit.call(request)).await?.into_inner();
+            let asked = keys::asked(visit);
+            let made = visit.operation().create_key(visit.call(asked)).await?.into_inner();
             return looked_after(visit, Some(&made.key)).await;
         }
         "revoke-key" => {

@@ -172,6 +172,12 @@ impl Visit {
         self.person.as_ref().is_some_and(|person| person.session.by == LoginProof::Link)
     }
 
+    /// Came by a key (API key), which makes no other keys.
+    pub(crate) fn has_a_key(&self) -> bool {
+        let by = self.person.as_ref().map(|person| &person.session.by);
+        matches!(by, Some(LoginProof::Key(_)))
+    }
+
     /// Who looks, for the head of the page.
     pub(crate) fn caller(&self) -> &str {
         self.person.as_ref().map_or("", |person| &person.principal.name)
@@ -212,6 +218,7 @@ impl Visit {
             (firm || operator, "/console/forex", "Forex"),
             (firm || operator || taxes, "/console/refund", "Tax refund"),
             (firm || operator, "/console/webhooks", "Webhooks"),
+            (firm, "/console/keys", "Keys"),
             (operator, "/console/operation", "Operation"),
             (sandbox, "/console/sandbox", "Sandbox"),
         ];

@@ -237,6 +237,9 @@ async fn acted(visit: &Visit, id: String, act: &str) -> PageAnswer {
     let mut service = visit.webhooks();
     match act {
         "test" => drop(service.test_webhook(visit.call(v1::TestWebhookRequest { id })).await?),
+        "pause" => {
+            service.pause_webhook(visit.call(v1::PauseWebhookRequest { id })).await?;
+        }
         "resume" => {
             service.resume_webhook(visit.call(v1::ResumeWebhookRequest { id })).await?;
         }

@@ -284,12 +284,18 @@ pub const NUMBERS_OF_DOOR_FROM: i64 = NUMBERS_PER_SLOT / 2;
 /// customs numbers have nine, like preNo.
 pub const NUMBERS_PER_SLOT_EXPORT: i64 = 100_000_000_000 / 256;
 
+/// Minutes of which refusals are counted for whoever operates the window; the last of them goes on.
+pub const REFUSAL_MINUTES: usize = 30;
 /// Keys of callers that are good at once. Every process holds them in memory.
 pub const API_KEYS_MAX: usize = 10_000;
+/// Of them, those of one caller: one for each of a firm's programs, and as many again while they change over.
+pub const API_KEYS_EACH_MAX: usize = 20;
 /// Days that a key is good for, when nothing is said.
 pub const API_KEY_DAYS: u32 = 365;
-/// The most days that a key may be good for.
+/// The most days that a key may be good for that an administrator makes.
 pub const API_KEY_DAYS_MAX: u32 = 1_095;
+/// The same where a firm makes it for itself: whoever looks after it looks at it once a year.
+pub const API_KEY_FIRM_DAYS_MAX: u32 = 365;
 /// Webhooks of one caller.
 pub const WEBHOOKS_EACH_MAX: i64 = 20;
 /// Webhooks in all: each has room of its own for what is under way.

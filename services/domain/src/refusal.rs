@@ -100,6 +100,8 @@ pub enum Code {
     PlaceUnknown,
     RuleSetRefused,
     OfficersMissing,
+    KeyMadeByKey,
+    KeyReadsOnly,
     GuaranteeShort,
     TotalTooLarge,
     DutyNotComputable,
@@ -180,7 +182,7 @@ pub enum Code {
 impl Code {
     /// Every code, in the order of its number.
     #[rustfmt::skip]
-    pub const ALL: [Self; 139] = {
+    pub const ALL: [Self; 141] = {
         use Code::*;
         [
             Invalid, RequestIdMissing, NameMalformed, PageTokenForeign, ResumeTokenMalformed,
@@ -193,7 +195,7 @@ impl Code {
             OfficerConflict, InstructionUnknown, SampleUnknown, DisposalUnfounded, DisposalGiven,
             NotInInspectionOrder, ObjectionUsed, AttendanceNeeded, WrongTime, ChoiceUsedUp,
             NoSuchWindow, WindowFull, OrderTooLarge, CreditEntryUnknown, AppealUsed, PlaceUnknown,
-            RuleSetRefused, OfficersMissing, GuaranteeShort, TotalTooLarge, DutyNotComputable, DutyOrderPaid, ReturnEnded, QuoteExpired, ForexRuleBroken, ReceiptOutOfStep, ForexShort, MatchRefused, PaymentsIncomplete, InvoiceWrong, InvoiceDifferent, ClaimOutOfStep, ClaimOvertaken, ClaimAmountWrong, TermsBound, Internal, Required, TooLong, WrongLength, BadCharacter,
+            RuleSetRefused, OfficersMissing, KeyMadeByKey, KeyReadsOnly, GuaranteeShort, TotalTooLarge, DutyNotComputable, DutyOrderPaid, ReturnEnded, QuoteExpired, ForexRuleBroken, ReceiptOutOfStep, ForexShort, MatchRefused, PaymentsIncomplete, InvoiceWrong, InvoiceDifferent, ClaimOutOfStep, ClaimOvertaken, ClaimAmountWrong, TermsBound, Internal, Required, TooLong, WrongLength, BadCharacter,
             CodeUnknown, NumberOutOfRange, ModeWrongWay, DirectionUnclear, LinePriceWrong,
             OrderSumWrong, QuantityMismatch, LineNumbersBroken, TooManyLines, WeightWrong,
             CurrencyWrong, PackagesWrong, GuarantorWrong, BondedDataMissing, VoyageDataMissing,
@@ -276,6 +278,8 @@ impl Code {
             Self::PlaceUnknown => ("SW-1620", NotFound, "there is no such examination place", "没有该查验场地"),
             Self::RuleSetRefused => ("SW-1621", FixMessage, "the rule set has problems; it is not put in force", "规则集存在问题，未生效"),
             Self::OfficersMissing => ("SW-1622", StateForbids, "not enough officers without a conflict", "可派查验人员不足"),
+            Self::KeyMadeByKey => ("SW-1623", Forbidden, "a key makes no other keys; do it with the certificate", "接口密钥不能再生成密钥，请使用客户端证书办理"),
+            Self::KeyReadsOnly => ("SW-1624", Forbidden, "this key only reads", "该接口密钥仅限查询"),
             Self::GuaranteeShort => ("SW-1702", StateForbids, "the guarantee of who stands for the tax has too little", "担保企业可用担保余额不足"),
             Self::TotalTooLarge => ("SW-1714", StateForbids, "a total of the account would become too large", "账户累计金额超出范围"),
             Self::DutyNotComputable => ("SW-1715", FixMessage, "the tax cannot be computed from what was declared", "依申报内容无法计税"),

@@ -4,6 +4,9 @@
 //! the registry, and only as long as that caller has the role that the key was made for. Every process has the
 //! good ones in memory and looks once a second for what others did: so no call costs a query, one with
 //! a wrong key neither, and a key that is revoked has ended here at once and elsewhere a second later.
+//!
+//! An administrator looks after everybody's. Everybody else has those of its own caller and no others, so what a key
+//! of theirs may is never more than they may themselves; that no key makes another one is seen to at the gate.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,8 +15,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
-use domain::limits;
 use domain::refusal::{Code, Refusal, Violation};
+use domain::{Kind, Principal, limits};
 use proto::v1;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -24,6 +27,8 @@ use time::OffsetDateTime;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::rpc::Call;
 
 /// What every key begins with, so that people and scanners of code know one when they see it.
 pub const PREFIX: &str = "swk_";
@@ -41,6 +46,8 @@ pub struct ApiKey {
     pub caller: String,
     /// What that caller was when it was made, as the registry says it.
     pub role: String,
+    /// It opens what only reads.
+    pub read_only: bool,
     /// When it is not good any more.
     pub over: CancellationToken,
     id: Uuid,
@@ -48,6 +55,19 @@ pub struct ApiKey {
     /// When it was used last, in seconds since 1970, and what of that is kept.
     used: AtomicI64,
     kept: AtomicI64,
+}
+
+/// What a key is to be like.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyTerms<'a> {
+    /// How long it is good.
+    pub lasts: time::Duration,
+    /// What it is for.
+    pub note: &'a str,
+    /// It opens what only reads.
+    pub read_only: bool,
+    /// Good keys that a caller may have then.
+    pub most_each: usize,
 }
 
 /// The keys of a window.
@@ -110,15 +130,15 @@ impl ApiKeys {
         (key.expires > now).then_some(key)
     }
 
-    /// Makes a key for each of these callers, good for so long; all or none.
+    /// Makes a key for each of these callers; all or none.
     ///
     /// # Errors
     ///
-    /// A caller that the registry does not know, or a fault.
+    /// A caller that the registry does not know or that has as many as it may, or a fault.
     pub async fn make(
         &self,
         callers: &[&str],
-        (lasts, note): (time::Duration, &str),
+        KeyTerms { lasts, note, read_only, most_each }: KeyTerms<'_>,
     ) -> Result<Vec<(KeyRow, String)>, ServiceError> {
         let keys = &*self.0;
         let now = keys.clock.now();
@@ -135,6 +155,7 @@ impl ApiKeys {
                 caller: (*caller).to_owned(),
                 role,
                 note: note.to_owned(),
+                read_only,
                 created: now,
                 expires: now.saturating_add(lasts),
                 revoked: None,
@@ -145,36 +166,52 @@ impl ApiKeys {
         let made: Vec<(KeyRow, String)> = made.collect::<Result<_, ServiceError>>()?;
         let rows: Vec<_> = made.iter().map(|(row, _)| row.clone()).collect();
         let _turn = keys.turn.lock().await;
-        let many = keys.good.read().unwrap_or_else(PoisonError::into_inner).len() + made.len();
-        if many > limits::API_KEYS_MAX {
+        let most = (most_each, limits::API_KEYS_MAX);
+        if let Some(most) = api_key::insert(&keys.pool, &rows, most, now).await? {
             let refusal = Refusal::of(Code::QuotaUsedUp).with("what", "keys");
-            return Err(refusal.with("most", limits::API_KEYS_MAX).into());
+            return Err(refusal.with("most", most).into());
         }
-        api_key::insert(&keys.pool, &rows).await?;
         keys.take_over(api_key::good(&keys.pool, now).await?);
         Ok(made)
     }
 
     pub(crate) async fn create(
         &self,
+        call: &Call,
         request: v1::CreateKeyRequest,
     ) -> Result<v1::CreateKeyResponse, ServiceError> {
-        let v1::CreateKeyRequest { caller, days, note } = request;
+        let v1::CreateKeyRequest { caller, days, note, read_only } = request;
+        let caller = match caller.as_str() {
+            "" => call.principal.name.as_str(),
+            asked => holder(&call.principal, asked)?,
+        };
+        let most = match call.principal.kind {
+            Kind::Administrator => limits::API_KEY_DAYS_MAX,
+            _ => limits::API_KEY_FIRM_DAYS_MAX,
+        };
         let days = match days {
             0 => limits::API_KEY_DAYS,
-            days if days <= limits::API_KEY_DAYS_MAX => days,
-            _ => return Err(too_long().into()),
+            days if days <= most => days,
+            _ => return Err(too_long(most).into()),
         };
-        let lasts = time::Duration::days(days.into());
-        let (row, key) = self.make(&[&caller], (lasts, &note)).await?.swap_remove(0);
-        tracing::info!(id = %row.id, caller, days, "an administrator made a key");
+        let terms = KeyTerms {
+            lasts: time::Duration::days(days.into()),
+            note: &note,
+            read_only,
+            most_each: limits::API_KEYS_EACH_MAX,
+        };
+        let (row, key) = self.make(&[caller], terms).await?.swap_remove(0);
+        let by = &call.principal.name;
+        tracing::info!(id = %row.id, caller, days, read_only, by, "a key was made");
         Ok(v1::CreateKeyResponse { record: Some(shown(row)), key })
     }
 
     pub(crate) async fn list(
         &self,
+        call: &Call,
         request: &v1::ListKeysRequest,
     ) -> Result<v1::ListKeysResponse, ServiceError> {
+        let caller = holder(&call.principal, &request.caller)?;
         let most = match request.page_size {
             0 => limits::PAGE_DEFAULT,
             size => size.clamp(1, limits::PAGE_MAX),
@@ -184,8 +221,9 @@ impl ApiKeys {
             token => Uuid::try_parse(token).map_err(|_| Refusal::of(Code::PageTokenForeign))?,
         };
         // One more says that there is another page.
-        let rows = api_key::page(&self.0.pool, &request.caller, after, i64::from(most) + 1).await?;
-        let mut records: Vec<_> = rows.into_iter().map(shown).collect();
+        let rows = api_key::page(&self.0.pool, caller, after, i64::from(most) + 1).await?;
+        let rows = self.0.with_uses(rows).into_iter();
+        let mut records: Vec<_> = rows.map(shown).collect();
         let most = usize::try_from(most).unwrap_or(usize::MAX); // it is above zero
         let more = records.len() > most;
         records.truncate(most);
@@ -194,15 +232,20 @@ impl ApiKeys {
         Ok(v1::ListKeysResponse { records, next_page_token })
     }
 
-    pub(crate) async fn revoke(&self, id: &str) -> Result<v1::RevokeKeyResponse, ServiceError> {
+    pub(crate) async fn revoke(
+        &self,
+        call: &Call,
+        id: &str,
+    ) -> Result<v1::RevokeKeyResponse, ServiceError> {
         let nothing = || Refusal::of(Code::NotFound).with("id", id);
         let wanted = Uuid::try_parse(id).map_err(|_| nothing())?;
         let keys = &*self.0;
         let _turn = keys.turn.lock().await;
         let now = keys.clock.now();
-        let row = api_key::revoke(&keys.pool, wanted, now).await?.ok_or_else(nothing)?;
+        let asked = (wanted, holder(&call.principal, "")?);
+        let row = api_key::revoke(&keys.pool, asked, now).await?.ok_or_else(nothing)?;
         keys.take_over(api_key::good(&keys.pool, now).await?);
-        tracing::info!(id, caller = row.caller, "an administrator revoked a key");
+        tracing::info!(id, caller = row.caller, by = call.principal.name, "a key was revoked");
         Ok(v1::RevokeKeyResponse { record: Some(shown(row)) })
     }
 
@@ -251,6 +294,7 @@ impl Keys {
                 Arc::new(ApiKey {
                     caller: row.caller,
                     role: row.role,
+                    read_only: row.read_only,
                     over: CancellationToken::new(),
                     id: row.id,
                     expires: row.expires,
@@ -261,6 +305,18 @@ impl Keys {
             good.insert(row.digest, key);
         }
         before.into_values().for_each(|key| key.over.cancel());
+    }
+
+    /// Rows as they are kept, with what was used here since then.
+    fn with_uses(&self, mut rows: Vec<KeyRow>) -> Vec<KeyRow> {
+        let good = self.good.read().unwrap_or_else(PoisonError::into_inner);
+        for row in &mut rows {
+            let used = good.get(&row.digest).map_or(0, |key| key.used.load(Ordering::Relaxed));
+            let used = Some(used).filter(|used| *used > 0);
+            let used = used.and_then(|used| OffsetDateTime::from_unix_timestamp(used).ok());
+            row.last_used = row.last_used.max(used);
+        }
+        rows
     }
 
     async fn keep_uses(&self) {
@@ -284,8 +340,17 @@ impl Keys {
     }
 }
 
-fn too_long() -> Refusal {
-    let most = limits::API_KEY_DAYS_MAX;
+/// Whose keys somebody looks after who names this caller, or nobody: an administrator that one's, or all (an empty
+/// name); everybody else its own. Others' are not found, whether they are there or not.
+fn holder<'a>(principal: &'a Principal, asked: &'a str) -> Result<&'a str, Refusal> {
+    match principal.kind {
+        Kind::Administrator => Ok(asked),
+        _ if asked.is_empty() || asked == principal.name => Ok(&principal.name),
+        _ => Err(Refusal::of(Code::NotFound).with("caller", asked)),
+    }
+}
+
+fn too_long(most: u32) -> Refusal {
     Refusal::invalid(vec![Violation {
         code: Code::NumberOutOfRange,
         field: "$.days".to_owned(),
@@ -296,7 +361,18 @@ fn too_long() -> Refusal {
 }
 
 fn shown(row: KeyRow) -> v1::KeyRecord {
-    let KeyRow { id, digest: _, caller, role, note, created, expires, revoked, last_used } = row;
+    let KeyRow {
+        id,
+        digest: _,
+        caller,
+        role,
+        note,
+        read_only,
+        created,
+        expires,
+        revoked,
+        last_used,
+    } = row;
     v1::KeyRecord {
         id: id.to_string(),
         caller,
@@ -306,5 +382,6 @@ fn shown(row: KeyRow) -> v1::KeyRecord {
         expire_time: Some(proto::timestamp(expires)),
         revoked_time: revoked.map(proto::timestamp),
         last_used_time: last_used.map(proto::timestamp),
+        read_only,
     }
 }

@@ -1,4 +1,4 @@
-//! What administrators see of a window and do about it: the table of these calls.
+//! What administrators see of a window and do about it, and keys of callers: the table of these calls.
 
 use domain::{Kind, limits};
 use proto::v1;
@@ -11,16 +11,19 @@ use crate::rpc::{self, Answer};
 use crate::service::Api;
 use crate::stuck::Source;
 
-/// Its calls: for administrators.
+/// Whoever looks after keys: administrators after everybody's, firms after their own.
+const KEY_HOLDERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator];
+
+/// Its calls: for administrators, and those about keys for firms too.
 pub const API: Api = Api {
     name: operation_service_server::SERVICE_NAME,
     methods: &[
         ("ListStuck", &[Kind::Administrator]),
         ("RetryStuck", &[Kind::Administrator]),
         ("DropStuck", &[Kind::Administrator]),
-        ("CreateKey", &[Kind::Administrator]),
-        ("ListKeys", &[Kind::Administrator]),
-        ("RevokeKey", &[Kind::Administrator]),
+        ("CreateKey", KEY_HOLDERS),
+        ("ListKeys", KEY_HOLDERS),
+        ("RevokeKey", KEY_HOLDERS),
     ],
 };
 
@@ -71,20 +74,20 @@ impl OperationService for Operation {
         &self,
         request: Request<v1::CreateKeyRequest>,
     ) -> Answer<v1::CreateKeyResponse> {
-        rpc::unary(request, async |_, message| self.keys.create(message).await).await
+        rpc::unary(request, async |call, message| self.keys.create(&call, message).await).await
     }
 
     async fn list_keys(
         &self,
         request: Request<v1::ListKeysRequest>,
     ) -> Answer<v1::ListKeysResponse> {
-        rpc::unary(request, async |_, message| self.keys.list(&message).await).await
+        rpc::unary(request, async |call, message| self.keys.list(&call, &message).await).await
     }
 
     async fn revoke_key(
         &self,
         request: Request<v1::RevokeKeyRequest>,
     ) -> Answer<v1::RevokeKeyResponse> {
-        rpc::unary(request, async |_, message| self.keys.revoke(&message.id).await).await
+        rpc::unary(request, async |call, message| self.keys.revoke(&call, &message.id).await).await
     }
 }

@@ -627,7 +627,8 @@ async fn a_key_is_said_once_and_ends_at_once() {
     let mut operation = OperationServiceClient::new(served.channel.clone());
     let mut create = async |caller: &str, days| {
         let note = "tills".to_owned();
-        let request = v1::CreateKeyRequest { caller: caller.to_owned(), days, note };
+        let request =
+            v1::CreateKeyRequest { caller: caller.to_owned(), days, note, read_only: false };
         operation.create_key(by("admin", request)).await.map(tonic::Response::into_inner)
     };
     let made = create("firm", 0).await.expect("the registry knows it");

@@ -19,6 +19,8 @@ pub struct KeyRow {
     pub role: String,
     /// What it is for, in the words of who had it made.
     pub note: String,
+    /// It opens what only reads.
+    pub read_only: bool,
     /// Since when.
     pub created: OffsetDateTime,
     /// Until when.
@@ -29,34 +31,59 @@ pub struct KeyRow {
     pub last_used: Option<OffsetDateTime>,
 }
 
-/// Keeps new keys, all or none.
+/// Keeps new keys, all or none: while no caller has more than the first number of good ones then, and all of them
+/// together no more than the second. Says the number that would be exceeded.
 ///
 /// # Errors
 ///
 /// [`Fault`] from the database.
-pub async fn insert(pool: &PgPool, keys: &[KeyRow]) -> Result<(), Fault> {
+pub async fn insert(
+    pool: &PgPool,
+    keys: &[KeyRow],
+    (each, all): (usize, usize),
+    now: OffsetDateTime,
+) -> Result<Option<usize>, Fault> {
+    let mut tx = pool.begin().await?;
+    // Processes that make keys at the same moment count one after the other.
+    sqlx::query!("select pg_advisory_xact_lock(7103, 0)").execute(&mut *tx).await?;
+    let there = sqlx::query_scalar!(
+        "select caller from api_key where slot = 0 and revoked_time is null and expire_time > $1",
+        now,
+    );
+    let mut holders = there.fetch_all(&mut *tx).await?;
+    holders.extend(keys.iter().map(|key| key.caller.clone()));
+    if holders.len() > all {
+        return Ok(Some(all));
+    }
+    let of = |caller: &str| holders.iter().filter(|holder| *holder == caller).count();
+    if keys.iter().any(|key| of(&key.caller) > each) {
+        return Ok(Some(each));
+    }
     let ids: Vec<_> = keys.iter().map(|key| key.id).collect();
     let digests: Vec<_> = keys.iter().map(|key| key.digest.clone()).collect();
     let callers: Vec<_> = keys.iter().map(|key| key.caller.clone()).collect();
     let roles: Vec<_> = keys.iter().map(|key| key.role.clone()).collect();
     let notes: Vec<_> = keys.iter().map(|key| key.note.clone()).collect();
+    let read_only: Vec<_> = keys.iter().map(|key| key.read_only).collect();
     let created: Vec<_> = keys.iter().map(|key| key.created).collect();
     let expires: Vec<_> = keys.iter().map(|key| key.expires).collect();
     sqlx::query!(
-        "insert into api_key (slot, id, digest, caller, role, note, created_time, expire_time)
-         select 0, * from unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::text[],
-                                 $6::timestamptz[], $7::timestamptz[])",
+        "insert into api_key (slot, id, digest, caller, role, note, read_only, created_time, expire_time)
+         select 0, * from unnest($1::uuid[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::bool[],
+                                 $7::timestamptz[], $8::timestamptz[])",
         &ids,
         &digests,
         &callers,
         &roles,
         &notes,
+        &read_only,
         &created,
         &expires,
     )
-    .execute(pool)
+    .execute(&mut *tx)
     .await?;
-    Ok(())
+    tx.commit().await?;
+    Ok(None)
 }
 
 /// The keys that are good now.
@@ -67,7 +94,7 @@ pub async fn insert(pool: &PgPool, keys: &[KeyRow]) -> Result<(), Fault> {
 pub async fn good(pool: &PgPool, now: OffsetDateTime) -> Result<Vec<KeyRow>, Fault> {
     let rows = sqlx::query_as!(
         KeyRow,
-        "select id, digest, caller, role, note, created_time as created, expire_time as expires,
+        "select id, digest, caller, role, note, read_only, created_time as created, expire_time as expires,
                 revoked_time as revoked, last_used_time as last_used
          from api_key where slot = 0 and revoked_time is null and expire_time > $1",
         now,
@@ -88,7 +115,7 @@ pub async fn page(
 ) -> Result<Vec<KeyRow>, Fault> {
     let rows = sqlx::query_as!(
         KeyRow,
-        "select id, digest, caller, role, note, created_time as created, expire_time as expires,
+        "select id, digest, caller, role, note, read_only, created_time as created, expire_time as expires,
                 revoked_time as revoked, last_used_time as last_used
          from api_key where slot = 0 and id > $1 and ($2 = '' or caller = $2)
          order by id limit $3",
@@ -99,19 +126,25 @@ pub async fn page(
     Ok(rows.fetch_all(pool).await?)
 }
 
-/// Ends a key; one that has ended stays as it is. `None` when there is none.
+/// Ends a key, of this caller unless it is empty; one that has ended stays as it is. `None` when there is none.
 ///
 /// # Errors
 ///
 /// [`Fault`] from the database.
-pub async fn revoke(pool: &PgPool, id: Uuid, now: OffsetDateTime) -> Result<Option<KeyRow>, Fault> {
+pub async fn revoke(
+    pool: &PgPool,
+    (id, caller): (Uuid, &str),
+    now: OffsetDateTime,
+) -> Result<Option<KeyRow>, Fault> {
     let row = sqlx::query_as!(
         KeyRow,
-        "update api_key set revoked_time = coalesce(revoked_time, $2) where slot = 0 and id = $1
-         returning id, digest, caller, role, note, created_time as created,
+        "update api_key set revoked_time = coalesce(revoked_time, $2)
+         where slot = 0 and id = $1 and ($3 = '' or caller = $3)
+         returning id, digest, caller, role, note, read_only, created_time as created,
                    expire_time as expires, revoked_time as revoked, last_used_time as last_used",
         id,
         now,
+        caller,
     );
     Ok(row.fetch_optional(pool).await?)
 }

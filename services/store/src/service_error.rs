@@ -29,7 +29,7 @@ impl From<EnqueueError> for ServiceError {
 /// What the caller is told. A fault is logged here, once, with the reference that the caller gets.
 impl From<ServiceError> for Refusal {
     fn from(unanswered: ServiceError) -> Self {
-        let refusal = match unanswered {
+        match unanswered {
             ServiceError::Refused(refusal) => refusal,
             ServiceError::Fault(fault) => {
                 let reference = Uuid::now_v7();
@@ -50,8 +50,6 @@ impl From<ServiceError> for Refusal {
                 };
                 Self::of(code).with("reference", reference)
             }
-        };
-        metrics::counter!("sw_refusals_total", "code" => refusal.code.id()).increment(1);
-        refusal
+        }
     }
 }

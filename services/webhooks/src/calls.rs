@@ -152,6 +152,20 @@ impl Webhooks {
         Ok(v1::DeleteWebhookResponse {})
     }
 
+    pub(crate) async fn pause(
+        &self,
+        call: &Call,
+        message: &v1::PauseWebhookRequest,
+    ) -> Answer<v1::PauseWebhookResponse> {
+        let mut tx = self.work.begin().await.map_err(Fault::from)?;
+        let row = self.own(&mut tx, call, &message.id).await?;
+        rows::pause(&mut tx, &row, wire::BY_ITS_CALLER, self.clock.now()).await?;
+        let row = self.own(&mut tx, call, &message.id).await?;
+        tx.commit().await.map_err(Fault::from)?;
+        tracing::info!(id = %row.id, caller = row.caller, "a webhook was paused by its caller");
+        Ok(v1::PauseWebhookResponse { webhook: Some(wire::webhook(row)) })
+    }
+
     pub(crate) async fn resume(
         &self,
         call: &Call,

@@ -290,6 +290,26 @@ pub(crate) async fn database_time(db: &mut PgConnection) -> Result<OffsetDateTim
     Ok(now.fetch_one(db).await?)
 }
 
+/// Nothing more is posted to a webhook from now on. One that is paused already stays so since then, for its reason.
+pub(crate) async fn pause(
+    db: &mut PgConnection,
+    row: &WebhookRow,
+    reason: &str,
+    now: OffsetDateTime,
+) -> Result<(), Fault> {
+    sqlx::query!(
+        "update webhook set paused_time = $3, paused_reason = $4
+         where slot = $1 and id = $2 and paused_time is null",
+        row.slot().column(),
+        row.id,
+        now,
+        reason
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// Nothing failed, and nothing is paused.
 pub(crate) async fn resume(db: &mut PgConnection, row: &WebhookRow) -> Result<(), Fault> {
     sqlx::query!(

@@ -20,6 +20,7 @@ pub(crate) const API: Api = Api {
         ("GetWebhook", FOLLOWERS),
         ("ListWebhooks", FOLLOWERS),
         ("DeleteWebhook", FOLLOWERS),
+        ("PauseWebhook", FOLLOWERS),
         ("ResumeWebhook", FOLLOWERS),
         ("TestWebhook", FOLLOWERS),
         ("RotateSecret", FOLLOWERS),
@@ -59,6 +60,13 @@ impl WebhookService for Service {
         request: Request<v1::DeleteWebhookRequest>,
     ) -> Answer<v1::DeleteWebhookResponse> {
         rpc::unary(request, async |call, message| self.0.delete(&call, &message).await).await
+    }
+
+    async fn pause_webhook(
+        &self,
+        request: Request<v1::PauseWebhookRequest>,
+    ) -> Answer<v1::PauseWebhookResponse> {
+        rpc::unary(request, async |call, message| self.0.pause(&call, &message).await).await
     }
 
     async fn resume_webhook(

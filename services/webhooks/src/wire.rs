@@ -104,6 +104,9 @@ pub(crate) fn paused(row: WebhookRow) -> Result<String, Fault> {
     json.map_err(|error| Fault::Broken(format!("a webhook has no JSON: {error}")))
 }
 
+/// Why a webhook is paused of which nothing failed.
+pub(crate) const BY_ITS_CALLER: &str = "paused by its caller (由调用方暂停)";
+
 /// Why a webhook is paused.
 pub(crate) fn failed_for_days() -> String {
     let days = PAUSED_AFTER_SECONDS / 86_400;

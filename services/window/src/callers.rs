@@ -51,10 +51,23 @@ pub struct Callers {
     newcomers: Arc<Mutex<UnprovenConnections>>,
 }
 
+/// By what a call says whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// A certificate, or the link of a sandbox: nobody else can have it.
+    Own,
+    /// A key: whoever has found it may be somebody else.
+    Key {
+        /// It opens what only reads.
+        read_only: bool,
+    },
+}
+
 /// Whose call it is.
 #[derive(Debug, Clone)]
 pub(crate) struct KnownCaller {
     pub(crate) principal: Arc<Principal>,
+    pub(crate) credential: Credential,
     pub(crate) account: Arc<CallerQuota>,
     /// What its connection has not read.
     pub(crate) unread: UnreadPieces,
@@ -136,8 +149,8 @@ impl Callers {
         let peer = peer(request)?;
         let Some(newcomer) = &peer.newcomer else { return certified(peer) };
         let text = bearer(request.headers()).ok_or_else(|| no(Code::IdentityMissing))?;
-        let (known, over) = self.holder(text).ok_or_else(|| no(Code::KeyRefused))?;
-        let caller = self.caller(peer, &known, over.clone());
+        let (known, credential, over) = self.holder(text).ok_or_else(|| no(Code::KeyRefused))?;
+        let caller = self.caller(peer, &known, (credential, over.clone()));
         newcomer.belongs_to(&caller.principal, &caller.account, &over)?;
         Ok(caller)
     }
@@ -158,32 +171,35 @@ impl Callers {
         let found = match session.map(|session| (&session.by, session.caller.as_str())) {
             Some((LoginProof::Key(text), _)) => self.holder(text),
             Some((LoginProof::Link, name)) => {
-                self.registry().by_name(name).map(|known| (known, CancellationToken::new()))
+                let known = self.registry().by_name(name);
+                known.map(|known| (known, Credential::Own, CancellationToken::new()))
             }
             Some((LoginProof::Certificate, _)) | None => None,
         };
-        let Some((known, over)) = found else { return Ok(None) };
-        let caller = self.caller(peer, &known, over.clone());
+        let Some((known, credential, over)) = found else { return Ok(None) };
+        let caller = self.caller(peer, &known, (credential, over.clone()));
         newcomer.stays_for(&caller.principal, &caller.account, &over)?;
         Ok(Some(caller))
     }
 
     /// Who holds a key, and when it is not good any more.
-    fn holder(&self, text: &str) -> Option<(Arc<RegisteredCaller>, CancellationToken)> {
+    fn holder(&self, text: &str) -> Option<(Arc<RegisteredCaller>, Credential, CancellationToken)> {
         let key = self.keys.as_ref()?.find(text)?;
-        Some((self.registry().named(&key.caller, &key.role)?, key.over.clone()))
+        let credential = Credential::Key { read_only: key.read_only };
+        Some((self.registry().named(&key.caller, &key.role)?, credential, key.over.clone()))
     }
 
     fn caller(
         &self,
         peer: &Peer,
         known: &RegisteredCaller,
-        over: CancellationToken,
+        (credential, over): (Credential, CancellationToken),
     ) -> KnownCaller {
         let account = self.quotas.account(&known.principal, known.connections);
         let (principal, unread) = (Arc::clone(&known.principal), peer.unread.clone());
         let over = Some((over, Code::KeyRefused));
-        KnownCaller { principal, account, unread, pause: peer.pause.clone(), over }
+        let pause = peer.pause.clone();
+        KnownCaller { principal, credential, account, unread, pause, over }
     }
 }
 
@@ -204,7 +220,8 @@ fn certified(peer: &Peer) -> Result<KnownCaller, Box<Refusal>> {
         known.ok_or_else(|| Box::new(Refusal::of(Code::CertificateUnknown)))?;
     let over = peer.over.clone().map(|over| (over, Code::CertificateUnknown));
     let unread = peer.unread.clone();
-    Ok(KnownCaller { principal, account, unread, pause: peer.pause.clone(), over })
+    let (credential, pause) = (Credential::Own, peer.pause.clone());
+    Ok(KnownCaller { principal, credential, account, unread, pause, over })
 }
 
 /// The key of a call: `Authorization: Bearer swk_…`.

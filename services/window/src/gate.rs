@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
 use crate::bodies::{AnswerBody, Form, RequestBody};
-use crate::callers::{Callers, KnownCaller};
+use crate::callers::{Callers, Credential, KnownCaller};
 use crate::json::rules::HttpMatch;
 use crate::policy::{MethodPolicy, Methods};
 use crate::problem;
@@ -213,11 +213,12 @@ where
 /// The refusal of a call since too much waits, made once: then there are thousands of them a second, and
 /// making one costs more than all else that is done for it.
 static OVERLOADED: LazyLock<http::HeaderMap> = LazyLock::new(|| {
-    let status = status::refused(&Refusal::of(Code::Overloaded), Language::English);
+    let status = status::refused_before(&Refusal::of(Code::Overloaded), Language::English);
     status.into_http::<()>().into_parts().0.headers
 });
 
 fn overloaded() -> http::Response<Body> {
+    status::count(Code::Overloaded);
     let mut refused = http::Response::new(Body::empty());
     refused.headers_mut().clone_from(&OVERLOADED);
     refused
@@ -270,16 +271,37 @@ fn reading(path: &str, streams: bool) -> Option<Reading> {
     }
 }
 
+/// What answers on what is said with the call.
+const CONNECT: &str = "/Connect";
+/// What makes a key.
+const CREATE_KEY: &str = "/single_window.operation.v1.OperationService/CreateKey";
+
+/// What ends a key: whoever ends its own hears that it has ended.
+const REVOKE_KEY: &str = "/single_window.operation.v1.OperationService/RevokeKey";
+
+/// Whether this call may be made with what says whose it is. A key that was found must not breed: it could not be ended
+/// any more by ending it.
+fn opens(credential: Credential, path: &str) -> Result<(), Code> {
+    match credential {
+        Credential::Key { .. } if path == CREATE_KEY => Err(Code::KeyMadeByKey),
+        Credential::Key { read_only: true } if writes(path) || path.ends_with(CONNECT) => {
+            Err(Code::KeyReadsOnly)
+        }
+        Credential::Key { .. } | Credential::Own => Ok(()),
+    }
+}
+
 fn admit(
     path: &str,
     method: MethodPolicy,
-    KnownCaller { principal, account, unread, pause, over }: KnownCaller,
+    KnownCaller { principal, credential, account, unread, pause, over }: KnownCaller,
     (space, backlogs): (&Space, &Backlogs),
 ) -> Result<AdmittedCall, Box<Refusal>> {
     let no = |code: Code| Box::new(Refusal::of(code));
     if !method.kinds.contains(&principal.kind) {
         return Err(no(Code::NotAllowed));
     }
+    opens(credential, path).map_err(no)?;
     let lasting = method.lasting();
     let streams = lasting == CallDuration::Stream;
     if writes(path) {
@@ -298,7 +320,7 @@ fn admit(
         places,
         call: CallMemory::new(account.memory(), method.client_streams, method.server_streams),
         unread: (unread, account.reads_within()),
-        over,
+        over: over.filter(|_| path != REVOKE_KEY),
         turn: reading(path, streams).map(|reading| account.reads(reading)).transpose()?,
     })
 }

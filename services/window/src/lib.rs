@@ -31,6 +31,7 @@ pub mod policy;
 mod problem;
 pub mod quotas;
 pub mod read_pause;
+mod refusals;
 pub mod registry;
 mod reload;
 pub mod run;

@@ -17,6 +17,7 @@ use store::{Fault, ServiceError};
 use time::OffsetDateTime;
 
 use crate::clock;
+use crate::refusals;
 use crate::standing::Standing;
 use crate::validity::CertificatePeriod;
 
@@ -56,6 +57,7 @@ impl Standing {
         let mut periods = self.certificates.read().unwrap_or_else(PoisonError::into_inner).clone();
         periods.extend(self.callers.registry().ending(today));
         periods.sort_by_key(|period| period.end);
+        let (refusals_from, refusals) = refusals::recent(&self.clock);
         Ok(v1::GetOperatingStatusResponse {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             postgres_version,
@@ -70,6 +72,8 @@ impl Standing {
             storage: self.space.storage(),
             database_bytes,
             certificates: periods.iter().map(|it| validity(it, today)).collect(),
+            refusals,
+            refusals_from_time: Some(proto::timestamp(refusals_from)),
         })
     }
 }

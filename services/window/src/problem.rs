@@ -39,9 +39,17 @@ pub(crate) fn page(code: Code) -> String {
 
 /// A refusal, whole.
 pub(crate) fn of(refusal: &Refusal) -> Response {
-    let status = status::refused(refusal, Language::English);
+    whole(refusal, &status::refused(refusal, Language::English))
+}
+
+/// A refusal of which a status was made already, whole.
+pub(crate) fn of_refused(refusal: &Refusal) -> Response {
+    whole(refusal, &status::refused_before(refusal, Language::English))
+}
+
+fn whole(refusal: &Refusal, status: &Status) -> Response {
     let violations = refusal.violations.iter().cloned().map(shown).collect();
-    problem_response(&status, violations)
+    problem_response(status, violations)
 }
 
 fn shown(violation: Violation) -> Value {

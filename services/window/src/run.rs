@@ -145,6 +145,7 @@ impl RunningWindow {
     /// Says what is wrong and what to do about it; nothing is left running.
     pub async fn start(settings: &Settings, ending: &Ending) -> anyhow::Result<Option<Self>> {
         let methods = crate::policy::check_policy()?;
+        crate::refusals::begin();
         let sockets = sockets();
         let registry = CurrentRegistry::new(Registry::load(&settings.registry, settings.sandbox)?);
         let own = (settings.certificate.as_path(), settings.key.as_path());

@@ -14,7 +14,7 @@ use cli::{BilingualText, Language, describe};
 use client::Config;
 use console::LoginLink;
 use futures::StreamExt as _;
-use kit::api_keys::ApiKeys;
+use kit::api_keys::{ApiKeys, KeyTerms};
 use proto::v1;
 use tokio_util::sync::CancellationToken;
 
@@ -201,7 +201,10 @@ async fn hand_out_keys(keys: &ApiKeys, data_dir: &Path) -> anyhow::Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    for (row, text) in keys.make(&missing, (KEYS_LAST, "sandbox")).await? {
+    // However many its callers made for themselves: a sandbox whose files are gone starts.
+    let most_each = domain::limits::API_KEYS_MAX;
+    let terms = KeyTerms { lasts: KEYS_LAST, note: "sandbox", read_only: false, most_each };
+    for (row, text) in keys.make(&missing, terms).await? {
         let file = key_file(data_dir, &row.caller);
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);

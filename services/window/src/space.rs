@@ -92,7 +92,6 @@ impl Space {
     /// [`Code::SpaceShort`].
     pub fn room_for(&self, kind: Kind) -> Result<(), Box<Refusal>> {
         if kind.is_filer() && self.is_short() {
-            metrics::counter!("sw_refusals_total", "code" => Code::SpaceShort.id()).increment(1);
             return Err(Box::new(Refusal::of(Code::SpaceShort)));
         }
         Ok(())

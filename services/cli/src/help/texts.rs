@@ -287,7 +287,7 @@ pub const TEXTS: &[(&str, &str)] = &[
          times",
         "休假日期，含首尾：2026-12-01..2026-12-05，或单日；可多次给出",
     ),
-    ("Days until it ends by itself, at most 1,095", "有效天数，最长1095天"),
+    ("Days until it ends by itself: at most 365, where an administrator makes it 1,095", "有效天数，最长365天，由管理员生成的最长1095天"),
     ("Decide an appeal", "决定申诉"),
     (
         "Decide as an agency what happens to the goods (处置); the strictest decision counts",
@@ -410,6 +410,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Follow what happens to your declarations, from now on", "从现在起跟踪本企业清单动态"),
     ("For how many days the old one is accepted; 0 ends it at once", "旧证书继续可用的天数；0为立即停用"),
     (
+        "For this caller of the registry; administrators name others [default: whoever asks]",
+        "为该已登记的调用方，管理员可指定他人 [默认：本人]",
+    ),
+    (
         "For this firm (customs code) [default: your own]",
         "企业（海关编码） [默认：本企业]",
     ),
@@ -499,6 +503,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Inspection service (joint orders)", "查验服务（联合查验单）"),
     ("It is registered for trade in forex (名录)", "已列入贸易外汇收支名录"),
+    ("It only reads", "仅限查询"),
     ("Its certificate (PEM) [default: it has keys only]", "其证书（PEM） [默认：只用接口密钥]"),
     ("Its customs code", "企业海关编码"),
     ("Its key (PEM)", "其私钥（PEM）"),
@@ -615,7 +620,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "List what was sent, newest first. Every filter that is set must hold",
         "列出已发送的单证，最新在前；各条件须同时满足",
     ),
-    ("Make a key for a caller of the registry. It is shown now and never again", "为已登记的调用方生成接口密钥，仅此一次显示"),
+    ("Make a key. It is shown now and never again. It takes a certificate: a key makes no other keys", "生成接口密钥，仅此一次显示。须用证书办理：接口密钥不能再生成密钥"),
     (
         "Make a webhook. Its secret is shown now and never again",
         "新建推送；密钥仅此一次显示",
@@ -662,7 +667,6 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Move the time forward by this long", "将时间向前调整一段时长"),
     ("Move the time forward to this one", "将时间向前调整至指定时刻"),
-    ("Name of the caller in the registry", "调用方的登记名称"),
     (
         "NUMBER is an order number, waybill number, copNo, preNo, invtNo, guid, or number of a bill \
          of lading. When several documents have it, the inventory is shown and the others are listed; \
@@ -725,7 +729,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Object to the findings: a second examination (复验) by other officers, once",
         "对查验结果提出异议：由其他人员复验，一次为限",
     ),
-    ("Of this caller [default: all]", "该调用方的接口密钥 [默认：全部]"),
+    ("Of this caller; administrators name others [default: all that whoever asks may see]", "该调用方的接口密钥，管理员可指定他人 [默认：本人可见的全部]"),
     (
         "Of a producer: VAT of its purchases in the month, in yuan",
         "生产企业当月进项税额（元）",
@@ -854,6 +858,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Only what is wrong, not the fields", "只列错误，不列字段"),
     ("Only with an appointment at this place", "仅列在该场地有预约的"),
+    (
+        "Pause a webhook: nothing more is posted there, and what happens meanwhile waits until it goes on",
+        "暂停推送：不再投递，其间发生的事项等待恢复后投递",
+    ),
     (
         "Payment (支付): accounts, what is held, the duty of imports, and tax bills",
         "支付：账户、冻结、进口税款及税单",
@@ -993,8 +1001,8 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Show how a window is reached", "显示如何连接该单一窗口"),
     (
-        "Show how the window gets on: services, who is behind, what waits and on whom, space, certificates",
-        "显示单一窗口的运行状况：服务、落后的消费方、等待事项及等待对象、空间、证书",
+        "Show how the window gets on: services, who is behind, what waits and on whom, space, certificates, refusals",
+        "显示单一窗口的运行状况：服务、落后的消费方、等待事项及等待对象、空间、证书、拒绝",
     ),
     ("Show one declaration with its history", "显示一份清单及其历史"),
     (

@@ -117,7 +117,7 @@ pub(crate) async fn answered_by(calls: Router, call: &HttpCall, request: Request
 /// The refusal of a call; `whole` is what its status was made of, when that is known.
 pub(crate) fn refused(status: &Status, whole: Option<Refusal>) -> Box<Response> {
     Box::new(match whole {
-        Some(refusal) if status.code() != Grpc::Ok => problem::of(&refusal),
+        Some(refusal) if status.code() != Grpc::Ok => problem::of_refused(&refusal),
         _ => problem::of_status(status),
     })
 }
