@@ -374,7 +374,7 @@ async fn money_that_goes_back_after_it_was_settled_is_a_debt_of_the_firm() {
     let record = treasurer.payments().await.pop().expect("one receipt");
     assert!(record.is_refund && record.declared_time.is_none(), "{record:?}");
     assert_eq!((record.code.as_str(), record.missing.len()), ("122030", 0), "{record:?}");
-    // The same as a file for the bank, in both languages, as long as it is not declared.
+    // The same as a file for the bank as long as it is not declared, whatever language is spoken.
     let undeclared = |args: &[&str]| {
         let args = [&["--as", "enterprise-a", "pay", "bop", "--missing", "--output", "csv"], args];
         let output = sandbox.command(&args.concat());
@@ -395,9 +395,7 @@ async fn money_that_goes_back_after_it_was_settled_is_a_debt_of_the_firm() {
     ];
     let header = "receipt,booked,currency,amount,code,country,note,until,declared,missing";
     assert_eq!(undeclared(&[]), format!("{header}\n{}\n", fields.join(",")));
-    let header = "收汇,入账日期,币种,金额,交易编码,国别,交易附言,申报期限,申报时间,缺少";
-    let chinese = undeclared(&["--language", "zh"]);
-    assert_eq!(chinese.lines().next().map(|it| it.trim_start_matches('\u{feff}')), Some(header));
+    assert_eq!(undeclared(&["--language", "zh"]), undeclared(&[]), "a program reads it");
     let refund = declare("").await;
     assert_eq!(undeclared(&[]).lines().count(), 1, "nothing is left but the heads");
     assert_eq!((refund.number, refund.is_refund, refund.code.as_str()), (2, true, "122030"));

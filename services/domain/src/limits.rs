@@ -151,13 +151,9 @@ pub const PREFACE_SECONDS_MAX: u64 = 10;
 /// Seconds in which a frame, a block of headers, or the next piece of a body must come. The largest
 /// frame has 16 KB: slower than that is no line that can file.
 pub const PROGRESS_SECONDS_MAX: u64 = 10;
-/// Milliseconds after which a connection is looked at again that is not read, since a call on it was refused for what
-/// waits already: it is read when there is room.
+/// Milliseconds for which a connection is not read after a call on it was refused for what waits already. Nobody
+/// notices them beside the delay that the refusal names, and what came meanwhile is refused together.
 pub const READ_PAUSE_MILLISECONDS: u64 = 100;
-/// Milliseconds after which it is read all the same, so that its caller is told no again.
-pub const READ_PAUSE_MILLISECONDS_MAX: u64 = 1_000;
-/// Bytes that are read of it then, a filing or two; twice as many each time when nothing of them was refused.
-pub const READ_PIECE_BYTES: usize = 2 * 1024;
 /// Descriptors that connections cannot take: database, journals, files, the window's own calls.
 pub const DESCRIPTORS_RESERVED: u64 = 256;
 /// Unary calls of one principal at once: ten connections full of them.

@@ -180,13 +180,13 @@ pub struct Mount {
 }
 
 /// How many calls of one firm may be under way now.
-pub type MostOfEach = Arc<dyn Fn() -> Option<usize> + Send + Sync>;
+pub type MostOfEach = Box<dyn Fn() -> Option<usize> + Send + Sync>;
 
 impl Mount {
     /// With a bound of what waits for its commits.
     #[must_use]
     pub fn within(mut self, most: impl Fn() -> Option<usize> + Send + Sync + 'static) -> Self {
-        self.backlog = Some(Arc::new(most));
+        self.backlog = Some(Box::new(most));
         self
     }
 }

@@ -22,7 +22,7 @@ use tonic::transport::server::Connected;
 use crate::callers::{EvictionSignal, Newcomer};
 use crate::frames::{CallerFrame, FrameHeads};
 use crate::quotas::{CallerQuota, HeldPermits};
-use crate::read_pause::{PausedReader, ReadPause};
+use crate::read_pause::ReadPause;
 use crate::unread::UnreadPieces;
 
 /// For what has to come next.
@@ -74,7 +74,8 @@ pub struct CallerConnection {
     /// Amid which frame the caller stopped, and when that was seen.
     stopped: Option<(u64, Instant)>,
     timer: Option<Pin<Box<Sleep>>>,
-    reader: PausedReader,
+    /// The end of the pause in which it is not read.
+    paused: Option<Pin<Box<Sleep>>>,
     farewell: Option<Farewell>,
     _places: HeldPermits,
 }
@@ -100,7 +101,6 @@ impl CallerConnection {
         // Whoever is not known or may not stay is told so, and then makes room.
         let stays = peer.principal.is_some() && peer.refusal.is_none();
         let over = peer.over.clone();
-        let reader = PausedReader::new(peer.pause.clone());
         Self {
             stream,
             peer,
@@ -112,7 +112,7 @@ impl CallerConnection {
             key_over: over.map(|over| Box::pin(over.cancelled_owned())),
             stopped: None,
             timer: None,
-            reader,
+            paused: None,
             farewell: None,
             _places: places,
         }
@@ -165,6 +165,18 @@ impl CallerConnection {
                 return Poll::Ready(());
             }
         }
+    }
+
+    /// Ready when it may be read.
+    fn poll_pause(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.paused.is_none() {
+            self.paused = self.peer.pause.ends().map(|ends| Box::pin(sleep_until(ends.into())));
+        }
+        if let Some(paused) = &mut self.paused {
+            ready!(paused.as_mut().poll(cx));
+            self.paused = None;
+        }
+        Poll::Ready(())
     }
 
     fn over(&self, why: &'static str) -> io::Error {
@@ -268,7 +280,8 @@ impl AsyncRead for CallerConnection {
             return Poll::Ready(Err(this.over("others need its place")));
         }
         let before = buffer.filled().len();
-        if this.reader.poll_read(Pin::new(&mut this.stream), cx, buffer)?.is_pending() {
+        let is_paused = this.poll_pause(cx).is_pending();
+        if is_paused || Pin::new(&mut this.stream).poll_read(cx, buffer)?.is_pending() {
             ready!(this.poll_overdue(cx));
             if this.is_unread() {
                 this.take_leave(UNREAD);

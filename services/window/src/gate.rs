@@ -7,7 +7,6 @@ use std::time::Duration;
 use console::Cookies;
 use domain::Principal;
 use domain::refusal::{Code, Refusal};
-use kit::service::MostOfEach;
 use proto::memory::CallMemory;
 use proto::status::{self, Language};
 use tokio_util::sync::CancellationToken;
@@ -37,7 +36,7 @@ pub struct Gate<S> {
 /// What waits for the commits of services, by the names of their calls. A call that would be refused for it
 /// is refused before it is read: reading it would cost those who wait.
 #[derive(Clone, Default)]
-pub struct Backlogs(pub Arc<Vec<(&'static str, MostOfEach)>>);
+pub struct Backlogs(pub Arc<Vec<(&'static str, kit::service::MostOfEach)>>);
 
 impl std::fmt::Debug for Backlogs {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -49,14 +48,13 @@ impl std::fmt::Debug for Backlogs {
 const CEB: &str = "single_window.ceb.v1.CebService";
 
 impl Backlogs {
-    /// Says how many calls of one firm may be under way at the service of this path, while too much waits there.
-    fn most_of_each(&self, path: &str) -> Option<&MostOfEach> {
+    /// How many calls of one firm may be under way at the service of this path.
+    fn most_of_each(&self, path: &str) -> Option<usize> {
         let service = match path {
             "/ceb" => CEB,
             _ => path.strip_prefix('/')?.rsplit_once('/')?.0,
         };
-        let (_, most_of_each) = self.0.iter().find(|(name, _)| *name == service)?;
-        Some(most_of_each)
+        self.0.iter().find(|(name, _)| *name == service)?.1()
     }
 }
 
@@ -306,11 +304,10 @@ fn admit(
     let streams = lasting == CallDuration::Stream;
     if writes(path) {
         space.room_for(principal.kind)?;
-        if let Some(most_of_each) = backlogs.most_of_each(path).filter(|_| !streams)
-            && most_of_each().is_some_and(|most| account.has_under_way(most))
-        {
+        let most = backlogs.most_of_each(path).filter(|_| !streams);
+        if most.is_some_and(|most| account.has_under_way(most)) {
             metrics::counter!("sw_commit_refused_total").increment(1);
-            pause.begin(most_of_each);
+            pause.begin();
             return Err(no(Code::Overloaded));
         }
     }
