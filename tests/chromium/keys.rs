@@ -43,7 +43,7 @@ fn a_firm_makes_and_ends_a_key_in_a_browser() {
     narrow.opens(&at("/webhooks"));
     narrow.finds("document.getElementById('url').value = 'https://example.com/'");
     narrow.clicks("main form button:not(.plain)");
-    narrow.sees("SW-1624");
+    narrow.sees("SW-1309");
     assert_eq!(narrow.complaints().len(), 1);
 
     // It ends at once.
@@ -66,7 +66,7 @@ fn a_firm_makes_and_ends_a_key_in_a_browser() {
     wide.opens(&at("/operation"));
     wide.sees("this key only reads");
     let link =
-        wide.finds("return document.querySelector(\"a[href='/errors/SW-1624']\").textContent");
-    assert_eq!(link, "SW-1624");
+        wide.finds("return document.querySelector(\"a[href='/errors/SW-1309']\").textContent");
+    assert_eq!(link, "SW-1309");
     looks(&wide, "operation-refusals", &origin, false);
 }

@@ -212,7 +212,7 @@ async fn the_table_of_callers_and_calls_holds_for_keys() {
             let by_certificate = comes_to(&certified, path, None).await;
             let by_key = comes_to(&keyed, path, Some(&key)).await;
             if path == CREATE_KEY && by_certificate != "SW-1303" {
-                assert_eq!((by_certificate.as_str(), by_key.as_str()), ("", "SW-1623"), "{caller}");
+                assert_eq!((by_certificate.as_str(), by_key.as_str()), ("", "SW-1308"), "{caller}");
             } else {
                 assert_eq!(by_key, by_certificate, "{caller} {path}");
             }
@@ -288,10 +288,10 @@ async fn a_firm_makes_sees_and_ends_keys_of_its_own_and_nobody_elses() {
     // It makes no other keys, over gRPC as over HTTP, and ends itself.
     let refusal = window.operation().create_key(by(&made.key, asked("", 1))).await;
     let refusal = refusal.expect_err("a key that leaks must not breed");
-    assert_eq!((code(&refusal).0.as_str(), refusal.code()), ("SW-1623", Code::PermissionDenied));
+    assert_eq!((code(&refusal).0.as_str(), refusal.code()), ("SW-1308", Code::PermissionDenied));
     let mut http = Http::with_key(&sandbox, &made.key).await;
     let answer = http.call("POST", "/v1/keys", "application/json", b"{}").await;
-    assert_eq!((answer.status, &answer.json()["code"]), (403, &"SW-1623".into()), "{answer}");
+    assert_eq!((answer.status, &answer.json()["code"]), (403, &"SW-1308".into()), "{answer}");
     assert_eq!(listed(&firm).await.len(), own.len(), "none was made");
     let revoked = window.operation().revoke_key(by(&made.key, revoke())).await;
     assert!(
@@ -345,17 +345,17 @@ async fn a_key_that_only_reads_changes_nothing() {
         if by_whole == "SW-1303" || path == CREATE_KEY {
             assert_eq!(by_reader, by_whole, "{path}");
         } else if reads {
-            assert_ne!(by_reader, "SW-1624", "{path}");
+            assert_ne!(by_reader, "SW-1309", "{path}");
             read += 1;
         } else {
-            assert_eq!(by_reader, "SW-1624", "{path}");
+            assert_eq!(by_reader, "SW-1309", "{path}");
             refused += 1;
         }
     }
     assert!(read > 10 && refused > 10, "{read} {refused}");
     let stream = "/single_window.declaration.v1.DeclarationService/SubmitStream";
-    assert_eq!(comes_to(&reader, stream, Some(&key)).await, "SW-1624");
+    assert_eq!(comes_to(&reader, stream, Some(&key)).await, "SW-1309");
     let output = sandbox.command(&["--api-key", &key, "key", "create"]);
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains("SW-1623"), "{said}");
+    assert!(!output.status.success() && said.contains("SW-1308"), "{said}");
 }
