@@ -129,6 +129,10 @@ async fn files_nothing(firm: &Enterprise, config: &Config) {
     assert_eq!((code(&status).0.as_str(), status.code()), ("SW-1503", tonic::Code::Unavailable));
     let retry = status.get_details_retry_info().and_then(|info| info.retry_delay);
     assert_eq!(retry, Some(Duration::from_secs(5)));
+    // A key is ended all the same; there is none of this id.
+    let revoke = v1::RevokeKeyRequest { id: uuid::Uuid::nil().to_string() };
+    let status = firm.0.operation().revoke_key(revoke).await.expect_err("there is none");
+    assert_eq!(code(&status).0, "SW-1201");
     let mut http = tls(config).await.expect("TLS");
     let post =
         "POST /ceb HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 1\r\n\r\n<";
