@@ -110,7 +110,7 @@ async fn what_is_wrong_is_said_whole_and_in_both_languages() {
         ("PUT", "/v1/declarations", 405),
         ("GET", "/v1/nowhere", 404),
         ("GET", "/v1/declarations/number/NOBODYS", 404),
-        ("GET", "/v1/keys", 403),
+        ("GET", "/v1/stuck", 403),
     ] {
         let answer = http.call(method, target, JSON, &[]).await;
         assert_eq!(answer.status, status, "{method} {target}: {answer}");
@@ -230,7 +230,7 @@ async fn answers_say_how_much_may_be_open() {
     assert_eq!(answer.header("ratelimit-policy"), r#""streams";q=128;qu="concurrent-requests""#);
     assert_eq!(answer.header("ratelimit"), r#""streams";r=124"#, "three are held, and this one");
     // What is refused says so as well.
-    let refused = http.gets("/v1/keys", JSON).await;
+    let refused = http.gets("/v1/stuck", JSON).await;
     assert_eq!(
         (refused.status, refused.header("ratelimit")),
         (403, r#""calls";r=1024"#),

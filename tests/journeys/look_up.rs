@@ -332,10 +332,6 @@ async fn looking_up_costs_the_same_among_many() {
     }
 }
 
-/// A table reads rows by their ids, or by the index of times, which knows blocks of 128 pages with about 3,400 rows
-/// each: five minutes lie in two of them at most.
-const BLOCKS: i64 = 8_000;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn statistics_of_a_time_read_what_was_filed_then() {
     let sandbox = Sandbox::with(&["--no-agencies"]).await;
@@ -368,6 +364,6 @@ async fn statistics_of_a_time_read_what_was_filed_then() {
         assert_eq!(all.without_inspection.map(|it| it.count), Some(300), "{all:?}");
         let read = rows_read(&mut database, "inspection.consignment").await - before;
         println!("rows read for a table of five minutes: {read}, analyzed: {analyzed}");
-        assert!(read < BLOCKS, "{read} rows were read of 300, analyzed: {analyzed}");
+        assert!(read < 600, "{read} rows were read of 300, analyzed: {analyzed}");
     }
 }

@@ -857,6 +857,14 @@ async fn a_producer_keeps_the_parity_that_it_chose_for_a_year() {
     (line.price, line.total_price) = (usd(1_000_000), usd(2_000_000));
     let name = desk.firm.tries(filing(sold)).await.expect("it is valid").name;
     desk.firm.sees(&name, v1::State::Released).await;
+    // What was told last counts: the bank's dollars are there before they are proved to be settled.
+    eventually("its money came", PATIENCE, async || {
+        let line = desk.line(&name).await;
+        let stands = line.as_ref().and_then(|it| it.line.as_ref());
+        let came = stands.is_some_and(|it| it.money() == v1::RefundMoney::Received);
+        if came { Ok(()) } else { Err(line) }
+    })
+    .await;
     desk.proves(&name).await;
     let found = desk.stands(&name, v1::RefundStanding::Claimable).await;
     let estimate = found.line.and_then(|it| it.entitlement).and_then(|it| it.estimate_fen);
