@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
+use bytes::BytesMut;
 use domain::limits;
 use domain::refusal::Code;
 use futures::{Stream, StreamExt as _};
@@ -103,7 +104,7 @@ pub(crate) fn messages(response: Response, shape: MessageDescriptor) -> Messages
     let headers = response.headers().clone();
     let mut body = response.into_body();
     Box::pin(async_stream::stream! {
-        let mut pending: Vec<u8> = Vec::new();
+        let mut pending = BytesMut::new();
         let mut ended = Status::from_header_map(&headers);
         while let Some(frame) = body.frame().await {
             let frame = match frame {
@@ -133,16 +134,14 @@ pub(crate) fn messages(response: Response, shape: MessageDescriptor) -> Messages
 }
 
 /// The next whole message of what has come.
-fn next(pending: &mut Vec<u8>) -> Option<Bytes> {
+fn next(pending: &mut BytesMut) -> Option<Bytes> {
     let (prefix, _) = pending.split_first_chunk::<PREFIX_BYTES>()?;
     let [_, a, b, c, d] = *prefix;
     let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).ok()?;
     if pending.len() < PREFIX_BYTES + length {
         return None;
     }
-    let rest = pending.split_off(PREFIX_BYTES + length);
-    let whole = Bytes::from(std::mem::replace(pending, rest));
-    Some(whole.slice(PREFIX_BYTES..))
+    Some(pending.split_to(PREFIX_BYTES + length).freeze().slice(PREFIX_BYTES..))
 }
 
 /// What the next request resumes from, and whether the message says anything besides.
@@ -225,7 +224,7 @@ mod tests {
         let bytes =
             [&[0, 0, 0, 0, 2][..], b"ab", &[0, 0, 0, 0, 0], &[0, 0, 0, 0, 1], b"c"].concat();
         for piece in 1..=bytes.len() {
-            let (mut pending, mut found) = (Vec::new(), Vec::new());
+            let (mut pending, mut found) = (BytesMut::new(), Vec::new());
             for piece in bytes.chunks(piece) {
                 pending.extend_from_slice(piece);
                 found.extend(std::iter::from_fn(|| next(&mut pending)));

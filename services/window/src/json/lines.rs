@@ -1,8 +1,9 @@
 //! Many at once, a line each (NDJSON): every line has its answer, in the order of the lines.
 //!
 //! A line is an item of the stream that the call is; where an item holds one message and nothing else, the line is
-//! that message. What is no JSON of the schema is answered in its place and the rest goes on. A batch has at
-//! most so many lines; the line after them is answered by saying so, and is the last.
+//! that message. What is no JSON of the schema is answered in its place and the rest goes on. A blank line has no
+//! answer and counts: a line has the number that an editor shows. A batch has at most so many lines; the line after
+//! them is answered by saying so, and is the last.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::response::Response;
+use bytes::BytesMut;
 use domain::limits;
 use domain::refusal::{Code, Refusal};
 use futures::StreamExt as _;
@@ -106,30 +108,33 @@ fn items(
     expected: ExpectedLines,
 ) -> impl futures::Stream<Item = Result<Bytes, axum::Error>> + Send {
     async_stream::stream! {
-        let (mut pending, mut number, mut open) = (Vec::new(), 0_u64, true);
+        // Of what came and is no whole line yet, so much has been searched for its end.
+        let (mut pending, mut searched) = (BytesMut::new(), 0);
+        let (mut number, mut open) = (0_u64, true);
         while open {
-            let data = match body.frame().await {
-                Some(Ok(frame)) => frame.into_data().unwrap_or_default(), // trailers say nothing
+            match body.frame().await {
+                // Trailers say nothing.
+                Some(Ok(frame)) => pending.extend_from_slice(&frame.into_data().unwrap_or_default()),
                 Some(Err(error)) => {
                     yield Err(error);
                     return;
                 }
                 None => {
                     open = false;
-                    Bytes::from_static(b"\n")
+                    if !pending.is_empty() {
+                        pending.extend_from_slice(b"\n");
+                    }
                 }
-            };
-            pending.extend_from_slice(&data);
-            while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
-                let rest = pending.split_off(end + 1);
-                let line = std::mem::replace(&mut pending, rest);
-                if line.iter().all(u8::is_ascii_whitespace) {
-                    continue;
-                }
+            }
+            while let Some(end) = pending[searched..].iter().position(|byte| *byte == b'\n') {
+                let line = pending.split_to(searched + end + 1);
+                searched = 0;
                 number += 1;
                 let item = if number > limits::BATCH_LINES_MAX {
                     open = false;
                     Err(Box::new(too_many()))
+                } else if line.iter().all(u8::is_ascii_whitespace) {
+                    continue;
                 } else {
                     item(&shape, &line)
                 };
@@ -146,6 +151,7 @@ fn items(
                     return;
                 }
             }
+            searched = pending.len();
             if pending.len() > limits::MESSAGE_BYTES_MAX {
                 let most = limits::MESSAGE_BYTES_MAX;
                 let refusal = Refusal::of(Code::TooManyEntries).with("bytes_max", most);
@@ -185,4 +191,66 @@ fn item(shape: &MessageDescriptor, line: &[u8]) -> Result<Bytes, Box<Refusal>> {
     };
     memory::converted(line.len(), message.encoded_len() + super::PREFIX_BYTES)?;
     Ok(framed(&message))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+    use std::time::{Duration, Instant};
+
+    use prost_reflect::DescriptorPool;
+
+    use super::*;
+
+    const LINE: &[u8] = br#"{"requestId": "a"}"#;
+
+    static SHAPE: LazyLock<MessageDescriptor> = LazyLock::new(|| {
+        let pool = DescriptorPool::decode(proto::DESCRIPTOR).expect("compiled");
+        let name = "single_window.declaration.v1.SubmitStreamRequest";
+        pool.get_message_by_name(name).expect("there is one")
+    });
+
+    /// How many items come of a body in pieces of so many bytes, and the lines that are answered here.
+    async fn read(body: &[u8], piece: usize) -> (usize, Vec<String>) {
+        let pieces: Vec<_> = body.chunks(piece).map(Bytes::copy_from_slice).collect();
+        let pieces = pieces.into_iter().map(Ok::<_, std::convert::Infallible>);
+        let body = Body::from_stream(futures::stream::iter(pieces));
+        let expected = ExpectedLines::default();
+        let items = items(body, SHAPE.clone(), Arc::clone(&expected));
+        let count = items.map(|item| item.expect("our body")).count().await;
+        let expected = expected.lock().expect("nobody panics");
+        (count, expected.iter().flatten().cloned().collect())
+    }
+
+    #[tokio::test]
+    async fn lines_are_found_however_they_are_cut_and_have_the_number_that_an_editor_shows() {
+        let body = [LINE, b"\n\n", LINE, b"\nno\n \n", LINE].concat();
+        for piece in 1..=body.len() {
+            let (count, wrong) = read(&body, piece).await;
+            assert_eq!((count, wrong.len()), (3, 1), "in pieces of {piece}");
+            assert!(wrong[0].starts_with("{\"line\":4,"), "{wrong:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_batch_has_so_many_lines_and_no_more() {
+        let most = usize::try_from(limits::BATCH_LINES_MAX).expect("few");
+        let line = [LINE, b"\n"].concat();
+        let (count, wrong) = read(&line.repeat(most), 16_384).await;
+        assert_eq!((count, wrong), (most, Vec::new()));
+        let (count, wrong) = read(&line.repeat(most + 3), 16_384).await;
+        assert_eq!((count, wrong.len()), (most, 1), "the rest is not read");
+        assert!(wrong[0].starts_with("{\"line\":10001,"), "{wrong:?}");
+    }
+
+    /// A search from the beginning with every piece, or a copy of the rest for every line, would take minutes.
+    #[tokio::test]
+    async fn what_is_no_line_costs_no_more_than_its_length() {
+        let start = Instant::now();
+        let (count, wrong) = read(&b"\n".repeat(8_000_000), 1_000_000).await;
+        assert_eq!((count, wrong.len()), (0, 1), "blank lines count");
+        let (count, wrong) = read(&b" ".repeat(limits::MESSAGE_BYTES_MAX + 100), 64).await;
+        assert_eq!((count, wrong.len()), (0, 1), "the line is too long");
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    }
 }
