@@ -17,6 +17,7 @@ mod floods;
 #[path = "../harness/mod.rs"]
 #[expect(dead_code, reason = "the journeys use more of it")]
 mod harness;
+mod http;
 mod load;
 mod memory;
 mod meter;

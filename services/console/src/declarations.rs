@@ -7,9 +7,9 @@ use axum::Extension;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use cli::words;
 use domain::limits;
-use proto::v1;
+use proto::{memory, status, v1};
 use time::format_description::BorrowedFormatItem;
-use time::macros::{format_description, offset};
+use time::macros::format_description;
 use time::{Date, Duration};
 
 use crate::problem::{PageAnswer, settle};
@@ -60,6 +60,13 @@ impl ListedDeclaration {
             filed: words::minute(record.filed_time.and_then(proto::time)),
         }
     }
+
+    /// What it takes in memory.
+    fn bytes(&self) -> usize {
+        let Self { id, order_no, pre_no, mode, state: _, waits_for, filed } = self;
+        let texts = [id, order_no, pre_no, mode, waits_for, filed];
+        size_of::<Self>() + texts.into_iter().map(String::capacity).sum::<usize>()
+    }
 }
 
 #[derive(Template)]
@@ -84,6 +91,10 @@ struct StateChoice {
     is_chosen: bool,
 }
 
+fn listed_declarations(visit: &Visit, records: &[v1::DeclarationRecord]) -> Vec<ListedDeclaration> {
+    records.iter().map(|record| ListedDeclaration::of(visit, record)).collect()
+}
+
 /// `GET /console/declarations?number=…&state=…&day=…&mode=…&size=…&page=…`.
 pub(crate) async fn list(Extension(visit): Extension<Arc<Visit>>) -> Response {
     settle(&visit, listed(&visit).await)
@@ -91,7 +102,7 @@ pub(crate) async fn list(Extension(visit): Extension<Arc<Visit>>) -> Response {
 
 async fn listed(visit: &Visit) -> PageAnswer {
     let number = visit.query("number");
-    let (mut records, mut missing, mut next) = (Vec::new(), "", String::new());
+    let (mut rows, mut missing, mut next) = (Vec::new(), "", String::new());
     if number.is_empty() {
         let (from, until) = day(visit.query("day"));
         let mut request = v1::ListRequest {
@@ -109,7 +120,11 @@ async fn listed(visit: &Visit) -> PageAnswer {
             let asked = visit.call(request.clone());
             let answer = visit.declarations().list(asked).await?.into_inner();
             left -= i32::try_from(answer.records.len()).unwrap_or(left); // no page has more
-            records.extend(answer.records);
+            let listed = listed_declarations(visit, &answer.records);
+            // Nine pages of these wait for the tenth, and the HTML is counted only when it is whole.
+            memory::need(listed.iter().map(ListedDeclaration::bytes).sum())
+                .map_err(|refusal| status::refused(&refusal, visit.language))?;
+            rows.extend(listed);
             request.page_token = answer.next_page_token;
             if left <= 0 || request.page_token.is_empty() {
                 break;
@@ -124,7 +139,9 @@ async fn listed(visit: &Visit) -> PageAnswer {
                     let path = format!("/console/declarations/{}", words::id(&record.name));
                     return Ok(Redirect::to(&path).into_response());
                 }
-                v1::GetResponse { candidates, .. } => records = candidates,
+                v1::GetResponse { candidates, .. } => {
+                    rows = listed_declarations(visit, &candidates)
+                }
             },
             Err(status) if status.code() == tonic::Code::NotFound => missing = number,
             Err(status) => return Err(status.into()),
@@ -138,7 +155,7 @@ async fn listed(visit: &Visit) -> PageAnswer {
     });
     Ok(page(&ListPage {
         visit,
-        rows: records.iter().map(|record| ListedDeclaration::of(visit, record)).collect(),
+        rows,
         missing,
         states: states.collect(),
         day: visit.query("day"),
@@ -153,7 +170,7 @@ type Moment = Option<pbjson_types::Timestamp>;
 /// A day in China from its first to its last moment; nothing when it is none.
 fn day(text: &str) -> (Moment, Moment) {
     let Ok(day) = Date::parse(text, DAY) else { return (None, None) };
-    let from = day.midnight().assume_offset(offset!(+8));
+    let from = day.midnight().assume_offset(domain::CHINA);
     let until = from.checked_add(Duration::DAY);
     (Some(proto::timestamp(from)), until.map(proto::timestamp))
 }
