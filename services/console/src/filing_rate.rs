@@ -1,41 +1,25 @@
 //! What was filed in the last minutes, minute by minute, as a chart of columns for the operator.
 
-use cli::words;
 use domain::limits;
 use proto::v1;
 use time::{Duration, OffsetDateTime};
 
+use crate::minute_chart::{MinuteChart, MinuteCounts};
 use crate::problem::RefusedCall;
 use crate::visit::Visit;
 
 /// See the module.
 pub(crate) struct FilingRate {
-    pub(crate) columns: Vec<MinuteColumn>,
-    pub(crate) filed: usize,
+    pub(crate) chart: MinuteChart,
+    pub(crate) filed: u64,
     /// Of those, how many are rejected by now.
-    pub(crate) rejected: usize,
-    /// The most of a minute.
-    pub(crate) most: usize,
+    pub(crate) rejected: u64,
     /// More was filed than is read: only the minutes since then are drawn.
     pub(crate) is_cut: bool,
 }
 
-/// A minute of it.
-pub(crate) struct MinuteColumn {
-    /// When it begins, for people.
-    pub(crate) time: String,
-    pub(crate) filed: usize,
-    pub(crate) rejected: usize,
-    pub(crate) x: usize,
-    pub(crate) height: usize,
-    pub(crate) rejected_height: usize,
-}
-
 /// Minutes that are drawn.
 const MINUTES: usize = 30;
-/// Pixels of the highest column, and from a column to the next.
-const HEIGHT: usize = 90;
-const STEP: usize = 24;
 
 /// Counts what was filed in the last minutes.
 pub(crate) async fn of(visit: &Visit) -> Result<FilingRate, Box<RefusedCall>> {
@@ -65,33 +49,19 @@ fn rate(from: OffsetDateTime, filed: Vec<(OffsetDateTime, bool)>, is_cut: bool) 
     // Of the oldest minute that was read there may be more.
     let first =
         if is_cut { filed.last().and_then(|it| minute(it.0)).map_or(0, |it| it + 1) } else { 0 };
-    let mut counts = [(0, 0); MINUTES];
+    let mut counts = [MinuteCounts::default(); MINUTES];
     for (time, is_rejected) in filed {
         let Some(count) = minute(time).filter(|it| *it >= first).and_then(|it| counts.get_mut(it))
         else {
             continue;
         };
-        count.0 += 1;
-        count.1 += usize::from(is_rejected);
+        count.all += 1;
+        count.part += u64::from(is_rejected);
     }
-    let most = counts.iter().map(|it| it.0).max().unwrap_or(0); // there are minutes
-    let height = |count: usize| if most == 0 { 0 } else { (count * HEIGHT).div_ceil(most) };
-    let columns = (0_i64..).zip(counts).enumerate().map(|(index, (minute, (filed, rejected)))| {
-        let time = words::minute(Some(from.saturating_add(Duration::minutes(minute))));
-        MinuteColumn {
-            time: time.split(' ').next_back().unwrap_or(&time).to_owned(),
-            filed,
-            rejected,
-            x: index * STEP,
-            height: height(filed),
-            rejected_height: height(rejected),
-        }
-    });
     FilingRate {
-        columns: columns.skip(first).collect(),
-        filed: counts.iter().map(|it| it.0).sum(),
-        rejected: counts.iter().map(|it| it.1).sum(),
-        most,
+        chart: MinuteChart::of(Some(from), &counts, first),
+        filed: counts.iter().map(|it| it.all).sum(),
+        rejected: counts.iter().map(|it| it.part).sum(),
         is_cut,
     }
 }
@@ -110,21 +80,20 @@ mod tests {
             vec![(at(29), false), (at(5), true), (at(5), false), (at(5), false), (at(1), false)];
         let whole = rate(from, filed.clone(), false);
         assert_eq!(
-            (whole.filed, whole.rejected, whole.most, whole.columns.len()),
+            (whole.filed, whole.rejected, whole.chart.most, whole.chart.columns.len()),
             (5, 1, 3, MINUTES)
         );
-        let heights: Vec<_> = [0, 1, 5, 29].map(|it| whole.columns[it].height).into();
-        assert_eq!(heights, [0, 30, HEIGHT, 30]);
+        let counts = MinuteCounts { all: 3, part: 1 };
         assert_eq!(
-            (whole.columns[5].rejected_height, whole.columns[5].time.as_str()),
-            (30, "16:05")
+            (whole.chart.columns[5].counts, whole.chart.columns[5].time.as_str()),
+            (counts, "16:05")
         );
         let cut = rate(from, filed, true);
         assert_eq!(
-            (cut.filed, cut.columns.len(), cut.columns[0].time.as_str()),
+            (cut.filed, cut.chart.columns.len(), cut.chart.columns[0].time.as_str()),
             (4, MINUTES - 2, "16:02")
         );
         let none = rate(from, Vec::new(), false);
-        assert!(none.columns.iter().all(|column| column.height == 0));
+        assert!(none.chart.columns.iter().all(|column| column.height == 0));
     }
 }

@@ -25,6 +25,7 @@ mod language;
 mod listing;
 mod live;
 mod login;
+mod minute_chart;
 mod money;
 mod operation;
 mod orders;
