@@ -147,20 +147,25 @@ fn pieces(
 
 async fn list(session: &Session, named: &str) -> anyhow::Result<Exit> {
     let declaration = resolve(session, named).await?;
-    let request = v1::ListAttachmentsRequest { declaration };
+    session.print(&of(session, &declaration).await?)
+}
+
+/// The attachments of a declaration, also those whose bytes are not here.
+pub(crate) async fn of(
+    session: &Session,
+    declaration: &str,
+) -> anyhow::Result<Vec<v1::AttachmentRecord>> {
+    let request = v1::ListAttachmentsRequest { declaration: declaration.to_owned() };
     let call = async |it: &client::Window, ask| it.attachments().list_attachments(ask).await;
-    session.print(&session.ask(request, call).await?.attachments)
+    Ok(session.ask(request, call).await?.attachments)
 }
 
 async fn download(session: &Session, args: DownloadArgs) -> anyhow::Result<Exit> {
     let DownloadArgs { declaration, mut digests, to } = args;
     let declaration = resolve(session, &declaration).await?;
     if digests.is_empty() {
-        let request = v1::ListAttachmentsRequest { declaration: declaration.clone() };
-        let call = async |it: &client::Window, ask| it.attachments().list_attachments(ask).await;
-        let named = session.ask(request, call).await?.attachments;
-        digests =
-            named.into_iter().filter(|it| it.stored_time.is_some()).map(|it| it.sha256).collect();
+        let named = of(session, &declaration).await?.into_iter();
+        digests = named.filter(|it| it.stored_time.is_some()).map(|it| it.sha256).collect();
     }
     let mut written = Vec::new();
     for sha256 in digests {
@@ -170,7 +175,7 @@ async fn download(session: &Session, args: DownloadArgs) -> anyhow::Result<Exit>
 }
 
 /// Writes the bytes beside their place, and puts them there when they are whole and what they should be.
-async fn fetch(
+pub(crate) async fn fetch(
     session: &Session,
     declaration: &str,
     sha256: String,

@@ -35,6 +35,7 @@ pub mod keys;
 pub mod options;
 pub mod pay;
 mod problem;
+mod progress;
 pub mod provide;
 pub mod read;
 mod reconcile;

@@ -10,7 +10,6 @@ use std::task::{Poll, ready};
 use std::time::Duration;
 
 use futures::stream;
-use indicatif::{ProgressBar, ProgressStyle};
 use proto::v1;
 use tonic::Status;
 
@@ -19,10 +18,7 @@ use super::input::{self, InputDocument, InputResult};
 use super::problem::Problem;
 use super::report::{DocumentReport, DocumentResult};
 use super::words::pick;
-use super::{Exit, Output, Session, ceb, print_line, print_refusal};
-
-/// Fewer documents are done before a bar could be read.
-const BAR_FROM: u64 = 21;
+use super::{Exit, Output, Session, ceb, print_line, print_refusal, progress};
 
 /// File declarations.
 ///
@@ -194,7 +190,7 @@ impl Batch {
         args: &SubmitArgs,
         follower: &mut Follower,
     ) -> Result<(), Status> {
-        let bar = spinner(pick(session.language, "documents", "份单证"));
+        let bar = progress::counter(pick(session.language, "documents", "份单证"));
         let mut reading = input::stream(args.files.clone(), session.language);
         let batch = RefCell::new(self);
         let coming = stream::poll_fn(|context| {
@@ -237,7 +233,7 @@ impl Batch {
         let names: HashSet<String> =
             self.rows.iter().filter_map(|row| row.name().map(str::to_owned)).collect();
         let count = names.len();
-        let bar = progress(count, pick(session.language, "ended", "已终结"));
+        let bar = progress::bar(count, pick(session.language, "ended", "已终结"));
         let ended = follower
             .wait(session, names, patience, |open| {
                 bar.set_position(u64::try_from(count.saturating_sub(open)).unwrap_or_default()); // a bar only
@@ -249,24 +245,4 @@ impl Batch {
         }
         ended
     }
-}
-
-/// How many so far, on stderr, for people; it hides itself when stderr is no terminal.
-fn spinner(word: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {pos} {msg} {per_sec}");
-    let bar = ProgressBar::new_spinner().with_message(word);
-    // The template is constant; a default bar does as well if it could not be read.
-    style.map_or(bar.clone(), |style| bar.with_style(style))
-}
-
-/// A bar on stderr, for many documents and people; it hides itself when stderr is no terminal.
-fn progress(count: usize, word: &'static str) -> ProgressBar {
-    let count = u64::try_from(count).unwrap_or(u64::MAX); // a bar only
-    if count < BAR_FROM {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg} {per_sec}");
-    let bar = ProgressBar::new(count).with_message(word);
-    // The template is constant; a default bar does as well if it could not be read.
-    style.map_or(bar.clone(), |style| bar.with_style(style))
 }

@@ -10,7 +10,7 @@ use crate::pay::listing::Listing;
 use crate::pay::{PayPrinter, parse_yuan, yuan};
 use crate::table::{columns, fields};
 use crate::words::{self, pick};
-use crate::{Exit, Language, OutputFormat, print_json, print_line};
+use crate::{Exit, Language, OutputFormat, print_json, print_line, progress};
 
 /// How often a claim is looked at while its lines are added.
 const LOOK: Duration = Duration::from_millis(200);
@@ -279,10 +279,13 @@ pub(super) async fn propose(teller: PayPrinter<'_>, args: Propose) -> anyhow::Re
     let make = async |it: &client::Window, ask| it.refund().propose_claim(ask).await;
     let begun = session.ask(request, make).await?.claim;
     let mut claim = begun.ok_or_else(|| anyhow::anyhow!("the window shows no claim"))?;
+    let counter = progress::counter(pick(session.language, "lines", "条明细"));
     while !claim.complete {
         tokio::time::sleep(LOOK).await;
         claim = read(teller, &claim.name).await?;
+        counter.set_position(claim.lines.into());
     }
+    counter.finish_and_clear();
     if args.submit && claim.lines > 0 {
         claim = hand_in(teller, &claim).await?;
     }

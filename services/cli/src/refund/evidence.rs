@@ -12,8 +12,8 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::pay::{PayPrinter, yuan};
-use crate::words::{decimal, pick};
-use crate::{BilingualText, Exit, Session, csv, print_line, read};
+use crate::words::{decimal, hex, pick};
+use crate::{BilingualText, Exit, Session, attachments, csv, print_line, progress, read};
 
 /// Write a claim with its evidence into a folder: lines and evidence as CSV, the claim as XML, documents by digest.
 #[derive(Debug, clap::Args)]
@@ -62,10 +62,6 @@ impl Folder {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Writes the folder.
 pub(super) async fn evidence(teller: PayPrinter<'_>, args: EvidenceArgs) -> anyhow::Result<Exit> {
     let session = teller.session;
@@ -77,7 +73,9 @@ pub(super) async fn evidence(teller: PayPrinter<'_>, args: EvidenceArgs) -> anyh
     let mut folder = Folder::new(args.folder)?;
     let mut evidence = Vec::new();
     let mut declarations: BTreeMap<String, Vec<(&'static str, String, String)>> = BTreeMap::new();
+    let bar = progress::bar(lines.len(), pick(session.language, "lines", "条明细"));
     for line in &lines {
+        bar.inc(1);
         let export = line.export_line.split("/lines/").next().unwrap_or_default(); // the whole name
         if !declarations.contains_key(export) {
             let of = declaration(session, &mut folder, export).await?;
@@ -98,6 +96,7 @@ pub(super) async fn evidence(teller: PayPrinter<'_>, args: EvidenceArgs) -> anyh
             evidence.push(EvidenceRow { line: line.line, kind: "invoice", name, digest });
         }
     }
+    bar.finish_and_clear();
     folder.write("claim.xml", xml(&claim, &lines, &evidence)?)?;
     folder.write("lines.csv", lines_csv(&lines))?;
     folder.write("evidence.csv", evidence_csv(&evidence))?;
@@ -123,7 +122,7 @@ async fn invoices(session: &Session, firm: &str) -> anyhow::Result<Invoices> {
     Ok(found.into_iter().map(|it| ((it.code.clone(), it.number.clone()), it)).collect())
 }
 
-/// The declaration of a line, with its history, and the digests of what was attached to it.
+/// The declaration of a line, with its history, and what was attached to it or found: its bytes too, where they are.
 async fn declaration(
     session: &Session,
     folder: &mut Folder,
@@ -131,8 +130,13 @@ async fn declaration(
 ) -> anyhow::Result<Vec<(&'static str, String, String)>> {
     let record = read::fetch(session, name).await?;
     let mut found = vec![("declaration", name.to_owned(), folder.keep(&record)?)];
-    for attached in record.declaration.iter().flat_map(|it| &it.attachments) {
-        found.push(("attachment", attached.name.clone(), hex(&attached.sha256)));
+    for attached in attachments::of(session, name).await? {
+        let digest = attached.sha256;
+        if attached.stored_time.is_some() && folder.written.insert(digest.clone()) {
+            let documents = folder.path.join("documents");
+            attachments::fetch(session, name, digest.clone(), &documents).await?;
+        }
+        found.push(("attachment", attached.name, digest));
     }
     Ok(found)
 }

@@ -12,7 +12,7 @@ use crate::pay::listing::Listing;
 use crate::pay::{PayPrinter, parse_yuan, yuan};
 use crate::problem::Problem;
 use crate::words::pick;
-use crate::{Exit, Language, print_refusal};
+use crate::{Exit, Language, print_refusal, progress};
 
 /// Invoices that are on their way at once: many share a commit.
 const AT_ONCE: usize = 64;
@@ -120,9 +120,11 @@ pub(super) async fn register(teller: PayPrinter<'_>, args: Register) -> anyhow::
         let make = async |it: &client::Window, ask| it.refund().register_invoice(ask).await;
         (invoice, session.ask(request, make).await)
     };
+    let bar = progress::bar(invoices.len(), pick(session.language, "invoices", "张发票"));
     let mut answers = futures::stream::iter(invoices).map(register).buffered(AT_ONCE);
     let (mut registered, mut exit) = (Vec::new(), Exit::Done);
     while let Some((invoice, answer)) = answers.next().await {
+        bar.inc(1);
         match answer {
             Ok(answer) => registered.extend(answer.invoice),
             Err(status) if proto::status::is_worth_repeating(status.code()) => {
@@ -134,6 +136,7 @@ pub(super) async fn register(teller: PayPrinter<'_>, args: Register) -> anyhow::
             }
         }
     }
+    bar.finish_and_clear();
     INVOICES.print(teller, &registered)?;
     Ok(exit)
 }
