@@ -6,6 +6,7 @@ use domain::attachment::AttachmentDigest;
 use proto::v1;
 use sha2::{Digest as _, Sha256};
 
+use super::refund::RefundDesk;
 use crate::harness::http::{Answer, Http};
 use crate::harness::inspection::{PLACE, Stage};
 use crate::harness::people::{Enterprise, code, export, filing};
@@ -295,6 +296,10 @@ async fn a_site_sees_documents_from_its_appointment_on_and_adds_evidence() {
     })
     .await;
 
+    let story = stage.sandbox.command(&["trace", &name, "--as", "enterprise-a"]);
+    let story = String::from_utf8_lossy(&story.stdout).into_owned();
+    assert!(story.contains("the goods are expected at"), "{story}");
+
     let bare = format!("/v1/attachments/{}", digest(photo));
     let nowhere = site.call("PUT", &bare, "application/json", photo).await;
     assert_eq!((nowhere.status, &nowhere.json()["code"]), (400, &"SW-1001".into()), "{nowhere}");
@@ -331,4 +336,51 @@ async fn documents_come_and_go_by_the_command_line() {
     assert!(std::fs::read(down).expect("it was written") == invoice);
     let (code, _) = run(&["attachment", "list", "QD-ATTACHED-CLI", "--as", "enterprise-b"]);
     assert_eq!(code, Some(4), "it is not there for another firm");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn evidence_of_a_claim_has_the_bytes_of_what_was_attached() {
+    let sandbox = Sandbox::start().await;
+    let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
+    let contract = pdf("CONTRACT", 50_000);
+    let mut firm = http(&sandbox, "enterprise-a").await;
+    assert_eq!(puts(&mut firm, &contract).await.status, 200);
+    let mut sold = export_with("QD-EVIDENCE-1", &contract);
+    sold.statistics_flag = "B".to_owned();
+    sold.logistics_no = "LQD-EVIDENCE-1".to_owned();
+    sold.lines[0].gcode = "6109100021".to_owned();
+    let name = desk.firm.tries(filing(sold)).await.expect("it is valid").name;
+    desk.firm.sees(&name, v1::State::Released).await;
+    desk.proves(&name).await;
+    let line = v1::RefundInvoiceLine {
+        gcode: "6109100021".to_owned(),
+        unit: "007".to_owned(),
+        qty_e5: 300_000,
+        net_fen: 9_000,
+        levy_bp: 1_300,
+        tax_fen: 1_170,
+        used_e5: 0,
+    };
+    let invoice = v1::RefundInvoice {
+        number: format!("{:020}", 1),
+        seller: "91370200MA3C000001".to_owned(),
+        issued: "2026-11-20".to_owned(),
+        lines: vec![line],
+        ..Default::default()
+    };
+    desk.registers(invoice).await;
+    desk.stands(&name, v1::RefundStanding::Claimable).await;
+    let claim = desk.proposes("").await;
+
+    let folder = sandbox.directory.path().join("evidence");
+    let place = folder.display().to_string();
+    let made =
+        sandbox.command(&["refund", "evidence", &claim.name, &place, "--as", "enterprise-a"]);
+    assert!(made.status.success(), "{made:?}");
+    let digest = digest(&contract).to_string();
+    let list = std::fs::read_to_string(folder.join("evidence.csv")).expect("the list");
+    let row = list.lines().find(|row| row.split(',').nth(1) == Some("attachment"));
+    assert!(row.expect("a row").ends_with(&digest), "{list}");
+    let bytes = std::fs::read(folder.join("documents").join(&digest)).expect("its bytes");
+    assert!(bytes == contract, "another file");
 }

@@ -12,8 +12,10 @@ use tonic::{Code as Grpc, Status};
 use crate::pay::{purpose, yuan};
 use crate::table::{columns, wrapped};
 use crate::watch::describe;
-use crate::words::{self, pick, when};
-use crate::{BilingualText, Exit, Language, Output, Session, print_json, print_line, read};
+use crate::words::{self, hex, pick, when};
+use crate::{
+    BilingualText, Exit, Language, Output, Session, inspect, print_json, print_line, read,
+};
 
 /// Tell the whole story of one parcel: who said what when, by which rule, which money, what is open.
 #[derive(Debug, clap::Args)]
@@ -120,6 +122,8 @@ pub struct TraceRequests {
     pub documents: v1::ListDocumentsRequest,
     /// What the risk rules said; agencies and the operator see it.
     pub assessment: v1::GetAssessmentRequest,
+    /// Its joint inspection, where there was one.
+    pub inspection: Option<v1::GetOrderRequest>,
     /// Its tax, of an import.
     pub duty: Option<v1::GetDutyRequest>,
     /// And the bill.
@@ -157,6 +161,8 @@ impl TraceRequests {
                 ..Default::default()
             },
             assessment: v1::GetAssessmentRequest { name: declaration.clone(), version: 0 },
+            inspection: (!record.inspection_order_id.is_empty())
+                .then(|| v1::GetOrderRequest { name: format!("{declaration}/inspection") }),
             duty: import.map(|it| v1::GetDutyRequest { declaration: it.clone(), version: 0 }),
             bill: import.map(|it| v1::GetBillRequest { declaration: it.clone() }),
             returns: import.map(|it| v1::ListImportReturnsRequest {
@@ -177,6 +183,8 @@ pub struct TraceAnswers {
     pub documents: Option<v1::ListDocumentsResponse>,
     /// Risk rules.
     pub assessment: Option<v1::GetAssessmentResponse>,
+    /// Joint inspection.
+    pub inspection: Option<v1::GetOrderResponse>,
     /// Tax.
     pub duty: Option<v1::GetDutyResponse>,
     /// Bill.
@@ -219,6 +227,10 @@ async fn asked(session: &Session, requests: TraceRequests) -> Result<TraceAnswer
         )?,
         ..TraceAnswers::default()
     };
+    if let Some(request) = requests.inspection {
+        let get = session.ask(request, async |it, ask| it.inspection().get_order(ask).await).await;
+        answers.inspection = there(get)?;
+    }
     if let Some(request) = requests.duty {
         let get = session.ask(request, async |it, ask| it.payment().get_duty(ask).await).await;
         answers.duty = there(get)?;
@@ -270,6 +282,7 @@ impl ParcelStory {
         story.clearance(record);
         answers.documents.iter().for_each(|found| story.documents(found));
         answers.assessment.iter().for_each(|found| story.risk(found));
+        answers.inspection.iter().flat_map(|it| &it.order).for_each(|it| story.inspection(it));
         answers.duty.iter().for_each(|found| story.duty(found));
         answers.bill.iter().flat_map(|found| &found.bill).for_each(|bill| story.bill(bill));
         answers.returns.iter().flat_map(|it| &it.returns).for_each(|goods| story.goods_back(goods));
@@ -363,6 +376,35 @@ impl ParcelStory {
         for matched in found.assessments.iter().flat_map(|it| &it.matched) {
             let what = TraceText::new(matched.title.clone(), matched.title_zh.clone());
             self.rule(&matched.rule, &matched.law, what);
+        }
+    }
+
+    /// Where the goods are looked at, and the photographs and records of what was found.
+    fn inspection(&mut self, order: &v1::OrderRecord) {
+        let Some(state) = &order.state else { return };
+        let place = state.appointment.as_ref();
+        if let Some(place) = place.filter(|_| state.stage() == v1::OrderStage::Appointed) {
+            let text = format!("the goods are expected at {}", place.place_name);
+            let what = TraceText::new(text, format!("货物应运抵{}", place.place_name_zh));
+            self.open("firm", &words::minute(place.start.and_then(proto::time)), what);
+        }
+        let changed = order.changed_time.and_then(proto::time);
+        let (at, at_zh) =
+            place.map_or(("", ""), |it| (it.place_name.as_str(), it.place_name_zh.as_str()));
+        let examinations = state.first.iter().chain(&state.work);
+        for finding in examinations.flat_map(|it| &it.findings).filter(|it| !it.evidence.is_empty())
+        {
+            let digests: Vec<String> = finding.evidence.iter().map(|it| hex(it)).collect();
+            let told = |language| {
+                let by = inspect::words::key(finding.agency(), &finding.instruction);
+                let result = inspect::words::result(language, &finding.result);
+                format!("{by} {result} {}", finding.text).trim_end().to_owned()
+            };
+            let (english, chinese) = (told(Language::English), told(Language::Chinese));
+            let digests = digests.join(", ");
+            let text = format!("{english}; photographs and records of {at}: SHA-256 {digests}");
+            let text_zh = format!("{chinese}；{at_zh}的照片和记录：SHA-256 {digests}");
+            self.event(changed, ("inspection", "site"), TraceText::new(text, text_zh));
         }
     }
 
@@ -618,5 +660,51 @@ fn refund_speaker(step: v1::RefundStep) -> &'static str {
         | v1::RefundStep::LineSettled
         | v1::RefundStep::Reminder
         | v1::RefundStep::GoodsBack => "refund",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inspection_tells_where_and_by_which_photographs() {
+        let appointment = v1::Appointment {
+            place_name: "Bonded site".to_owned(),
+            place_name_zh: "保税监管场所".to_owned(),
+            ..Default::default()
+        };
+        let finding = |evidence: &[u8]| v1::ExaminationFinding {
+            agency: v1::Agency::Customs.into(),
+            instruction: "GENERAL".to_owned(),
+            result: "CONFORM".to_owned(),
+            evidence: vec![evidence.to_vec()].into_iter().filter(|it| !it.is_empty()).collect(),
+            ..Default::default()
+        };
+        let told = |stage: v1::OrderStage, findings| {
+            let work = v1::Examination { findings, ..Default::default() };
+            let state = v1::OrderState {
+                stage: stage.into(),
+                appointment: Some(appointment.clone()),
+                work: Some(work),
+                ..Default::default()
+            };
+            let order = v1::OrderRecord { state: Some(state), ..Default::default() };
+            let inspection = Some(v1::GetOrderResponse { order: Some(order), history: Vec::new() });
+            let answers = TraceAnswers { inspection, ..TraceAnswers::default() };
+            let story = ParcelStory::new(&v1::DeclarationRecord::default(), &answers);
+            let text = |what: &TraceText| (what.text.clone(), what.text_zh.clone());
+            let events: Vec<_> = story.events.iter().map(|it| text(&it.what)).collect();
+            let open: Vec<_> = story.open.iter().map(|it| text(&it.what).0).collect();
+            (events, open)
+        };
+        let (events, open) = told(v1::OrderStage::Appointed, Vec::new());
+        assert_eq!((events.len(), open), (0, vec!["the goods are expected at Bonded site".into()]));
+        let findings = vec![finding(b""), finding(b"\xab\x01")];
+        let (events, open) = told(v1::OrderStage::Closed, findings);
+        let [(text, text_zh)] = events.as_slice() else { panic!("{events:?}") };
+        assert!(text.ends_with("photographs and records of Bonded site: SHA-256 ab01"), "{text}");
+        assert!(text_zh.contains("保税监管场所的照片和记录：SHA-256 ab01"), "{text_zh}");
+        assert!(open.is_empty(), "{open:?}");
     }
 }

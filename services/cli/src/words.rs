@@ -6,7 +6,7 @@ use proto::status::Language;
 use proto::v1;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use time::macros::{format_description, offset};
+use time::macros::format_description;
 
 pub(super) use super::table::{Table, table};
 
@@ -16,6 +16,11 @@ pub(super) fn pick<'a>(language: Language, english: &'a str, chinese: &'a str) -
         Language::English => english,
         Language::Chinese => chinese,
     }
+}
+
+/// Bytes as hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A state in English and Chinese.
@@ -159,21 +164,21 @@ pub fn when(time: Option<OffsetDateTime>) -> String {
     let shape = format_description!(
         "[year]-[month]-[day] [hour]:[minute]:[second].[subsecond digits:3] +08:00"
     );
-    let local = time.and_then(|time| time.checked_to_offset(offset!(+8)));
+    let local = time.and_then(|time| time.checked_to_offset(domain::CHINA));
     local.and_then(|time| time.format(shape).ok()).unwrap_or_default() // an empty cell
 }
 
 /// The same to the minute, for lists.
 pub fn minute(time: Option<OffsetDateTime>) -> String {
     let shape = format_description!("[year]-[month]-[day] [hour]:[minute]");
-    let local = time.and_then(|time| time.checked_to_offset(offset!(+8)));
+    let local = time.and_then(|time| time.checked_to_offset(domain::CHINA));
     local.and_then(|time| time.format(shape).ok()).unwrap_or_default() // an empty cell
 }
 
 /// A time on the command line: a day in China, or RFC 3339.
 pub(super) fn parse_from(text: &str) -> Result<OffsetDateTime, String> {
     match time::Date::parse(text, format_description!("[year]-[month]-[day]")) {
-        Ok(day) => Ok(day.midnight().assume_offset(offset!(+8))),
+        Ok(day) => Ok(day.midnight().assume_offset(domain::CHINA)),
         Err(_) => OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
             "a time is YYYY-MM-DD (a day in China) or RFC 3339, as 2026-11-24T08:30:00+08:00"
                 .to_owned()

@@ -186,9 +186,11 @@ async fn asked(visit: &Visit, requests: TraceRequests) -> Result<TraceAnswers, B
         let list = visit.payment().list_entries(visit.call(request)).await;
         trace::there(list.map(Response::into_inner))
     });
-    let (documents, assessment, duty, bill, returns, refund, books) = futures::join!(
+    let mut orders = visit.inspection();
+    let (documents, assessment, inspection, duty, bill, returns, refund, books) = futures::join!(
         ceb.list_documents(visit.call(requests.documents)),
         risk.get_assessment(visit.call(requests.assessment)),
+        optional(requests.inspection, async |it| orders.get_order(visit.call(it)).await),
         optional(requests.duty, async |it| duties.get_duty(visit.call(it)).await),
         optional(requests.bill, async |it| bills.get_bill(visit.call(it)).await),
         optional(requests.returns, async |it| goods.list_import_returns(visit.call(it)).await),
@@ -198,6 +200,7 @@ async fn asked(visit: &Visit, requests: TraceRequests) -> Result<TraceAnswers, B
     Ok(TraceAnswers {
         documents: trace::there(documents.map(Response::into_inner))?,
         assessment: trace::there(assessment.map(Response::into_inner))?,
+        inspection: inspection?,
         duty: duty?,
         bill: bill?,
         returns: returns?,

@@ -36,7 +36,7 @@ use tonic::{Code as Grpc, Status};
 use uuid::Uuid;
 
 use super::options::Options;
-use super::words::pick;
+use super::words::{hex, pick};
 use super::{Exit, Language, Session, read};
 
 /// Inspection (查验): orders, appointments, reports, decisions, rules, credit and statistics.
@@ -196,10 +196,6 @@ fn wire(agency: Option<Agency>) -> i32 {
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// 32 bytes as 64 hexadecimal digits.
