@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use domain::CHINA;
 pub(crate) use domain::documents::summary::C14;
 use domain::documents::summary::{self, SummaryRule, merge, unfit};
 use domain::documents::{DocumentKind, ReceiptStatus, status};
 use domain::limits;
 use proto::ceb::{self, Document, MessageType, export};
-use store::numbers::CHINA;
 use uuid::Uuid;
 
 use crate::document_set::Period;

@@ -3,6 +3,7 @@
 //!
 //! Each piece of news has an id made of what it tells, so that it has one effect however often it is told.
 
+use domain::CHINA;
 use domain::answer::{ExchangeAnswer, Payload};
 use domain::documents::refund::ReturnLine;
 use domain::documents::summary::C14;
@@ -15,7 +16,7 @@ use domain::{DeclarationId, RequestId, Slot, limits};
 use prost::Message as _;
 use proto::ceb::{Document, parcel};
 use store::Fault;
-use store::numbers::{CHINA, NumberSeries};
+use store::numbers::NumberSeries;
 use store::permutation::NumberKey;
 use store::queue::Item;
 use time::{Date, OffsetDateTime, PrimitiveDateTime};

@@ -6,6 +6,7 @@ use std::io::Read as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use domain::CHINA;
 use domain::declaration::Profile;
 use domain::documents::{DocumentKind, ReceiptStatus, check, refusal, status};
 use domain::principal::CUSTOMS_LOG;
@@ -16,7 +17,6 @@ use proto::ceb::{self, Document, MessageFault, MessageType, dxp};
 use sha2::{Digest as _, Sha256};
 use signature::{MixedDigest, SignatureRefusal, Trust, VerifiedMessage, Verifier};
 use store::ServiceError;
-use store::numbers::CHINA;
 use time::OffsetDateTime;
 
 use crate::export::C14;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use domain::CHINA;
 use domain::documents::{DocumentKind, ReceiptStatus};
 use proto::ceb::{Document, MessageType};
 use store::Fault;
-use store::numbers::CHINA;
 use time::OffsetDateTime;
 use uuid::Uuid;
 

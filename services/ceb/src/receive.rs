@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use domain::CHINA;
 use domain::documents::{
     Admission, DocumentIntent, DocumentKind, IncomingDocument, ReceiptStatus, Split, admit,
     complete, exists, missing_parts, stands, status, unchanged,
 };
 use domain::{Principal, Slot, limits};
 use proto::ceb::{Document, MessageType};
-use store::numbers::CHINA;
 use time::OffsetDateTime;
 use uuid::Uuid;
 

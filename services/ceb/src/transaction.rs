@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
+use domain::CHINA;
 use domain::documents::{ReceiptStatus, supersedes};
 use domain::principal::CUSTOMS_LOG;
 use domain::{Slot, limits};
@@ -14,7 +15,7 @@ use sqlx::PgConnection;
 use store::Fault;
 use store::cipher::Cipher;
 use store::journal::{Heads, JournalEntry};
-use store::numbers::{CHINA, NumberSeries, use_numbers, used_numbers};
+use store::numbers::{NumberSeries, use_numbers, used_numbers};
 use store::permutation::NumberKey;
 use store::queue::{self, Item};
 use store::request::Requests;

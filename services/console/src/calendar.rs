@@ -8,7 +8,7 @@ use axum::response::Response;
 use cli::inspect::words as order_words;
 use proto::v1;
 use time::format_description::BorrowedFormatItem;
-use time::macros::{format_description, offset};
+use time::macros::format_description;
 use time::{Date, Duration, OffsetDateTime};
 
 use crate::orders;
@@ -94,7 +94,7 @@ async fn week(visit: &Visit) -> PageAnswer {
 
 /// The day in China.
 pub(crate) fn today(visit: &Visit) -> Date {
-    visit.console.clock.now().to_offset(offset!(+8)).date()
+    visit.console.clock.now().to_offset(domain::CHINA).date()
 }
 
 async fn appointments(visit: &Visit) -> Result<Vec<CalendarEntry>, Box<RefusedCall>> {
@@ -110,7 +110,7 @@ async fn appointments(visit: &Visit) -> Result<Vec<CalendarEntry>, Box<RefusedCa
         let state = order.state.as_ref()?;
         let appointment = state.appointment.as_ref()?;
         let at = |time: Option<pbjson_types::Timestamp>| {
-            time.and_then(proto::time).map(|time| time.to_offset(offset!(+8)))
+            time.and_then(proto::time).map(|time| time.to_offset(domain::CHINA))
         };
         let (start, end) = (at(appointment.start)?, at(appointment.end));
         let clock = |time: OffsetDateTime| format!("{:02}:{:02}", time.hour(), time.minute());
@@ -137,7 +137,7 @@ async fn free(visit: &Visit, first: Date, days: u32) -> Result<Vec<(Date, u32)>,
         let windows = visit.inspection().list_windows(visit.call(request)).await?.into_inner();
         free.extend(windows.windows.iter().filter_map(|window| {
             let start = window.start.and_then(proto::time)?;
-            Some((start.to_offset(offset!(+8)).date(), window.free))
+            Some((start.to_offset(domain::CHINA).date(), window.free))
         }));
     }
     Ok(free)

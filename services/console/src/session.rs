@@ -135,6 +135,8 @@ pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
 
 #[cfg(test)]
 mod tests {
+    use time::OffsetDateTime;
+
     use super::*;
 
     #[test]
@@ -144,5 +146,27 @@ mod tests {
         assert_eq!(cookie(&headers, "language"), Some("zh"));
         assert_eq!(cookie(&headers, COOKIE_NAME), Some("abc"));
         assert_eq!(cookie(&headers, "session"), None);
+    }
+    #[test]
+    fn a_session_ends_after_its_hours_and_one_that_was_changed_is_none() {
+        const BEGUN: i64 = 1_790_000_000;
+        let at = |seconds: i64| {
+            Clock::new(move || OffsetDateTime::from_unix_timestamp(seconds).expect("a time"))
+        };
+        let key = TokenKey::new(&[7; 32]);
+        let cookies = |seconds| Cookies::new(&key, at(seconds)).expect("a key");
+        let by = LoginProof::Key("k".to_owned());
+        let (session, set) = cookies(BEGUN).begin("enterprise-a", by).expect("random bytes");
+        let sent = set.to_str().expect("ASCII").split(';').next().expect("a first part").to_owned();
+        let read = |seconds, sent: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(COOKIE, sent.parse().expect("a value"));
+            cookies(seconds).read(&headers)
+        };
+        assert!(read(BEGUN + SECONDS - 1, &sent) == Some(session), "it has not ended");
+        assert!(read(BEGUN + SECONDS, &sent).is_none(), "it has ended");
+        let changed =
+            format!("{}{}", &sent[..sent.len() - 1], if sent.ends_with('A') { 'B' } else { 'A' });
+        assert!(read(BEGUN, &changed).is_none(), "somebody changed it");
     }
 }

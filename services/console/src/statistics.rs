@@ -10,7 +10,6 @@ use cli::inspect::words as order_words;
 use proto::status::Language;
 use proto::v1;
 use time::Duration;
-use time::macros::offset;
 
 use crate::calendar;
 use crate::problem::{PageAnswer, RefusedCall, settle};
@@ -94,7 +93,7 @@ async fn measured(visit: &Visit) -> PageAnswer {
 async fn weekly(visit: &Visit) -> Result<Vec<(String, v1::StatisticsRow)>, Box<RefusedCall>> {
     let tomorrow = calendar::today(visit) + Duration::DAY;
     let weeks = (0..WEEKS).rev().map(async |ago| {
-        let until = (tomorrow - Duration::weeks(ago)).midnight().assume_offset(offset!(+8));
+        let until = (tomorrow - Duration::weeks(ago)).midnight().assume_offset(domain::CHINA);
         let from = until - Duration::WEEK;
         let request = v1::GetStatisticsRequest {
             filed_from_time: Some(proto::timestamp(from)),

@@ -1,6 +1,7 @@
 //! Attachments in their tables: whole ones, those that are coming, and their parts.
 
 use bytes::Bytes;
+use domain::CHINA;
 use domain::Slot;
 use domain::attachment::AttachmentDigest;
 use domain::refusal::{Code, Refusal};
@@ -8,7 +9,6 @@ use sqlx::{PgConnection, PgPool};
 use store::Fault;
 use store::cipher::{Cell, Cipher};
 use store::column::{self, integer, number};
-use store::numbers::CHINA;
 use time::OffsetDateTime;
 use uuid::Uuid;
 

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use domain::CHINA;
 use domain::answer::{AnswerEffect, ExchangeAnswer, Payload};
 use domain::clearance::{self, Agency, ClearanceFact, Stand};
 use domain::declaration::Direction;
@@ -20,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use store::Fault;
 use store::column::integer;
-use store::numbers::{CHINA, NumberSeries, use_numbers};
+use store::numbers::{NumberSeries, use_numbers};
 use store::permutation::NumberKey;
 use time::OffsetDateTime;
 use uuid::Uuid;

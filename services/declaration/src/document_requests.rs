@@ -9,7 +9,7 @@ use domain::clearance::Agency;
 use domain::document_request::DocumentRequest;
 use domain::{DeclarationId, RequestId};
 use sqlx::PgConnection;
-use store::Fault;
+use store::{Fault, column};
 
 /// A request of an agency.
 #[derive(Debug, Clone)]
@@ -23,17 +23,10 @@ pub(crate) struct DocumentRequestRow {
 #[derive(Debug, Default)]
 pub(crate) struct DocumentRequests(BTreeMap<(DeclarationId, i16), DocumentRequestRow>);
 
-fn agency_column(agency: Agency) -> i16 {
-    match agency {
-        Agency::Customs => 1,
-        Agency::Quarantine => 2,
-    }
-}
-
 impl DocumentRequests {
     /// An agency asks.
     pub(crate) fn ask(&mut self, id: DeclarationId, agency: Agency, row: DocumentRequestRow) {
-        self.0.insert((id, agency_column(agency)), row);
+        self.0.insert((id, column::agency(agency)), row);
     }
 
     /// The newest request of an agency; `None` when it never asked.
@@ -43,7 +36,7 @@ impl DocumentRequests {
         id: DeclarationId,
         agency: Agency,
     ) -> Result<Option<DocumentRequestRow>, Fault> {
-        let agency = agency_column(agency);
+        let agency = column::agency(agency);
         if let Some(row) = self.0.get(&(id, agency)) {
             return Ok(Some(row.clone()));
         }

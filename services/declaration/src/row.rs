@@ -281,15 +281,9 @@ impl<'a> States<'a> {
             phases: c(|c| phase_column(c.phase)),
             stands: cases.iter().map(|case| stands_column(&case.clearance.stands)).collect(),
             joints: c(|c| joint_column(c.joint)),
-            added: cases.iter().map(|case| array(&case.added)).collect(),
+            added: cases.iter().map(|case| column::array(&case.added)).collect(),
         })
     }
-}
-
-/// An array literal: `unnest` cannot carry an array for each row.
-fn array(positions: &[i64]) -> String {
-    let list: Vec<String> = positions.iter().map(ToString::to_string).collect();
-    format!("{{{}}}", list.join(","))
 }
 
 pub(crate) fn direction_column(direction: Direction) -> i16 {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
+use domain::CHINA;
 use domain::clearance::{Clearance, Phase, Stand};
 use domain::declaration::ValidDeclaration;
 use domain::history::HistoryFact;
@@ -16,7 +17,7 @@ use prost::Message as _;
 use proto::stored::FilingKind;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
-use store::numbers::{CHINA, NumberSeries, Numbers, use_numbers};
+use store::numbers::{NumberSeries, Numbers, use_numbers};
 use store::permutation::NumberKey;
 use store::request::{Digest, RequestKey, RequestStatus};
 use store::{Fault, column};

@@ -30,3 +30,6 @@ pub use declaration::Declaration;
 pub use ids::{DeclarationId, OrderId, ReleaseId, RequestId, Slot};
 pub use principal::{Kind, Principal};
 pub use refusal::{Code, Refusal, Violation};
+
+/// China Standard Time (北京时间), without daylight saving: days and years of documents and numbers are Chinese.
+pub const CHINA: time::UtcOffset = time::macros::offset!(+8);

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use domain::CHINA;
 use domain::clearance::Agency::{self, Customs, Quarantine};
 use domain::codes;
 use domain::declaration::{Declaration, Direction, GoodsLine, Money, Party, QuarantineData};
-use domain::inspection::appointment::{self, AppointmentMaker, CHINA, Place, TimeWindow, book};
+use domain::inspection::appointment::{self, AppointmentMaker, Place, TimeWindow, book};
 use domain::inspection::condition::{Condition, Context, Range, RiskSubject};
 use domain::inspection::credit::{self, Class, Credit, CreditNews, Status};
 use domain::inspection::draw::{

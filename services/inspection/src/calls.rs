@@ -1,7 +1,8 @@
 //! What answers each call: a message in, a message out.
 
+use domain::CHINA;
 use domain::clearance::Agency;
-use domain::inspection::appointment::{BOOK_AHEAD_MAX, CHINA};
+use domain::inspection::appointment::BOOK_AHEAD_MAX;
 use domain::inspection::credit::Credit;
 use domain::inspection::finding::Disposal;
 use domain::principal::Scope;

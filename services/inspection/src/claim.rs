@@ -111,7 +111,7 @@ async fn draw(
     let first = order.first.iter().flat_map(|first| first.officers.keys().cloned());
     let task = DrawTask {
         agency,
-        day: day.to_offset(domain::inspection::appointment::CHINA).date(),
+        day: day.to_offset(domain::CHINA).date(),
         firms: filed.firms.clone(),
         examination: order.examination,
         earlier: first.collect(),

@@ -10,7 +10,6 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::credits::class_column;
-use crate::orders::array;
 
 /// A declaration that was filed.
 #[derive(Debug)]
@@ -75,7 +74,7 @@ pub(crate) async fn insert(tx: &mut PgConnection, filed: &[Consignment]) -> Resu
     let text = |of: fn(&Consignment) -> &str| filed.iter().map(of).collect::<Vec<&str>>();
     let classes: Vec<i16> = filed.iter().map(|it| class_column(it.class)).collect();
     let times: Vec<OffsetDateTime> = filed.iter().map(|it| it.filed_time).collect();
-    let headings: Vec<String> = filed.iter().map(|it| array(&it.headings)).collect();
+    let headings: Vec<String> = filed.iter().map(|it| column::array(&it.headings)).collect();
     sqlx::query!(
         "insert into consignment (slot, declaration_id, declarant_code, port_code, trade_mode,
                                   class, version, headings, filed_time)
@@ -203,7 +202,8 @@ async fn amend(
     let ids: Vec<Uuid> = amended.iter().map(|(id, ..)| id.uuid()).collect();
     let versions = amended.iter().map(|(_, version, _)| column::integer(*version));
     let versions: Vec<i32> = versions.collect::<Result<_, _>>()?;
-    let headings: Vec<String> = amended.iter().map(|(.., headings)| array(headings)).collect();
+    let headings: Vec<String> =
+        amended.iter().map(|(.., headings)| column::array(headings)).collect();
     sqlx::query!(
         "update consignment c
          set version = given.version, headings = given.headings::text[], ended = 0,

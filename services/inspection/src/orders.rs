@@ -9,7 +9,7 @@ use domain::{DeclarationId, OrderId};
 use proto::inspection::{OrderView, decode_order, encode_order};
 use sqlx::PgConnection;
 use store::Fault;
-use store::column::{integer, number};
+use store::column::{array, integer, number};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -370,13 +370,6 @@ fn is_completed(stage: Stage) -> bool {
 
 fn is_undecided_by(order: &JointOrder, agency: Agency) -> bool {
     order.stage == Stage::Found && order.has(agency) && order.decision(agency).is_none()
-}
-
-/// An array literal: `unnest` cannot carry an array for each row.
-pub(crate) fn array(firms: &[String]) -> String {
-    let quoted =
-        firms.iter().map(|firm| format!("\"{}\"", firm.replace('\\', "\\\\").replace('"', "\\\"")));
-    format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))
 }
 
 /// Counts orders in and out of windows, so that a window's room is one row however many are booked.

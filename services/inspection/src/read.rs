@@ -1,7 +1,8 @@
 //! Reading: orders, places, officers, rule sets, assessments, seeds, credit and statistics.
 
+use domain::CHINA;
 use domain::clearance::Agency;
-use domain::inspection::appointment::{AppointmentMaker, CHINA, TimeWindow};
+use domain::inspection::appointment::{AppointmentMaker, TimeWindow};
 use domain::inspection::credit::Credit;
 use domain::inspection::draw::{Candidate, Seed};
 use domain::inspection::order::Stage;
@@ -12,7 +13,7 @@ use domain::{DeclarationId, Principal, Slot, limits};
 use proto::inspection::{decode_credit, decode_officer, decode_order};
 use sqlx::PgPool;
 use std::collections::HashSet;
-use store::column::number;
+use store::column::{self, number};
 use store::journal::JournalEntry;
 use store::page::Page;
 use store::tail::Tail;
@@ -23,7 +24,7 @@ use crate::Inspection;
 use crate::credits::class;
 use crate::orders::{OrderRow, Row, stage_column};
 use crate::reference::{SitePlace, read_site};
-use crate::risk::{agency, agency_column};
+use crate::risk::agency;
 use crate::view::{self, OrderVisibility, View};
 
 /// Which orders.
@@ -59,7 +60,7 @@ pub(crate) async fn orders(
         View::Of(scope) => (declarants(scope), None),
         View::At(site) => (None, Some(site)),
     };
-    let agency = filter.undecided_by.map(agency_column);
+    let agency = filter.undecided_by.map(column::agency);
     let rows = sqlx::query_as!(
         Row,
         r#"select o.declaration_id, o.order_id, o.declarant_code, o.port_code, o.trade_mode,
@@ -166,7 +167,7 @@ pub(crate) async fn officers(
     let rows = sqlx::query!(
         "select body, last_firm from officer
          where slot = 0 and ($1::smallint is null or agency = $1) order by agency, id",
-        of.map(agency_column)
+        of.map(column::agency)
     )
     .fetch_all(pool)
     .await?;
@@ -222,7 +223,7 @@ pub(crate) async fn rule_sets(
         "select agency, version, document, put_time, put_by from rule_set
          where slot = 0 and ($1::smallint is null or agency = $1)
          order by agency, version desc",
-        of.map(agency_column)
+        of.map(column::agency)
     )
     .fetch_all(pool)
     .await?;

@@ -9,8 +9,6 @@ use sqlx::PgConnection;
 use store::{Fault, column};
 use time::OffsetDateTime;
 
-use crate::risk::agency_column;
-
 /// A place with the customs houses whose goods are examined there.
 #[derive(Debug, Clone)]
 pub(crate) struct SitePlace {
@@ -123,7 +121,7 @@ pub(crate) async fn put(
                  on conflict (slot, id) do update set body = excluded.body
                  where officer.agency = excluded.agency",
                 candidate.officer,
-                agency_column(candidate.agency),
+                column::agency(candidate.agency),
                 encode_officer(candidate, *left)
             )
             .execute(tx)
@@ -134,7 +132,7 @@ pub(crate) async fn put(
             }
         }
         ReferenceChange::Rules { agency, version, document, by } => {
-            let column = agency_column(*agency);
+            let column = column::agency(*agency);
             let newest = sqlx::query_scalar!(
                 "select max(version) from rule_set where slot = 0 and agency = $1",
                 column

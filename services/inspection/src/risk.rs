@@ -33,17 +33,9 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// An agency as a column.
-pub(crate) fn agency_column(agency: Agency) -> i16 {
-    match agency {
-        Agency::Customs => 1,
-        Agency::Quarantine => 2,
-    }
-}
-
 /// An agency from its column.
 pub(crate) fn agency(found: i16) -> Result<Agency, Fault> {
-    column::value("agency", [Agency::Customs, Agency::Quarantine], agency_column, found)
+    column::value("agency", [Agency::Customs, Agency::Quarantine], column::agency, found)
 }
 
 impl RuleCache {

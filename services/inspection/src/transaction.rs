@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bytes::Bytes;
+use domain::CHINA;
 use domain::DeclarationId;
 use domain::clearance::ReleaseCondition;
-use domain::inspection::appointment::CHINA;
 use domain::inspection::draw::{Candidate, Seed};
 use domain::inspection::joint::{self, ReviewRound, Transition};
 use domain::inspection::order::{Appointment, Instruction, OrderEvent, OrderFact, SiteAct};

@@ -3,10 +3,10 @@
 //! There is one for a declaration, by its key; the tax that it says is moved from what the payer owes to the
 //! treasury in the same transaction. What was held for it stays held until the bill is paid, or is void.
 
+use domain::CHINA;
 use domain::DeclarationId;
 use domain::answer::ExchangeAnswer;
 use domain::history::DutyStep;
-use domain::inspection::appointment::CHINA;
 use domain::payment::bill::BillStatus;
 use domain::payment::ledger::{Action, Leg, Purpose};
 use domain::payment::parameters::Parameters;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use domain::CHINA;
 use domain::payment::bill::{BillStatus, BilledLine};
 use domain::{DeclarationId, Slot};
 use proto::duty::DutyCase;
 use sqlx::PgConnection;
-use store::numbers::CHINA;
 use store::{Fault, column};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;

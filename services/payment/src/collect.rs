@@ -4,6 +4,7 @@
 //! The bank is told of an order in the transaction that makes it. What it paid comes with its statements, in parts as
 //! it may be; more than was due is a claim of the payer.
 
+use domain::CHINA;
 use domain::history::DutyStep;
 use domain::payment::bill::{BillEvent, next};
 use domain::payment::ledger::{Action, Currency, EntryCheck, Leg, Purpose};
@@ -13,7 +14,6 @@ use domain::{DeclarationId, RequestId, Slot};
 use proto::bank::{AccountNumber, BankParty, PaymentBatch, PaymentOrder, Transfer};
 use proto::forex::order_facts;
 use store::Fault;
-use store::numbers::CHINA;
 use store::request::{Digest, RequestKey, RequestStatus};
 use uuid::Uuid;
 

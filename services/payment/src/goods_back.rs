@@ -5,6 +5,7 @@
 //! An application counts once, by its guid, and so does each count of a site, by its request. What is given back is
 //! a part of what was billed, moved back from the treasury by an entry that names the bill's.
 
+use domain::CHINA;
 use domain::history::DutyStep;
 use domain::payment::bill::{BillEvent, GivenBack, give_back, is_all_back};
 use domain::payment::import_return::{
@@ -17,7 +18,6 @@ use domain::rules::{FEN_E5, decimal};
 use domain::{DeclarationId, RequestId};
 use proto::duty::ReturnedGoods;
 use store::Fault;
-use store::numbers::CHINA;
 use store::queue::Item;
 use store::request::{Digest, RequestKey, RequestStatus};
 use time::OffsetDateTime;

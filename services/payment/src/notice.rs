@@ -1,7 +1,7 @@
 //! What whoever sent the inventory is told of its bill: the bill (CEB816) and what becomes of it (CEB818). Each is
 //! made of what is kept, so that a repeated one is the same to the letter.
 
-use domain::inspection::appointment::CHINA;
+use domain::CHINA;
 use domain::rules::FEN_E5;
 use proto::ceb::import::{Tax, TaxHeadRd, TaxHeadStatus, TaxListRd, TaxStatus};
 use proto::ceb::{Document, write};

@@ -15,9 +15,9 @@ pub(crate) mod tax_refunds;
 
 use std::sync::Arc;
 
+use domain::CHINA;
 use domain::Slot;
 use domain::answer::ExchangeAnswer;
-use domain::inspection::appointment::CHINA;
 use domain::payment::built_in;
 use kit::deliver::{Delivery, Port, settle, settle_done};
 use kit::event_head::{EventFact, EventHead};

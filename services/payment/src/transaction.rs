@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::CHINA;
 use domain::answer::{ExchangeAnswer, Payload};
 use domain::clearance::Outcome;
 use domain::history::{DutyProgress, DutyStep, Reason};
@@ -24,7 +25,6 @@ use sqlx::PgConnection;
 use store::Fault;
 use store::cipher::Cipher;
 use store::journal::JournalEntry;
-use store::numbers::CHINA;
 use store::queue::{self, Item};
 use store::request::Requests;
 use time::OffsetDateTime;

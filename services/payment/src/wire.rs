@@ -1,6 +1,6 @@
 //! Messages become questions, and answers become messages.
 
-use domain::inspection::appointment::CHINA;
+use domain::CHINA;
 use domain::payment::bill::BillStatus;
 use domain::payment::duty::DutyState;
 use domain::payment::import_return::{ImportReturnLine, ImportReturnState};

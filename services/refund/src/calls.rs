@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::inspection::appointment::CHINA;
+use domain::CHINA;
 use domain::principal::Scope;
 use domain::refusal::{Code, Refusal};
 use domain::tax_refund::claim::{ClaimEvent, LineEvent};

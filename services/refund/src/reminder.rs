@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use domain::CHINA;
 use domain::Slot;
-use domain::inspection::appointment::CHINA;
 use domain::tax_refund::deadline::{Deadline, days_left, reminder};
 use kit::progress::Progress;
 use store::Fault;

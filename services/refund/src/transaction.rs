@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::CHINA;
 use domain::Slot;
-use domain::inspection::appointment::CHINA;
 use domain::tax_refund::entitlement::Tables;
 use sqlx::PgConnection;
 use store::Fault;

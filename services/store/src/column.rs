@@ -1,7 +1,10 @@
 //! What columns hold, as values. The invariant: what a column cannot hold, and what no value stands
 //! for, is a fault that stops the transaction; nothing is rounded, clamped or left out.
 
+use std::fmt::Display;
+
 use domain::Slot;
+use domain::clearance::Agency;
 
 use crate::Fault;
 
@@ -19,6 +22,21 @@ pub fn value<T: Copy>(
 ) -> Result<T, Fault> {
     let value = all.into_iter().find(|value| column(*value) == found);
     value.ok_or_else(|| unknown(what, found))
+}
+
+/// An agency as a column.
+pub fn agency(agency: Agency) -> i16 {
+    match agency {
+        Agency::Customs => 1,
+        Agency::Quarantine => 2,
+    }
+}
+
+/// An array as its text, where a statement has one for each row: `unnest` cannot carry an array of arrays.
+pub fn array<T: Display>(items: &[T]) -> String {
+    let quoted =
+        |item: &T| format!("\"{}\"", item.to_string().replace('\\', "\\\\").replace('"', "\\\""));
+    format!("{{{}}}", items.iter().map(quoted).collect::<Vec<_>>().join(","))
 }
 
 /// The slot in a column.

@@ -6,13 +6,9 @@ use std::ops::Range;
 
 use domain::Slot;
 use sqlx::PgConnection;
-use time::UtcOffset;
 
 use crate::permutation::{NumberKey, Permutation};
 use crate::{Fault, column};
-
-/// China Standard Time, without daylight saving: days and years of numbers are Chinese.
-pub const CHINA: UtcOffset = time::macros::offset!(+8);
 
 /// A series of numbers: those of a kind in a period, so many in each slot.
 #[derive(Debug, Clone, Copy)]

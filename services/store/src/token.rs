@@ -48,7 +48,8 @@ impl TokenKey {
         Ok(Self::new(&key.fetch_one(pool).await?))
     }
 
-    pub(crate) fn new(key: &[u8]) -> Self {
+    /// The key of these bytes.
+    pub fn new(key: &[u8]) -> Self {
         Self(hmac::Key::new(hmac::HMAC_SHA256, key))
     }
 

@@ -301,7 +301,7 @@ async fn show(config: Config, language: Language) -> anyhow::Result<()> {
         let update = update?;
         let mut out = std::io::stdout().lock();
         let time = update.time.and_then(proto::time);
-        let clock = time.map(|time| time.to_offset(time::macros::offset!(+8)));
+        let clock = time.map(|time| time.to_offset(domain::CHINA));
         let clock = clock.map(|t| format!("{:02}:{:02}:{:02}", t.hour(), t.minute(), t.second()));
         let words: Vec<String> = update.facts.iter().map(|fact| describe(fact, language)).collect();
         let id = update.name.trim_start_matches("declarations/");

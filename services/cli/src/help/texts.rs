@@ -254,8 +254,8 @@ pub const TEXTS: &[(&str, &str)] = &[
         "在单一窗口运行时将数据库复制到目录，或在该目录接收此后写入的内容",
     ),
     (
-        "Copy the file of data keys there first, then start the window and run `single-window verify ledger`",
-        "请先将数据密钥文件复制到该目录；恢复后启动单一窗口并执行 single-window verify ledger",
+        "Copy the file of data keys there first, then start the window and run `single-window verify`",
+        "请先将数据密钥文件复制到该目录；恢复后启动单一窗口并执行 single-window verify",
     ),
     (
         "Country of whoever paid, as customs numbers it [default: that of the export]",

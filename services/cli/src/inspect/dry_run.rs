@@ -20,7 +20,7 @@ use proto::rule_file;
 use proto::v1;
 use serde_json::json;
 use time::Date;
-use time::macros::{format_description, offset};
+use time::macros::format_description;
 use tonic::{Code as Grpc, Status};
 use uuid::Uuid;
 
@@ -132,7 +132,8 @@ struct PastDeclaration {
 impl PastDeclaration {
     fn of(record: v1::DeclarationRecord) -> anyhow::Result<Self> {
         let filed = record.filed_time.and_then(proto::time).context("it has no time of filing")?;
-        let filed = filed.checked_to_offset(offset!(+8)).context("its time of filing is absurd")?;
+        let filed =
+            filed.checked_to_offset(domain::CHINA).context("its time of filing is absurd")?;
         Ok(Self {
             id: words::id(&record.name).parse().context("its name is no UUID")?,
             order_no: record.order_no.clone(),

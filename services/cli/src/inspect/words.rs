@@ -6,7 +6,7 @@ use domain::inspection::credit::{Class, CreditCause};
 use domain::inspection::finding::{Disposal, FoundResult};
 use domain::inspection::order::{InstructionKey, Method};
 use proto::v1;
-use time::macros::{format_description, offset};
+use time::macros::format_description;
 use time::{Date, OffsetDateTime, PrimitiveDateTime};
 
 use super::super::Language;
@@ -299,7 +299,7 @@ pub(super) fn parse_day(text: &str) -> Result<Date, String> {
 pub(super) fn parse_moment(text: &str) -> Result<OffsetDateTime, String> {
     let shape = format_description!("[year]-[month]-[day]T[hour]:[minute]");
     match PrimitiveDateTime::parse(&text.replace(' ', "T"), shape) {
-        Ok(moment) => Ok(moment.assume_offset(offset!(+8))),
+        Ok(moment) => Ok(moment.assume_offset(domain::CHINA)),
         Err(_) => words::parse_from(text).ok().filter(|_| text.contains(':')).ok_or_else(|| {
             "a time is 2026-11-26T09:00 (in China) or RFC 3339, as 2026-11-26T09:00:00+08:00"
                 .to_owned()

@@ -8,7 +8,6 @@ mod rates;
 use domain::payment::parameters::{self, Parameters, Validity};
 use proto::status::Language;
 use serde_json::{Value, json};
-use time::macros::offset;
 use time::{Date, OffsetDateTime};
 
 use super::words::pick;
@@ -57,7 +56,7 @@ fn parse_day(text: &str) -> Result<Date, String> {
 fn today() -> Date {
     #[expect(clippy::disallowed_methods, reason = "a person asks what holds now")]
     let now = OffsetDateTime::now_utc();
-    now.to_offset(offset!(+8)).date()
+    now.to_offset(domain::CHINA).date()
 }
 
 /// Since when, until when, by which law: its number, where the title goes on behind it.

@@ -7,15 +7,11 @@
 use std::fmt;
 
 use time::format_description::well_known::Rfc3339;
-use time::{Date, Duration, OffsetDateTime, Time, UtcOffset, Weekday};
+use time::{Date, Duration, OffsetDateTime, Time, Weekday};
 
+use crate::CHINA;
 use crate::refusal::{Code, Refusal};
 
-/// China Standard Time; no summer time.
-pub const CHINA: UtcOffset = match UtcOffset::from_hms(8, 0, 0) {
-    Ok(offset) => offset,
-    Err(_) => UtcOffset::UTC,
-};
 /// Notice that a site needs before a window begins: officers are drawn and told. Ours.
 pub const BOOK_AHEAD_MIN: Duration = Duration::hours(2);
 /// How far ahead a window can be booked. Longer would let goods lie at the site. Ours.

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::CHINA;
 use domain::payment::buying_rates::usd_cents;
 use domain::payment::ledger::{Action, Currency, Purpose};
 use domain::payment::statement::{EntryUse, SortedEntry, Statement, StatementEntry, sort, words};
@@ -15,7 +16,6 @@ use proto::bank::{BankFile, Report};
 use proto::forex::{DutyPayment, ReceiptDetails};
 use sqlx::PgConnection;
 use store::Fault;
-use store::numbers::CHINA;
 use time::Date;
 use uuid::Uuid;
 

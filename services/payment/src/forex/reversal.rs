@@ -3,12 +3,12 @@
 //!
 //! Either way the exports are due again.
 
+use domain::CHINA;
 use domain::history::ReceiptStep;
 use domain::payment::amount::shown;
 use domain::payment::ledger::{Action, Currency, Leg};
 use domain::payment::statement::{StatementEntry, words};
 use store::Fault;
-use store::numbers::CHINA;
 use time::Date;
 use uuid::Uuid;
 

@@ -6,6 +6,7 @@
 //!
 //! The rules of SAFE (`domain::payment::forex`) are asked when a rate is quoted and again when it is accepted.
 
+use domain::CHINA;
 use domain::history::ReceiptStep;
 use domain::payment::amount::shown;
 use domain::payment::buying_rates::{SOURCE, buying_e8};
@@ -18,7 +19,6 @@ use proto::bank::{AccountNumber, BankParty, PaymentBatch, PaymentOrder, Transfer
 use proto::forex::order_facts;
 use sqlx::PgConnection;
 use store::Fault;
-use store::numbers::CHINA;
 use store::request::{Digest, RequestKey, RequestStatus};
 use time::{Duration, Month};
 use uuid::Uuid;
