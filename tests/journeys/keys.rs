@@ -6,9 +6,11 @@ use std::time::Duration;
 use client::Window;
 use prost::Message as _;
 use proto::v1;
+use proto::v1::move_clock_request::To;
 use tonic::{Code, Request, Status};
 use tonic_types::StatusExt as _;
 
+use super::clock::moves;
 use crate::harness::http::Http;
 use crate::harness::people::{code, export, filing};
 use crate::harness::{PATIENCE, Sandbox};
@@ -130,6 +132,37 @@ async fn a_revoked_key_ends_at_once_with_its_streams() {
     let listed = run(&["key", "list", "--output", "json"]);
     let line = listed.lines().find(|line| line.contains(id)).expect("it is still listed");
     assert!(line.contains("revoked_time"), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_ends_by_itself_with_its_last_day_and_its_streams_with_it() {
+    let sandbox = Sandbox::start().await;
+    let admin = sandbox.connect("admin").await;
+    let made =
+        sandbox.command(&["key", "create", "enterprise-a", "--days", "1", "--output", "json"]);
+    let made = String::from_utf8(made.stdout).expect("text");
+    let made: serde_json::Value = serde_json::from_str(&made).expect("JSON");
+    let key = made["key"].as_str().expect("a key");
+    let window = without_certificate(&sandbox).await;
+    let asked = || async { window.status().get_status(by(key, v1::GetStatusRequest {})).await };
+    let watch = window.declarations().watch(by(key, v1::WatchRequest::default())).await;
+    let mut news = watch.expect("it is good").into_inner();
+
+    moves(&admin, To::AdvanceSeconds(86_400 - 600)).await.expect("forward");
+    asked().await.expect("it is its last day");
+    moves(&admin, To::AdvanceSeconds(601)).await.expect("forward");
+    let status = asked().await.expect_err("it has ended");
+    assert_eq!((code(&status).0.as_str(), status.code()), ("SW-1307", Code::Unauthenticated));
+    let ended = tokio::time::timeout(PATIENCE, async {
+        loop {
+            match news.message().await {
+                Ok(Some(_)) => {}
+                ended => return ended,
+            }
+        }
+    });
+    let status = ended.await.expect("in time").expect_err("it has ended");
+    assert_eq!(code(&status).0, "SW-1307");
 }
 
 /// What a call with an empty message comes to: the code of its refusal, or nothing.

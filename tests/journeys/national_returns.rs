@@ -4,8 +4,10 @@
 use proto::ceb::{Document, export::InvtRefund};
 use proto::v1;
 
-use crate::harness::Sandbox;
+use super::clock::{days, moves};
+use super::command_line::shown;
 use crate::harness::national::{Erp, Export, Import, app_time, example, export, guid, import};
+use crate::harness::{PATIENCE, Sandbox, eventually};
 
 /// The status and text that a document ended with, among the receipts that came at once.
 fn end(said: &[v1::Receipt]) -> (i32, &str) {
@@ -367,4 +369,61 @@ async fn what_goes_back_keeps_no_bill_waiting() {
     erp.hears(604, &goes.inventory.head.cop_no, 800).await;
     let seen = erp.statuses(604, &returns.inventory.head.cop_no).await;
     assert!(!seen.contains(&800), "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn goods_may_come_back_until_their_last_day() {
+    let sandbox = Sandbox::start().await;
+    let admin = sandbox.connect("admin").await;
+    let erp = Erp::of(&sandbox).await;
+    let sold = export("QDBACK-3");
+    let sold_no = sold.leaves(&erp).await;
+    let (import, import_no) = bought(&erp, "QDBACK-4").await;
+    let line = |cop_no: &str, line: usize| {
+        let mut application = import.refund(cop_no, &import_no);
+        application.lines = vec![application.lines.remove(line)];
+        [Document::Ceb625(application)]
+    };
+    moves(&admin, days(30)).await.expect("forward");
+    let said = erp.sends(&line("BACK-4-1", 0)).await;
+    assert_eq!(end(&said).0, 800, "on the last of thirty days: {said:?}");
+    moves(&admin, days(1)).await.expect("forward");
+    let said = erp.sends(&line("BACK-4-2", 1)).await;
+    assert_eq!(end(&said), (100, "超过放行之日起30日，不允许退货"));
+
+    let one = |co_el_no: &str| {
+        let mut back = sold.comes_back(co_el_no, &sold_no);
+        back.lines.truncate(1);
+        (back.lines[0].qty, back.lines[0].qty1) = (100_000, 100_000);
+        back.lines[0].qty2 = back.lines[0].qty2.map(|_| 20_000);
+        [Document::Ceb213(back)]
+    };
+    moves(&admin, days(365 - 31)).await.expect("forward");
+    let said = erp.sends(&one("BACK-3-1")).await;
+    assert_eq!(end(&said).0, 800, "on the last day of the year: {said:?}");
+    moves(&admin, days(1)).await.expect("forward");
+    let said = erp.sends(&one("BACK-3-2")).await;
+    assert_eq!(end(&said), (100, "超过出口放行之日起1年"));
+
+    // What may come is counted by the site, and those whom the parcel concerns are told.
+    let tally = |invt_no: &str| {
+        let Document::Ceb215(mut tally) = example(215) else { panic!("a tally") };
+        (tally.guid, tally.app_time) = (guid(), app_time(5));
+        (tally.invt_no, tally.co_el_no) = (invt_no.to_owned(), "BACK-3-1".to_owned());
+        [Document::Ceb215(tally)]
+    };
+    let said = erp.sends(&tally("42202026E000999999")).await;
+    assert_eq!(end(&said).0, 100, "of nothing that is known: {said:?}");
+    let mut records = erp.documents("QDBACK-3").await.into_iter();
+    let name = records.rfind(|it| it.message_type == 603).expect("it is kept").declaration;
+    let told = || shown(&sandbox.command(&["trace", &name, "--as", "admin", "--language", "en"]));
+    let counted = "goods of application BACK-3-1 are back and counted";
+    assert!(!told().contains(counted), "{}", told());
+    let said = erp.sends(&tally(&sold_no)).await;
+    assert_eq!(end(&said).0, 399, "{said:?}");
+    eventually("the count is told", PATIENCE, async || {
+        let told = told();
+        if told.contains(counted) { Ok(()) } else { Err(told) }
+    })
+    .await;
 }

@@ -3,9 +3,11 @@
 
 use proto::ceb::Document;
 use proto::v1::{self, ClaimLineState, claim_decision::What};
+use sha2::{Digest as _, Sha256};
 
 use super::clock::{days, moves};
 use super::command_line::{lines, shown};
+use super::forex::Treasurer;
 use super::payment::Accountant;
 use super::refund::{RefundDesk, id, missing, states};
 use crate::harness::national::{Erp, Export, app_time, example, export, guid};
@@ -85,14 +87,16 @@ async fn an_export_is_proved_by_its_documents_refunded_and_given_back_when_it_re
     let result = erp.gets(792, &invt_no, 1).await;
     assert!(result[0].contains(&line.entry_id), "the form is that of the 792");
 
-    // Told again, and by whom it is not told: nothing changes.
-    let settled = v1::RecordProofRequest {
-        request_id: id(),
-        declaration: name.clone(),
-        money: v1::RefundMoney::Settled.into(),
-        ..Default::default()
-    };
-    desk.calls().record_proof(settled).await.expect("it is its own");
+    // What the bank settles is told by the bank.
+    let treasurer = Treasurer(sandbox.connect("enterprise-a").await);
+    treasurer.settles(&name).await;
+    let settled = eventually("its settlement is told", PATIENCE, async || {
+        let found = desk.line(&name).await.ok_or_else(|| "it is not known".to_owned())?;
+        let line = found.line.as_ref().expect("a line");
+        if line.money() == v1::RefundMoney::Settled { Ok(found) } else { Err(format!("{line:?}")) }
+    })
+    .await;
+    assert_eq!(missing(&settled), ["supplier"]);
     desk.registers(bought(1, 3)).await;
     desk.stands(&name, v1::RefundStanding::Claimable).await;
     let claim = desk.proposes("").await;
@@ -158,7 +162,10 @@ async fn an_export_is_proved_by_its_documents_refunded_and_given_back_when_it_re
     for kind in ["declaration", "invoice"] {
         let row = list.lines().find(|row| row.split(',').nth(1) == Some(kind)).expect(kind);
         let digest = row.rsplit(',').next().expect("a digest");
-        assert!(folder.join(format!("documents/{digest}.json")).exists(), "{row}");
+        let bytes = std::fs::read(folder.join(format!("documents/{digest}.json")));
+        let bytes = bytes.unwrap_or_else(|error| panic!("{row}: {error}"));
+        let said: String = Sha256::digest(bytes).iter().map(|it| format!("{it:02x}")).collect();
+        assert_eq!(digest, said, "a document stands under its own digest");
         assert!(xml.contains(digest), "{xml}");
     }
 
