@@ -4,7 +4,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use proto::v1;
@@ -13,8 +13,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tonic::Code;
 
+use super::command_line::shown;
 use crate::harness::people::{export, filing};
-use crate::harness::{PATIENCE, Sandbox, binary};
+use crate::harness::{PATIENCE, Sandbox, binary, eventually};
 
 /// A declaration that was filed: when it was sent, when its receipt came, and its name.
 struct Filed {
@@ -28,15 +29,35 @@ fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
 }
 
+/// Those who file: whether they shall stop, and how much all of them have filed.
+#[derive(Default)]
+struct Filing {
+    stops: AtomicBool,
+    count: AtomicUsize,
+}
+
+impl Filing {
+    /// Waits until so many more were filed.
+    async fn goes_on(&self, more: usize) {
+        let wanted = self.count.load(Ordering::Relaxed) + more;
+        eventually("so many more are filed", PATIENCE, async || {
+            let count = self.count.load(Ordering::Relaxed);
+            if count >= wanted { Ok(()) } else { Err(count) }
+        })
+        .await;
+    }
+}
+
 /// Files one after the other until told to stop, or until nobody answers.
-async fn files(window: client::Window, who: usize, stop: Arc<AtomicBool>) -> Vec<Filed> {
+async fn files(window: client::Window, who: usize, filing_of_all: Arc<Filing>) -> Vec<Filed> {
     let (mut declarations, mut filed) = (window.declarations(), Vec::new());
-    while !stop.load(Ordering::Relaxed) {
+    while !filing_of_all.stops.load(Ordering::Relaxed) {
         let order = format!("QD-BACKUP-{who}-{}", filed.len());
         let sent = now();
         let Ok(answer) = declarations.submit(filing(export(&order))).await else { break };
         let name = answer.into_inner().name;
         filed.push(Filed { sent, acknowledged: now(), name });
+        filing_of_all.count.fetch_add(1, Ordering::Relaxed);
     }
     filed
 }
@@ -62,11 +83,11 @@ async fn a_moment_is_restored_with_all_that_was_acknowledged_before() {
     let backups = place.path().join("backups");
     let path = backups.to_str().expect("a path").to_owned();
     let mut receiver = receiver(&sandbox, &backups);
-    let stop = Arc::new(AtomicBool::new(false));
+    let filing_of_all = Arc::new(Filing::default());
     let mut load = tokio::task::JoinSet::new();
     for who in 0..4 {
         let window = sandbox.connect("agent").await;
-        load.spawn(files(window, who, Arc::clone(&stop)));
+        load.spawn(files(window, who, Arc::clone(&filing_of_all)));
     }
     // A copy that is made while everybody files, and one that another replaces.
     for _ in 0..2 {
@@ -75,9 +96,9 @@ async fn a_moment_is_restored_with_all_that_was_acknowledged_before() {
     }
     let listed = sandbox.command(&["backup", &path, "--list"]);
     assert_eq!(String::from_utf8_lossy(&listed.stdout).lines().count(), 1, "one is kept");
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    filing_of_all.goes_on(40).await;
     let moment = now();
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    filing_of_all.goes_on(40).await;
 
     // Everything dies at once, and the disk with it.
     let postgres = sandbox.postgres().expect("it runs");
@@ -86,7 +107,7 @@ async fn a_moment_is_restored_with_all_that_was_acknowledged_before() {
     let group = rustix::process::Pid::from_child(&receiver);
     kill_process_group(group, Signal::KILL).expect("it is ours");
     receiver.wait().expect("it was killed");
-    stop.store(true, Ordering::Relaxed);
+    filing_of_all.stops.store(true, Ordering::Relaxed);
     let filed: Vec<Filed> = load.join_all().await.into_iter().flatten().collect();
     let start = Instant::now();
     while test_kill_process(postgres).is_ok() && start.elapsed() < PATIENCE {
@@ -117,8 +138,12 @@ async fn a_moment_is_restored_with_all_that_was_acknowledged_before() {
     }
     println!("{before} before the moment are there, {after} after it are not");
     assert!(before > 20 && after > 20, "{before} before, {after} after");
-    let verified = sandbox.command(&["verify", "ledger"]);
-    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    for verify in
+        [vec!["verify", "ledger"], vec!["verify", "--database-url", &sandbox.database_url()]]
+    {
+        let verified = sandbox.command(&verify);
+        assert!(verified.status.success(), "{verify:?}: {}", shown(&verified));
+    }
     // It goes on from there.
     let mut declarations = sandbox.connect("agent").await.declarations();
     declarations.submit(filing(export("QD-BACKUP-AFTER"))).await.expect("it is filed");

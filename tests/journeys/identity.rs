@@ -15,6 +15,7 @@ use signature::sandbox::{ValidityPeriod, self_signed};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use super::clock::{days, moves};
 use crate::harness::national::{Erp, import};
 use crate::harness::people::{Enterprise, FIRM_A, code, export, filing};
 use crate::harness::{PATIENCE, Sandbox, binary, data_dir, eventually};
@@ -403,7 +404,7 @@ async fn no_simulator_answers_where_declarations_are_real() {
     let authority = Authority::new();
     let (server, server_key, _) = authority.signs(ExtendedKeyUsagePurpose::ServerAuth, 10);
     let mut registry = Vec::new();
-    for kind in ["enterprise", "customs", "quarantine", "site"] {
+    for kind in ["enterprise", "customs", "quarantine", "site", "administrator"] {
         let (certificate, key, fingerprint) =
             authority.signs(ExtendedKeyUsagePurpose::ClientAuth, 10);
         write(&format!("{kind}.pem"), &certificate);
@@ -434,6 +435,16 @@ async fn no_simulator_answers_where_declarations_are_real() {
     assert!(!standing.into_inner().sandbox);
     let firm = Enterprise(window);
     let receipt = firm.files("QD-REAL-1").await;
+
+    // Nobody moves the clock by which real declarations go.
+    let config_of = |name: &str| Config {
+        certificate: read(&format!("{name}.pem")),
+        key: read(&format!("{name}.key")),
+        ..config.clone()
+    };
+    let admin = serves(&config_of("administrator")).await;
+    let status = moves(&admin, days(1)).await.expect_err("it is no sandbox");
+    assert_eq!(status.code(), tonic::Code::Unimplemented, "{status:?}");
 
     for agency in ["customs", "quarantine", "site"] {
         for (language, says) in [("en", "no simulator answers there"), ("zh", "模拟机关不予答复")]

@@ -39,7 +39,7 @@ pub(crate) struct BackupArgs {
 
 /// Put a database back from a backup, as it was at a moment, into a data directory that has none.
 ///
-/// Copy the file of data keys there first, then start the window and run `single-window verify ledger`.
+/// Copy the file of data keys there first, then start the window and run `single-window verify`.
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArgs {
     /// Where the backups are.
@@ -117,11 +117,11 @@ pub(crate) async fn restore(
     print_line(&match language {
         Language::English => format!(
             "restored {dir} from {}, with every transaction until {last}; start the window, then: \
-             single-window verify ledger",
+             single-window verify",
             words(&base)
         ),
         Language::Chinese => format!(
-            "已从{}恢复{dir}，含{last}之前的全部事务；请启动单一窗口，然后执行 single-window verify ledger",
+            "已从{}恢复{dir}，含{last}之前的全部事务；请启动单一窗口，然后执行 single-window verify",
             words(&base)
         ),
     })
