@@ -5,10 +5,10 @@
 mod database;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use domain::answer::{AnswerEffect, ExchangeAnswer};
-use domain::{DeclarationId, Kind, Principal, Slot, history};
+use domain::{DeclarationId, Kind, Principal, Slot, history, limits};
 use exchange::{AnswerHandler, AnswerOutcome, Exchange};
 use futures::future::BoxFuture;
 use proto::v1::{self, connect_request::Frame as Out, connect_response::Frame as In};
@@ -397,6 +397,59 @@ async fn a_consumer_that_acknowledges_nothing_keeps_no_declaration_from_the_othe
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// Waits until a consumer holds so many slots.
+async fn holds(frames: &mut Streaming<v1::ConnectResponse>, mut held: usize, wanted: usize) {
+    while held != wanted {
+        match next(frames).await.expect("the stream holds") {
+            In::Opened(opened) => held = opened.slots.len(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn three_share_evenly_and_what_one_held_goes_over_when_its_lease_ends() {
+    let database = Database::new("lease").await;
+    let (here, _server) = served(&database.pool, Arc::new(Semaphore::new(1))).await;
+    // The third is served by a process that dies: nobody gives back what it held.
+    let dying = tokio::runtime::Runtime::new().expect("threads");
+    let pool = database.another_process().await;
+    let there = async move { served(&pool, Arc::new(Semaphore::new(1))).await };
+    let (there, _dies) = dying.spawn(there).await.expect("it serves");
+
+    let (_one, mut one, held) = consumer(here.clone(), "one", 0).await;
+    assert_eq!(held.slots.len(), 256);
+    let (_two, mut two, held) = consumer(here, "two", 0).await;
+    holds(&mut one, 256, 128).await;
+    holds(&mut two, held.slots.len(), 128).await;
+    let (_three, mut three, held) = consumer(there, "three", 0).await;
+    holds(&mut one, 128, 86).await;
+    holds(&mut two, 128, 85).await;
+    holds(&mut three, held.slots.len(), 85).await;
+
+    let died = Instant::now();
+    dying.shutdown_background();
+    let taken = async { tokio::join!(holds(&mut one, 86, 128), holds(&mut two, 85, 128)) };
+    let lease = Duration::from_secs(limits::LEASE_SECONDS.unsigned_abs());
+    tokio::time::timeout(2 * lease, taken).await.expect("they take over");
+    // It was renewed within the first third of its time.
+    assert!(died.elapsed() > lease / 2, "before it ended: {:?}", died.elapsed());
+
+    // Every slot has somebody again, and each event goes to one of them.
+    for number in 0..6 {
+        let slot = Slot::new(number).expect("a slot");
+        write(&database.pool, DeclarationId::new(Uuid::now_v7(), slot), 1).await;
+    }
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    while first.len() + second.len() < 6 {
+        tokio::select! {
+            frame = next(&mut one) => if let Ok(In::Batch(batch)) = frame { first.extend(batch.events) },
+            frame = next(&mut two) => if let Ok(In::Batch(batch)) = frame { second.extend(batch.events) },
+        }
+    }
+    assert_eq!((first.len(), second.len()), (3, 3), "slots take turns");
 }
 
 #[tokio::test]
