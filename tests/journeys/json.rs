@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::harness::http::{Answer, Http};
+use crate::harness::national::{self, Erp};
 use crate::harness::people::export;
 use crate::harness::{PATIENCE, Sandbox, eventually};
 
@@ -160,6 +161,51 @@ async fn news_come_as_events_that_resume_and_as_pages() {
     let last = ids.iter().rfind(|id| !id.is_empty()).expect("an id").clone();
     let page = format!("/v1/declarations:watch?resumeToken={last}&wait=0");
     assert_eq!(http.gets(&page, JSON).await.json()["messages"], json!([]), "nothing comes twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn receipts_and_inspections_come_as_events_that_resume_too() {
+    let sandbox = Sandbox::start().await;
+    let erp = Erp::of(&sandbox).await;
+    national::export("SBX-INSPECT-JSON-6").leaves(&erp).await;
+    let key = sandbox.api_key("agent");
+    let mut http = Http::with_key(&sandbox, &key).await;
+
+    // Receipts have positions.
+    let receipts =
+        |after: &str| format!("/v1/ceb/receipts:follow?dxpId={}&after={after}&wait=5", erp.dxp_id);
+    let page = http.gets(&receipts("0"), JSON).await.json();
+    let all = page["messages"].as_array().expect("a list").clone();
+    assert!(all.len() > 2, "{page}");
+    let behind = page["after"].as_str().expect("a position").to_owned();
+    let target = format!("/v1/ceb/receipts:follow?dxpId={}", erp.dxp_id);
+    let mut events = Http::with_key(&sandbox, &key).await;
+    events.follows(&target, "Last-Event-ID: 0\r\n").await;
+    let (first, event) = events.event().await;
+    assert_eq!(event["message"]["xml"], all[0]["message"]["xml"]);
+    let (second, _) = events.event().await;
+    let mut events = Http::with_key(&sandbox, &key).await;
+    events.follows(&target, &format!("Last-Event-ID: {first}\r\n")).await;
+    let (again, event) = events.event().await;
+    assert_eq!((&again, &event["message"]["xml"]), (&second, &all[1]["message"]["xml"]));
+    let nothing = http.gets(&receipts(&behind).replace("wait=5", "wait=0"), JSON).await.json();
+    assert_eq!(nothing["messages"], json!([]), "nothing comes twice");
+
+    // Orders have tokens.
+    let (mut token, mut stages) = ("beginning".to_owned(), Vec::new());
+    while stages.last().is_none_or(|it: &Value| it != "ORDER_STAGE_CLOSED") {
+        let target = format!("/v1/inspections:watch?resumeToken={token}&wait=5");
+        let page = http.gets(&target, JSON).await.json();
+        page["resumeToken"].as_str().expect("a token").clone_into(&mut token);
+        let told = page["messages"].as_array().expect("a list").iter();
+        stages.extend(told.map(|it| it["order"]["state"]["stage"].clone()));
+    }
+    let mut events = Http::with_key(&sandbox, &key).await;
+    events.follows("/v1/inspections:watch", "Last-Event-ID: beginning\r\n").await;
+    for stage in &stages {
+        let (_, event) = events.event().await;
+        assert_eq!(&event["order"]["state"]["stage"], stage);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
