@@ -177,7 +177,10 @@ async fn tell(
                 format!("{number}{title_zh}：{then_zh}〔{law}〕"),
             )
         };
-        step.add_note(&name.firm, name.name(), note);
+        // What was taken back is freed a moment later: nobody decides about it.
+        if claim.state != ClaimState::Withdrawn {
+            step.add_note(&name.firm, name.name(), note);
+        }
     }
     claim.changed_time = step.now;
     let changed: Vec<&ClaimLineRow> = rows.values().collect();
