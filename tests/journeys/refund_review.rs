@@ -474,15 +474,16 @@ async fn what_a_warehouse_sold_for_another_amount_is_claimed_anew() {
     let admin = sandbox.connect("admin").await;
     let desk = RefundDesk::of(&sandbox, "enterprise-a").await;
     let mut names = Vec::new();
-    for (order, pieces) in [("SBX-ACCEPT-NOPAY-HWC-1", 10), ("SBX-ACCEPT-NOPAY-HWC-2", 20)] {
-        let name = desk.stocks(order, pieces).await;
+    for (number, pieces) in [(1, 10), (2, 20), (3, 8)] {
+        let name = desk.stocks(&format!("SBX-ACCEPT-NOPAY-HWC-{number}"), pieces).await;
         desk.stands(&name, v1::RefundStanding::Claimable).await;
         names.push(name);
     }
     let claim = desk.proposes("").await;
-    assert_eq!((claim.lines, claim.amount_fen), (2, 3_900 + 7_800));
+    let paid = 3_900 + 7_800 + 3_120;
+    assert_eq!((claim.lines, claim.amount_fen), (3, paid));
     desk.submits(&claim).await;
-    desk.waits(&claim.name, |it| it.paid_fen == 3_900 + 7_800).await;
+    desk.waits(&claim.name, |it| it.paid_fen == paid).await;
     moves(&admin, days(35)).await.expect("forward");
 
     let file = tempfile::NamedTempFile::new().expect("a file");
@@ -498,30 +499,44 @@ async fn what_a_warehouse_sold_for_another_amount_is_claimed_anew() {
             .expect("written");
         run(&["sold", path])
     };
-    let [all, other] = [&names[0], &names[1]].map(String::as_str);
-    let reports = [(all, "W-1", 4, "18.20"), (all, "W-2", 6, "27.30"), (other, "W-3", 20, "80.00")];
+    let [all, other, half] = [&names[0], &names[1], &names[2]].map(String::as_str);
+    let reports = [
+        (all, "W-1", 4, "18.20"),
+        (all, "W-2", 6, "27.30"),
+        (other, "W-3", 20, "80.00"),
+        (half, "W-4", 4, "18.20"),
+    ];
     for _ in 0..2 {
         // The same again is the same.
         let output = sold(&reports);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success() && text.contains("3 reports"), "{output:?}");
+        assert!(output.status.success() && text.contains("4 reports"), "{output:?}");
     }
-    let more = sold(&[(other, "W-4", 1, "4.55")]);
+    let more = sold(&[(other, "W-5", 1, "4.55")]);
     assert_eq!(more.status.code(), Some(1), "more than left: {more:?}");
     assert!(String::from_utf8_lossy(&more.stderr).contains("SW-1805"), "{more:?}");
-    let unreadable = sold(&[(other, "W-5", 1, "four")]);
+    let unreadable = sold(&[(other, "W-6", 1, "four")]);
     assert!(!unreadable.status.success(), "{unreadable:?}");
     assert!(String::from_utf8_lossy(&unreadable.stderr).contains("line 2"), "{unreadable:?}");
 
-    for line in ["1", "2"] {
+    for line in ["1", "2", "3"] {
         let output = run(&["settle", &claim.name, line]);
         assert!(output.status.success(), "{output:?}");
     }
     let claim = desk.waits(&claim.name, |it| it.ended).await;
-    assert_eq!((claim.paid_fen, claim.repaid_fen), (3_900 + 7_800, 7_800));
+    assert_eq!((claim.paid_fen, claim.repaid_fen), (paid, 7_800 + 1_560));
+    use ClaimLineState::{Recovered, Settled};
     let lines = desk.lines(&claim.name).await;
-    assert_eq!(states(&lines), [ClaimLineState::Settled, ClaimLineState::Recovered]);
+    assert_eq!(states(&lines), [Settled, Recovered, Settled]);
     desk.stands(all, v1::RefundStanding::Done).await;
+
+    // The half that is kept is recovered with its invoice: it is free, and what was reversed is not freed twice.
+    red_letters(&sandbox.connect("tax-office").await, 8).await;
+    let claim = desk.waits(&claim.name, |it| it.repaid_fen == 7_800 + 3_120 && it.ended).await;
+    assert_eq!(states(&desk.lines(&claim.name).await), [Settled, Recovered, Recovered]);
+    let found = desk.stands(half, v1::RefundStanding::Waiting).await;
+    assert_eq!(missing(&found), ["bank", "supplier"]);
+    agrees(&sandbox).await;
 
     // It is sold already, and claimed by the ordinary rules: with its money.
     let found = desk.stands(other, v1::RefundStanding::Waiting).await;
