@@ -23,7 +23,7 @@ async fn red_letters(office: &client::Window, number: u32) {
 }
 
 /// What is told of a claim, and when, until something that was told.
-async fn told_of(
+async fn facts_of(
     desk: &RefundDesk,
     claim: &str,
     until: impl Fn(&v1::RefundFact) -> bool,
@@ -56,7 +56,7 @@ async fn reminders(desk: &RefundDesk, name: &str, of: &str, count: usize) -> Vec
         fact.step() == RefundStep::Reminder && fact.text.starts_with(&format!("{of}: until "))
     };
     let seen = std::sync::atomic::AtomicUsize::new(0);
-    let told = told_of(desk, name, |fact| {
+    let told = facts_of(desk, name, |fact| {
         let new = usize::from(is(fact));
         seen.fetch_add(new, std::sync::atomic::Ordering::Relaxed) + new >= count
     })
@@ -125,7 +125,7 @@ async fn a_line_of_a_draft_falls_out_when_its_invoice_is_red_lettered() {
     let number = format!("{:020}", 1);
     assert!(lines[0].text.contains(&number) && lines[0].text.contains("已红冲"), "{lines:#?}");
     let is_dropped = |fact: &v1::RefundFact| fact.step() == RefundStep::LineDropped;
-    let told = told_of(&desk, &claim.name, is_dropped).await;
+    let told = facts_of(&desk, &claim.name, is_dropped).await;
     let (_, why) = told.last().expect("it is told");
     assert!(why.line == 1 && why.text.contains("taken back by a red-letter invoice"), "{why:?}");
     assert_eq!(desk.invoices().await[0].lines[0].used_e5, 0, "nothing belongs to it");
@@ -166,7 +166,7 @@ async fn the_tax_office_refuses_lines_whose_invoice_is_red_lettered_while_it_has
         assert!(!line.law.is_empty(), "{line:?}");
     }
     let told =
-        told_of(&desk, &claim.name, |it| it.line == 2 && it.step() == RefundStep::LineRefused);
+        facts_of(&desk, &claim.name, |it| it.line == 2 && it.step() == RefundStep::LineRefused);
     let told: Vec<_> = told.await.into_iter().map(|(_, fact)| (fact.line, fact.step())).collect();
     let invalid = RefundStep::InvoiceInvalid;
     for line in [1, 2] {
@@ -202,7 +202,7 @@ async fn a_refund_is_recovered_when_its_invoice_is_red_lettered() {
     let lines = desk.lines(&claim.name).await;
     assert_eq!(states(&lines), [ClaimLineState::Recovered, ClaimLineState::Paid]);
     let is_back = |fact: &v1::RefundFact| fact.step() == RefundStep::LineRepaid;
-    let told = told_of(&desk, &claim.name, is_back).await;
+    let told = facts_of(&desk, &claim.name, is_back).await;
     let of = |step| {
         let found = told.iter().find(|(_, fact)| fact.step() == step);
         found.map(|(_, fact)| fact).expect("it is told")
@@ -314,7 +314,7 @@ async fn a_letter_that_nobody_answers_in_three_months_suspends_its_line() {
     let claim = desk.waits(&claim.name, |it| it.ended).await;
     assert_eq!(claim.paid_fen, 2 * 780);
     let is_paid = |fact: &v1::RefundFact| fact.line == 1 && fact.step() == RefundStep::LinePaid;
-    let all = told_of(&desk, &claim.name, is_paid).await;
+    let all = facts_of(&desk, &claim.name, is_paid).await;
     let of_letter = |(_, fact): &&(_, v1::RefundFact)| {
         fact.step() == RefundStep::Reminder && fact.text.starts_with("answer to the letter")
     };
@@ -328,7 +328,7 @@ async fn a_slow_office_accepts_late_and_a_suspended_line_is_paid_when_it_is_clea
     let claim = two_in_a_claim(&desk, "QD-SLOW", "SBX-SLOW-SUSPEND1").await;
     desk.submits(&claim).await;
     let is_last = |fact: &v1::RefundFact| fact.line == 1 && fact.step() == RefundStep::LinePaid;
-    let told = told_of(&desk, &claim.name, is_last).await;
+    let told = facts_of(&desk, &claim.name, is_last).await;
     let time = |step| {
         let found = told.iter().find(|(_, fact)| fact.step() == step);
         found.map(|(time, _)| *time).expect("it is told")

@@ -94,7 +94,7 @@ pub(crate) async fn take(
     let invoice = invoice.ok_or_else(|| Fault::Broken("an invoice is gone".to_owned()))?;
     let found =
         invoice_rows::purchases_by(&mut *step.tx, slot, number, *after, PURCHASES_MAX).await?;
-    let mut told = BTreeSet::new();
+    let mut marked = BTreeSet::new();
     for (name, lines) in claim_line_rows::of_purchases(&mut *step.tx, slot, &found).await? {
         let Some(claim) = claim_rows::load(&mut *step.tx, &name).await? else { continue };
         match claim.state {
@@ -102,12 +102,12 @@ pub(crate) async fn take(
                 fall_out(step, &claim, &lines, &invoice).await?;
             }
             ClaimState::Submitted | ClaimState::UnderReview | ClaimState::Withdrawn => {
-                told.extend(tell(step, claim, &lines, &invoice).await?);
+                marked.extend(mark(step, claim, &lines, &invoice).await?);
             }
         }
     }
     // They stand otherwise now.
-    let exports = export_rows::load(&mut *step.tx, slot, &told).await?;
+    let exports = export_rows::load(&mut *step.tx, slot, &marked).await?;
     step.write_exports(&exports).await?;
     unbuy(step, slot, &found).await?;
     if let Some(last) = found.last().filter(|_| i64::try_from(found.len()) == Ok(PURCHASES_MAX)) {
@@ -143,7 +143,7 @@ async fn fall_out(
 }
 
 /// Lines of a claim that the tax office has: whose exports they are.
-async fn tell(
+async fn mark(
     step: &mut RefundTransaction<'_>,
     mut claim: ClaimRow,
     lines: &[i32],
