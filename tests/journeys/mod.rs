@@ -40,6 +40,7 @@ mod quota;
 mod receipt_order;
 mod reconcile;
 mod refund;
+mod refund_review;
 mod refused;
 mod replay;
 mod replica;

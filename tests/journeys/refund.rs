@@ -10,7 +10,7 @@ use crate::harness::people::{Enterprise, FIRM_A, code, export, filing, finds_no_
 use crate::harness::{PATIENCE, Sandbox, eventually};
 
 /// What is exported here: two shirts for 91.00 yuan, refunded at 13 %.
-const SHIRTS: &str = "6109100021";
+pub(super) const SHIRTS: &str = "6109100021";
 
 /// A firm's accountant.
 pub(super) struct RefundDesk {
@@ -22,7 +22,7 @@ pub(super) fn id() -> String {
     Uuid::now_v7().to_string()
 }
 
-fn shirts(order_no: &str) -> v1::Declaration {
+pub(super) fn shirts(order_no: &str) -> v1::Declaration {
     let mut shirts = export(order_no);
     shirts.statistics_flag = "B".to_owned();
     shirts.logistics_no = format!("L{order_no}");
@@ -31,7 +31,7 @@ fn shirts(order_no: &str) -> v1::Declaration {
 }
 
 /// A genuine invoice for so many shirts, 30.00 yuan each without tax.
-fn invoice(number: u32, pieces: i64, note: &str) -> v1::RefundInvoice {
+pub(super) fn invoice(number: u32, pieces: i64, note: &str) -> v1::RefundInvoice {
     v1::RefundInvoice {
         number: format!("{number:020}"),
         seller: "91370200MA3C000001".to_owned(),
@@ -63,7 +63,7 @@ impl RefundDesk {
     }
 
     /// Exports shirts; they are released, have left, and the money is in.
-    async fn exports(&self, order_no: &str) -> String {
+    pub(super) async fn exports(&self, order_no: &str) -> String {
         let name = self.firm.tries(filing(shirts(order_no))).await.expect("it is valid").name;
         self.firm.sees(&name, v1::State::Released).await;
         self.proves(&name).await;
@@ -118,7 +118,7 @@ impl RefundDesk {
         name
     }
 
-    async fn leaves(&self, name: &str, day: &str) {
+    pub(super) async fn leaves(&self, name: &str, day: &str) {
         eventually("the export is known", PATIENCE, async || {
             self.line(name).await.ok_or("it is not")
         })
@@ -168,7 +168,7 @@ impl RefundDesk {
         self.calls().register_invoice(request).await.expect("it is right").into_inner()
     }
 
-    async fn invoices(&self) -> Vec<v1::RefundInvoice> {
+    pub(super) async fn invoices(&self) -> Vec<v1::RefundInvoice> {
         let request = v1::ListInvoicesRequest { page_size: 1_000, ..Default::default() };
         self.calls().list_invoices(request).await.expect("it answers").into_inner().invoices
     }
@@ -404,7 +404,7 @@ async fn a_doubt_about_one_line_holds_up_no_other_and_a_refund_is_recovered() {
 }
 
 /// What the tax office paid and did not get back, by the ledger.
-async fn refunded(operator: &client::Window) -> i64 {
+pub(super) async fn refunded(operator: &client::Window) -> i64 {
     let request = v1::GetBalanceRequest {
         owner: "TAX-OFFICE".to_owned(),
         currency: "CNY".to_owned(),

@@ -37,6 +37,8 @@ enum LineWish {
     Doubt,
     Suspend,
     Letter,
+    /// A letter that nobody answers.
+    Unanswered,
     Part,
     Refuse,
 }
@@ -90,6 +92,7 @@ impl TaxScript {
                 "DOUBT" => LineWish::Doubt,
                 "SUSPEND" => LineWish::Suspend,
                 "LETTER" => LineWish::Letter,
+                "NOREPLY" => LineWish::Unanswered,
                 "PART" => LineWish::Part,
                 "REFUSE" => LineWish::Refuse,
                 _ => break,
@@ -134,11 +137,16 @@ pub async fn run(window: Window, shutdown: CancellationToken) -> Result<(), Stat
 /// Whether something is to be done about it.
 fn concerns(fact: &v1::RefundFact) -> bool {
     use v1::RefundStep::{
-        ClaimSubmitted, GoodsBack, InvoiceRegistered, LineDropped, QueryAnswered,
+        ClaimSubmitted, GoodsBack, InvoiceInvalid, InvoiceRegistered, LineDropped, QueryAnswered,
     };
     matches!(
         fact.step(),
-        InvoiceRegistered | ClaimSubmitted | QueryAnswered | LineDropped | GoodsBack
+        InvoiceRegistered
+            | ClaimSubmitted
+            | QueryAnswered
+            | LineDropped
+            | GoodsBack
+            | InvoiceInvalid
     )
 }
 
@@ -231,18 +239,15 @@ impl TaxOffice {
             let decide = |line: &v1::RefundClaimLine| first_look(&script, line);
             self.decide(claim, open.iter().map(decide).collect()).await?;
         }
-        let mut lifted = Vec::new();
+        let mut decisions = Vec::new();
         for line in self.lines(claim, ClaimLineState::Queried).await? {
-            let asks = line.query() == v1::ClaimQuery::Doubt;
-            let name = format!("{}/{}/{}", claim.name, line.line, line.query_number);
-            if line.answered || !asks && self.has_waited(&name, LATER) {
-                let what = Some(What::Lifted(line.query_number));
-                lifted.push(v1::ClaimDecision { line: line.line, what });
-            }
+            let what = self.next_look(claim, &script, &line);
+            decisions
+                .extend(what.map(|what| v1::ClaimDecision { line: line.line, what: Some(what) }));
         }
-        if !lifted.is_empty() {
+        if !decisions.is_empty() {
             self.later = true;
-            self.decide(claim, lifted).await?;
+            self.decide(claim, decisions).await?;
         }
         loop {
             let approved = self.lines(claim, ClaimLineState::Approved).await?;
@@ -255,24 +260,66 @@ impl TaxOffice {
             };
             self.decide(claim, approved.iter().map(pay).collect()).await?;
         }
-        self.take_back(claim).await?;
+        self.take_back(claim, v1::RecoveryReason::Returned).await?;
+        self.take_back(claim, v1::RecoveryReason::Invoice).await?;
         self.settle(claim).await?;
         self.recover(claim, &script).await
     }
 
-    /// Recovers what was paid for goods that came back.
-    async fn take_back(&mut self, claim: &v1::RefundClaim) -> Result<(), Status> {
-        if claim.goods_back == 0 {
+    /// What is said of a line that was asked about; `None` while there is nothing to say.
+    fn next_look(
+        &mut self,
+        claim: &v1::RefundClaim,
+        script: &TaxScript,
+        line: &v1::RefundClaimLine,
+    ) -> Option<What> {
+        if line.invoice_invalid {
+            return Some(invalid_invoice());
+        }
+        if line.answered {
+            return Some(What::Lifted(line.query_number));
+        }
+        if script.lines.get(&line.line) == Some(&LineWish::Unanswered) {
+            // What the firm has beside it may still clear it up.
+            let text = "函调逾期未复函，暂缓办理";
+            let number = line.query_number + 1;
+            return line
+                .query_overdue
+                .then(|| ask(number, v1::ClaimQuery::Suspension, "H02", text));
+        }
+        let waits_for_the_firm = line.query() == v1::ClaimQuery::Doubt;
+        let name = format!("{}/{}/{}", claim.name, line.line, line.query_number);
+        let is_cleared = !waits_for_the_firm && self.has_waited(&name, LATER);
+        is_cleared.then_some(What::Lifted(line.query_number))
+    }
+
+    /// Recovers what was paid for goods that came back, or by an invoice that is not good any more.
+    async fn take_back(
+        &mut self,
+        claim: &v1::RefundClaim,
+        reason: v1::RecoveryReason,
+    ) -> Result<(), Status> {
+        let (count, word) = match reason {
+            v1::RecoveryReason::Returned => (claim.goods_back, "returned"),
+            v1::RecoveryReason::Invoice => (claim.invoice_invalid, "invoice"),
+            v1::RecoveryReason::Unspecified
+            | v1::RecoveryReason::NoMoney
+            | v1::RecoveryReason::Unsettled => return Ok(()),
+        };
+        if count == 0 {
             return Ok(());
         }
+        let mut request = lines_request(claim, ClaimLineState::Unspecified);
+        request.goods_back = reason == v1::RecoveryReason::Returned;
+        request.invoice_invalid = reason == v1::RecoveryReason::Invoice;
         let mut decisions = Vec::new();
-        for line in self.lines_of(claim, ClaimLineState::Unspecified, true).await? {
-            let name = format!("{}/returned/{}", claim.name, line.line);
+        for line in self.list(request).await? {
+            let name = format!("{}/{word}/{}", claim.name, line.line);
             let negative = number(&name);
             let what = match line.state() {
                 ClaimLineState::Paid | ClaimLineState::Settled => {
                     self.later = true;
-                    let reason_code = v1::RecoveryReason::Returned.into();
+                    let reason_code = reason.into();
                     What::Recovered(v1::RecoveredLine { reason_code, negative })
                 }
                 ClaimLineState::Recovering if self.has_waited(&name, LATER) => {
@@ -298,7 +345,8 @@ impl TaxOffice {
         }
         for line in self.lines(claim, ClaimLineState::Recovering).await? {
             let name = format!("{}/negative/{}", claim.name, line.negative);
-            if line.advance && !line.goods_back && self.has_waited(&name, LATER) {
+            let is_taken_back = line.goods_back || line.invoice_invalid;
+            if line.advance && !is_taken_back && self.has_waited(&name, LATER) {
                 let what = Some(What::Repaid(line.negative));
                 decisions.push(v1::ClaimDecision { line: line.line, what });
             }
@@ -332,23 +380,13 @@ impl TaxOffice {
         claim: &v1::RefundClaim,
         state: ClaimLineState,
     ) -> Result<Vec<v1::RefundClaimLine>, Status> {
-        self.lines_of(claim, state, false).await
+        self.list(lines_request(claim, state)).await
     }
 
-    /// The same, or only those whose goods came back.
-    async fn lines_of(
+    async fn list(
         &self,
-        claim: &v1::RefundClaim,
-        state: ClaimLineState,
-        goods_back: bool,
+        request: v1::ListClaimLinesRequest,
     ) -> Result<Vec<v1::RefundClaimLine>, Status> {
-        let request = v1::ListClaimLinesRequest {
-            name: claim.name.clone(),
-            state: state.into(),
-            page_size: PAGE,
-            goods_back,
-            ..Default::default()
-        };
         let list = || async { self.window.refund().list_claim_lines(request.clone()).await };
         Ok(client::repeat(list).await?.into_inner().lines)
     }
@@ -405,18 +443,41 @@ fn answer(invoice: v1::RefundInvoice) -> v1::InvoiceAnswer {
     }
 }
 
+/// The first lines of a claim at a state.
+fn lines_request(claim: &v1::RefundClaim, state: ClaimLineState) -> v1::ListClaimLinesRequest {
+    v1::ListClaimLinesRequest {
+        name: claim.name.clone(),
+        state: state.into(),
+        page_size: PAGE,
+        ..Default::default()
+    }
+}
+
+/// Asks about a line, by the number of the query.
+fn ask(number: u32, query: v1::ClaimQuery, code: &str, text: &str) -> What {
+    let (code, text) = (code.to_owned(), text.to_owned());
+    What::Raised(v1::RaisedQuery { number, query: query.into(), code, text })
+}
+
+/// The firm may claim it anew with another invoice.
+fn invalid_invoice() -> What {
+    What::Refused(v1::RefusedLine {
+        ground: Some(ground("P01", "发票已作废或红冲")),
+        then: v1::RefusedConsequence::Correct.into(),
+    })
+}
+
 /// What is said of a line that nothing is decided about.
 fn first_look(script: &TaxScript, line: &v1::RefundClaimLine) -> v1::ClaimDecision {
-    let ask = |query: v1::ClaimQuery, code: &str, text: &str| {
-        let (code, text) = (code.to_owned(), text.to_owned());
-        What::Raised(v1::RaisedQuery { number: 1, query: query.into(), code, text })
-    };
+    if line.invoice_invalid {
+        return v1::ClaimDecision { line: line.line, what: Some(invalid_invoice()) };
+    }
     let wish = script.lines.get(&line.line).filter(|_| line.query_number == 0);
     let what = match wish {
-        Some(LineWish::Doubt) => ask(v1::ClaimQuery::Doubt, "Y02", "报关单数量与发票数量不一致"),
-        Some(LineWish::Suspend) => ask(v1::ClaimQuery::Suspension, "Z01", "暂缓办理，待核实"),
-        Some(LineWish::Letter) => {
-            ask(v1::ClaimQuery::Letter, "H01", "已向供货企业主管税务机关发函")
+        Some(LineWish::Doubt) => ask(1, v1::ClaimQuery::Doubt, "Y02", "报关单数量与发票数量不一致"),
+        Some(LineWish::Suspend) => ask(1, v1::ClaimQuery::Suspension, "Z01", "暂缓办理，待核实"),
+        Some(LineWish::Letter | LineWish::Unanswered) => {
+            ask(1, v1::ClaimQuery::Letter, "H01", "已向供货企业主管税务机关发函")
         }
         Some(LineWish::Part) => What::ApprovedFen(line.amount_fen - line.amount_fen / 2),
         Some(LineWish::Refuse) => What::Refused(v1::RefusedLine {
@@ -459,7 +520,9 @@ mod tests {
         assert_eq!(script.lines, BTreeMap::from(lines));
         assert_eq!((script.form, script.recover), (true, Some(4)));
         assert_eq!(script.delay, Duration::from_secs(7));
-        for (note, count) in [("DOUBT", 0), ("SBX-", 0), ("SBX-LETTER-X-SUSPEND2", 1), ("", 0)] {
+        for (note, count) in
+            [("DOUBT", 0), ("SBX-", 0), ("SBX-LETTER-X-SUSPEND2", 1), ("SBX-NOREPLY", 1), ("", 0)]
+        {
             assert_eq!(TaxScript::of(note).lines.len(), count, "{note}");
         }
     }

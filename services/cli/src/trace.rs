@@ -659,7 +659,8 @@ fn refund_speaker(step: v1::RefundStep) -> &'static str {
         | v1::RefundStep::ProofRecorded
         | v1::RefundStep::LineSettled
         | v1::RefundStep::Reminder
-        | v1::RefundStep::GoodsBack => "refund",
+        | v1::RefundStep::GoodsBack
+        | v1::RefundStep::InvoiceInvalid => "refund",
     }
 }
 

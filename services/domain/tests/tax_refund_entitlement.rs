@@ -4,7 +4,7 @@ use domain::tax_refund::arithmetic::QuantityShare;
 use domain::tax_refund::deadline::Deadline;
 use domain::tax_refund::entitlement::{
     Entitlement, ExportLine, ExportMode, Firm, FirmClass, FirmKind, LineStatus, MissingProof,
-    MoneyStatus, Purchase, Tables, WithoutInvoice, by_urgency, entitlement,
+    MoneyStatus, Purchase, Tables, WithoutInvoice, entitlement, urgency,
 };
 use domain::tax_refund::invoice::Verification;
 use domain::tax_refund::method::{DOMESTIC, EXEMPT, PRODUCER, TRADER};
@@ -32,6 +32,7 @@ fn purchase() -> Purchase {
         used: QuantityShare::default(),
         levy_bp: 1_300,
         qty_e5: 1_000_000,
+        to_give_back: false,
     }
 }
 
@@ -211,6 +212,17 @@ fn only_what_is_left_is_claimed() {
 }
 
 #[test]
+fn a_claimed_line_is_given_back_when_its_invoice_is_not_good_any_more() {
+    let claimed = ExportLine { claimed_e5: 1_000_000, ..complete() };
+    assert_eq!(on(&TRADING, &claimed, TODAY).standing, LineStatus::Done);
+    let purchase =
+        Purchase { verification: Verification::RedLettered, to_give_back: true, ..purchase() };
+    let found = on(&TRADING, &ExportLine { purchases: vec![purchase], ..claimed }, TODAY);
+    assert_eq!(found.standing, LineStatus::ToRecover);
+    assert!(found.reason.is_some_and(|why| why.zh.contains("红冲")), "{found:?}");
+}
+
+#[test]
 fn the_list_begins_with_what_is_urgent() {
     let line = |name: &str, departed, fen| {
         let mut line = ExportLine { name: name.into(), departed, ..complete() };
@@ -233,7 +245,7 @@ fn the_list_begins_with_what_is_urgent() {
     lines.reverse();
     let mut list: Vec<_> =
         lines.into_iter().map(|line| (line.clone(), on(&TRADING, &line, TODAY))).collect();
-    by_urgency(&mut list);
+    list.sort_by_key(|(line, found)| urgency(&line.name, found));
     let names: Vec<_> = list.iter().map(|(line, _)| line.name.as_str()).collect();
     assert_eq!(names, ["recover", "large", "small", "old", "not left", "done"]);
 }

@@ -20,7 +20,7 @@ use store::share::Share;
 use store::{Fault, ServiceError};
 
 use crate::claim::ClaimAct;
-use crate::claim_line_rows;
+use crate::claim_line_rows::{self, LinesToGiveBack};
 use crate::claim_rows::{self, ClaimRow};
 use crate::commit::{RefundAnswer, RefundAsk, RefundCommand, RefundRequest, RefundState};
 use crate::export_rows::{self, ExportRow};
@@ -444,10 +444,17 @@ impl Refunds {
         asked: v1::ListClaimLinesRequest,
     ) -> Answer<v1::ListClaimLinesResponse> {
         let state = line_state(asked.state());
-        let v1::ListClaimLinesRequest { name, state: _, page_size, page_token, goods_back } = asked;
+        let v1::ListClaimLinesRequest {
+            name,
+            state: _,
+            page_size,
+            page_token,
+            goods_back,
+            invoice_invalid,
+        } = asked;
         let name = claim_name(&call.principal, &name)?;
         self.claim_of(&name).await?;
-        let filter = ("claim lines", name.name(), state, goods_back);
+        let filter = ("claim lines", name.name(), state, goods_back, invoice_invalid);
         let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
         // The first page begins before the first line.
         let after = page.after()?.parse().unwrap_or(0);
@@ -458,7 +465,7 @@ impl Refunds {
         let found = claim_line_rows::list(
             &mut connection,
             &name,
-            (states, goods_back),
+            (states, LinesToGiveBack { goods_back, invoice_invalid }),
             after,
             page.count(),
         )

@@ -19,6 +19,7 @@ use crate::claim_rows::{self, ClaimRow};
 use crate::commit::RefundState;
 use crate::export_rows;
 use crate::firm;
+use crate::invalid_invoice;
 use crate::names::ClaimName;
 use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
 
@@ -133,11 +134,12 @@ pub(crate) async fn act(
             }
         }
     }
-    let mut changed = Vec::new();
+    let (mut changed, mut letters_change) = (Vec::new(), false);
     for (number, row) in &mut rows {
         let then = machine.lines.get(number);
         let then = then.ok_or_else(|| Fault::Broken("a line of a claim is lost".to_owned()))?;
         if row.line != *then {
+            letters_change |= letter_sent(&row.line) != letter_sent(then);
             claim.count(row, -1);
             row.line = then.clone();
             claim.count(row, 1);
@@ -151,6 +153,10 @@ pub(crate) async fn act(
     claim.changed_time = step.now;
     let changed: Vec<&ClaimLineRow> = changed.iter().filter_map(|it| rows.get(it)).collect();
     claim_line_rows::write(&mut *step.tx, name, &changed).await?;
+    if letters_change {
+        let letters = claim_line_rows::letters(&mut *step.tx, name).await?;
+        claim.letter_by = claim_line_rows::next_letter_day(&letters, step.today());
+    }
     claim_rows::write(&mut *step.tx, &claim).await?;
     let freed: Vec<&ClaimLineRow> = freed.iter().filter_map(|it| rows.get(it)).collect();
     free(step, name, &freed).await?;
@@ -160,9 +166,27 @@ pub(crate) async fn act(
     Ok(Ok(claim))
 }
 
+/// The day of a letter about it to which there is no answer.
+fn letter_sent(line: &ClaimLine) -> Option<Date> {
+    match line.state {
+        LineState::Queried { query: Query::Letter { sent }, .. } => Some(sent),
+        _ => None,
+    }
+}
+
 impl ClaimAct {
     fn is_repayment(&self) -> bool {
         matches!(&self.event, ClaimEvent::Line { event: LineEvent::Repaid { .. }, .. })
+    }
+
+    /// Why a refund is recovered, in English and Chinese.
+    fn cause(&self) -> Option<(&'static str, &'static str)> {
+        match &self.event {
+            ClaimEvent::Line { event: LineEvent::Recovered { cause, .. }, .. } => {
+                Some(cause.titles())
+            }
+            _ => None,
+        }
     }
 }
 
@@ -226,6 +250,15 @@ fn take(
         }
         ClaimFact::Answered(number) => line(rows, *number)?.text.clone_from(&act.text),
         ClaimFact::Lifted(number) => line(rows, *number)?.ground.clear(),
+        // The firm takes it out without a word, the service says why.
+        ClaimFact::Dropped(number) if !act.text.is_empty() => {
+            line(rows, *number)?.text.clone_from(&act.text);
+        }
+        ClaimFact::RecoveryOrdered { line: number, .. } => {
+            if let Some((text, text_zh)) = act.cause() {
+                line(rows, *number)?.text = format!("{text} {text_zh}");
+            }
+        }
         ClaimFact::Paid { payment, line: number, fen } => {
             let row = line(rows, *number)?;
             row.payment = Some(foreign_number(*payment)?);
@@ -244,7 +277,6 @@ fn take(
         | ClaimFact::Dropped(_)
         | ClaimFact::Approved { .. }
         | ClaimFact::Settled { .. }
-        | ClaimFact::RecoveryOrdered { .. }
         | ClaimFact::Freed(_) => {}
     }
     Ok(())
@@ -266,12 +298,14 @@ pub(crate) async fn free(
     for export in &mut exports {
         let of = lines.iter().filter(|line| line.export == export.name);
         let of: Vec<_> = of.collect();
-        export.claimed_e5 -= of.iter().map(|line| line.qty_e5).sum::<i64>();
+        // What a settlement reversed was freed when it was paid back.
+        export.claimed_e5 -= of.iter().map(|line| line.qty_e5 - line.reversed_e5).sum::<i64>();
         if of.iter().any(|it| it.line.advance && it.line.state == LineState::Recovered) {
             (export.settled, export.settle_by) = (true, None);
         }
     }
-    step.write_exports(&exports).await
+    step.write_exports(&exports).await?;
+    invalid_invoice::unbuy_freed(step, name.slot(), lines).await
 }
 
 /// What a fact is in words.
@@ -357,7 +391,11 @@ fn note(fact: &ClaimFact, act: &ClaimAct) -> RefundNote {
             about(NoteKind::LineSettled, *line, *fen, 0, money("settled", "已核算", *fen))
         }
         ClaimFact::RecoveryOrdered { line, fen, negative } => {
-            let words = money("to be paid back", "应追回", *fen);
+            let (mut text, mut text_zh) = money("to be paid back", "应追回", *fen);
+            if let Some((why, why_zh)) = act.cause() {
+                (text, text_zh) = (format!("{text}: {why}"), format!("{text_zh}：{why_zh}"));
+            }
+            let words = (text, text_zh);
             about(NoteKind::RecoveryOrdered, *line, *fen, *negative, words)
         }
         ClaimFact::Repaid { line, fen, negative } => {

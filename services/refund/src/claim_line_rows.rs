@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::tax_refund::claim::{ClaimLine, Consequence, Ground, LineState, Query};
+use domain::tax_refund::deadline::Deadline;
 use domain::{DeclarationId, Slot};
 use sqlx::PgConnection;
 use store::{Fault, column};
 use time::Date;
 use uuid::Uuid;
 
+use crate::invoice_rows::PurchaseName;
 use crate::names::{ClaimName, ExportName, WrittenNumber};
 
 /// A line of a claim.
@@ -39,6 +41,8 @@ pub(crate) struct ClaimLineRow {
     pub(crate) repaid_fen: i64,
     /// Its goods came back.
     pub(crate) goods_back: bool,
+    /// Its invoice became void or was red-lettered when the tax office had it already.
+    pub(crate) invoice_invalid: bool,
     pub(crate) paid_day: Option<Date>,
     /// What of an advance refund is reversed by its settlement.
     pub(crate) reversed_e5: i64,
@@ -59,9 +63,9 @@ impl ClaimLineRow {
         }
     }
 
-    /// Its goods came back, and money of it is out or may be paid.
-    pub(crate) fn is_to_give_back(&self) -> bool {
-        let over = match self.line.state {
+    /// No money of it is out, nor may it be paid.
+    pub(crate) fn is_given_back(&self) -> bool {
+        match self.line.state {
             LineState::Dropped | LineState::Refused { .. } | LineState::Recovered => true,
             LineState::Open
             | LineState::Queried { .. }
@@ -69,8 +73,7 @@ impl ClaimLineRow {
             | LineState::Paid { .. }
             | LineState::Settled { .. }
             | LineState::Recovering { .. } => false,
-        };
-        self.goods_back && !over
+        }
     }
 }
 
@@ -145,6 +148,7 @@ struct LineColumns {
     negative: Option<i64>,
     negatives: Vec<i64>,
     goods_back: bool,
+    invoice_invalid: bool,
     paid_day: Option<Date>,
     reversed_e5: i64,
 }
@@ -219,17 +223,25 @@ impl TryFrom<LineColumns> for ClaimLineRow {
             paid_fen: row.paid_fen,
             repaid_fen: row.repaid_fen,
             goods_back: row.goods_back,
+            invoice_invalid: row.invoice_invalid,
             paid_day: row.paid_day,
             reversed_e5: row.reversed_e5,
         })
     }
 }
 
+/// Only lines whose goods came back, or whose invoice is not good any more; all of them by default.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LinesToGiveBack {
+    pub(crate) goods_back: bool,
+    pub(crate) invoice_invalid: bool,
+}
+
 /// Lines of a claim at a state, or at all, after one, in order.
 pub(crate) async fn list(
     tx: &mut PgConnection,
     name: &ClaimName,
-    (state, goods_back): (Option<&[i16]>, bool),
+    (state, only): (Option<&[i16]>, LinesToGiveBack),
     after: i32,
     most: i64,
 ) -> Result<Vec<ClaimLineRow>, Fault> {
@@ -238,10 +250,10 @@ pub(crate) async fn list(
         "select line, declaration_id, export_line, entry_id, code, number, invoice_line, qty_e5, net_fen,
                 amount_fen, cap_fen, advance, rule, rule_version, refund_bp, levy_bp, state, query, query_sent,
                 answered, queries, law, ground, text, consequence, fen, keeps_fen, payment, paid_fen,
-                repaid_fen, negative, negatives, goods_back, paid_day, reversed_e5
+                repaid_fen, negative, negatives, goods_back, invoice_invalid, paid_day, reversed_e5
          from claim_line
          where slot = $1 and firm = $2 and month = $3 and batch = $4 and line > $5
-           and ($6::smallint[] is null or state = any($6)) and (goods_back or not $8)
+           and ($6::smallint[] is null or state = any($6)) and (goods_back or not $8) and (invoice_invalid or not $9)
          order by line limit $7",
         name.slot().column(),
         name.firm,
@@ -250,7 +262,8 @@ pub(crate) async fn list(
         after,
         state,
         most,
-        goods_back
+        only.goods_back,
+        only.invoice_invalid
     )
     .fetch_all(tx)
     .await?;
@@ -268,7 +281,7 @@ pub(crate) async fn some(
         "select line, declaration_id, export_line, entry_id, code, number, invoice_line, qty_e5, net_fen,
                 amount_fen, cap_fen, advance, rule, rule_version, refund_bp, levy_bp, state, query, query_sent,
                 answered, queries, law, ground, text, consequence, fen, keeps_fen, payment, paid_fen,
-                repaid_fen, negative, negatives, goods_back, paid_day, reversed_e5
+                repaid_fen, negative, negatives, goods_back, invoice_invalid, paid_day, reversed_e5
          from claim_line
          where slot = $1 and firm = $2 and month = $3 and batch = $4 and line = any($5)",
         name.slot().column(),
@@ -383,6 +396,7 @@ pub(crate) async fn write(
     let advances: Vec<bool> = rows.iter().map(|row| row.line.advance).collect();
     let paid_days: Vec<Option<Date>> = rows.iter().map(|row| row.paid_day).collect();
     let backs: Vec<bool> = rows.iter().map(|row| row.goods_back).collect();
+    let invalid: Vec<bool> = rows.iter().map(|row| row.invoice_invalid).collect();
     let payments: Vec<Option<i64>> = rows.iter().map(|row| row.payment).collect();
     let kinds: Vec<i16> = changing.iter().map(|it| it.query).collect();
     let sent: Vec<Option<Date>> = changing.iter().map(|it| it.query_sent).collect();
@@ -401,22 +415,24 @@ pub(crate) async fn write(
                                  rule_version, refund_bp, levy_bp, state, query, query_sent, answered,
                                  queries, law, ground, text, consequence, fen, keeps_fen, payment, paid_fen,
                                  repaid_fen, negative, negatives, cap_fen, goods_back,
-                                 paid_day, reversed_e5)
+                                 paid_day, reversed_e5, invoice_invalid)
          select $1, $2, $3, $4, n.line, n.declaration_id, n.export_line, n.entry_id, n.code, n.number,
                 n.invoice_line, n.qty_e5, n.net_fen, n.amount_fen, n.advance, n.rule, n.rule_version,
                 n.refund_bp, n.levy_bp, n.state, n.query, n.query_sent, n.answered, n.queries, n.law,
                 n.ground, n.text, n.consequence, n.fen, n.keeps_fen, n.payment, n.paid_fen, n.repaid_fen,
-                n.negative, n.negatives::bigint[], n.cap_fen, n.goods_back, n.paid_day, n.reversed_e5
+                n.negative, n.negatives::bigint[], n.cap_fen, n.goods_back, n.paid_day, n.reversed_e5,
+                n.invoice_invalid
          from unnest($5::int[], $6::uuid[], $7::int[], $8::text[], $9::text[], $10::text[], $11::int[],
                      $12::bigint[], $13::bigint[], $14::bigint[], $15::boolean[], $16::text[], $17::int[],
                      $18::int[], $19::int[], $20::smallint[], $21::smallint[], $22::date[], $23::boolean[],
                      $24::int[], $25::text[], $26::text[], $27::text[], $28::smallint[], $29::bigint[],
                      $30::bigint[], $31::bigint[], $32::bigint[], $33::bigint[], $34::bigint[], $35::text[],
-                     $36::bigint[], $37::boolean[], $38::date[], $39::bigint[])
+                     $36::bigint[], $37::boolean[], $38::date[], $39::bigint[], $40::boolean[])
               as n (line, declaration_id, export_line, entry_id, code, number, invoice_line, qty_e5, net_fen,
                     amount_fen, advance, rule, rule_version, refund_bp, levy_bp, state, query, query_sent,
                     answered, queries, law, ground, text, consequence, fen, keeps_fen, payment, paid_fen,
-                    repaid_fen, negative, negatives, cap_fen, goods_back, paid_day, reversed_e5)
+                    repaid_fen, negative, negatives, cap_fen, goods_back, paid_day, reversed_e5,
+                    invoice_invalid)
          on conflict (slot, firm, month, batch, line) do update
          set amount_fen = excluded.amount_fen, state = excluded.state, query = excluded.query,
              query_sent = excluded.query_sent,
@@ -425,7 +441,7 @@ pub(crate) async fn write(
              fen = excluded.fen, keeps_fen = excluded.keeps_fen, payment = excluded.payment,
              paid_fen = excluded.paid_fen, repaid_fen = excluded.repaid_fen,
              negative = excluded.negative, negatives = excluded.negatives,
-             goods_back = excluded.goods_back,
+             goods_back = excluded.goods_back, invoice_invalid = excluded.invoice_invalid,
              paid_day = excluded.paid_day, reversed_e5 = excluded.reversed_e5",
         name.slot().column(),
         name.firm,
@@ -465,11 +481,83 @@ pub(crate) async fn write(
         &longs(|row| row.cap_fen),
         &backs,
         &paid_days as &[Option<Date>],
-        &longs(|row| row.reversed_e5)
+        &longs(|row| row.reversed_e5),
+        &invalid
     )
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// Lines of claims that go on with these purchases, or of which money is out, and of which nobody was told that
+/// their invoice is not good any more: by claim.
+pub(crate) async fn of_purchases(
+    tx: &mut PgConnection,
+    slot: Slot,
+    purchases: &[PurchaseName],
+) -> Result<BTreeMap<ClaimName, Vec<i32>>, Fault> {
+    let ids: Vec<Uuid> = purchases.iter().map(|it| it.export.id.uuid()).collect();
+    let exports: Vec<i32> = purchases.iter().map(|it| it.export.line).collect();
+    let codes: Vec<&str> = purchases.iter().map(|it| it.number.code.as_str()).collect();
+    let numbers: Vec<&str> = purchases.iter().map(|it| it.number.number.as_str()).collect();
+    let lines: Vec<i32> = purchases.iter().map(|it| it.line).collect();
+    let found = sqlx::query!(
+        "select c.firm, c.month, c.batch, c.line
+         from unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::int[])
+              as p (id, export_line, code, number, line)
+         join claim_line c on c.slot = $1 and c.declaration_id = p.id and c.export_line = p.export_line
+          and c.code = p.code and c.number = p.number and c.invoice_line = p.line
+         where not c.invoice_invalid and c.state not in (3, 4, 9)
+         order by c.firm, c.month, c.batch, c.line",
+        slot.column(),
+        &ids,
+        &exports,
+        &codes as &[&str],
+        &numbers as &[&str],
+        &lines
+    )
+    .fetch_all(tx)
+    .await?;
+    let mut claims: BTreeMap<ClaimName, Vec<i32>> = BTreeMap::new();
+    for row in found {
+        let name = ClaimName { firm: row.firm, month: row.month, batch: row.batch };
+        claims.entry(name).or_default().push(row.line);
+    }
+    Ok(claims)
+}
+
+/// Letters that were sent on one day about lines of a claim and have no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SentLetters {
+    pub(crate) sent: Date,
+    pub(crate) lines: i64,
+    /// The first of those lines.
+    pub(crate) first: i32,
+}
+
+/// Letters without an answer about lines of a claim, by the day on which they were sent.
+pub(crate) async fn letters(
+    tx: &mut PgConnection,
+    name: &ClaimName,
+) -> Result<Vec<SentLetters>, Fault> {
+    let found = sqlx::query_as!(
+        SentLetters,
+        r#"select query_sent as "sent!", count(*) as "lines!", min(line) as "first!" from claim_line
+           where slot = $1 and firm = $2 and month = $3 and batch = $4 and state = 2 and query = 3
+             and query_sent is not null
+           group by query_sent order by query_sent"#,
+        name.slot().column(),
+        name.firm,
+        name.month,
+        name.batch
+    );
+    Ok(found.fetch_all(tx).await?)
+}
+
+/// The last day of the oldest of these letters that is not over on a day; `None` when there is none.
+pub(crate) fn next_letter_day(letters: &[SentLetters], today: Date) -> Option<Date> {
+    let last = letters.iter().filter_map(|it| Deadline::Letter.last_day(it.sent));
+    last.filter(|last| today <= *last).min()
 }
 
 /// Lines of claims for an export, oldest first, with their claims.

@@ -51,6 +51,10 @@ pub(crate) struct ClaimRow {
     pub(crate) repaid_fen: i64,
     /// Lines whose goods came back and whose refund did not.
     pub(crate) goods_back: i32,
+    /// Lines whose invoice is not good any more and whose refund is not back.
+    pub(crate) invoice_invalid: i32,
+    /// The last day of the oldest letter to the tax office of a supplier that is not over.
+    pub(crate) letter_by: Option<Date>,
     /// Of a producer; nothing of a trading firm.
     pub(crate) figures: ProducerFigures,
     pub(crate) note: String,
@@ -69,7 +73,9 @@ impl ClaimRow {
     pub(crate) fn is_ended(&self) -> bool {
         match self.state {
             ClaimState::Withdrawn => true,
-            ClaimState::UnderReview => self.ended == self.lines && self.goods_back == 0,
+            ClaimState::UnderReview => {
+                self.ended == self.lines && self.goods_back == 0 && self.invoice_invalid == 0
+            }
             ClaimState::Draft | ClaimState::Submitted | ClaimState::FormRefused => false,
         }
     }
@@ -87,13 +93,11 @@ impl ClaimRow {
         };
         let answer = self.answers_by().filter(|_| self.undecided > 0);
         let is_handed_in = self.state != ClaimState::Withdrawn;
+        let answer = answer.map(|last| (ClaimDay::Answer, last));
+        let letter = self.letter_by.map(|last| (ClaimDay::Letter, last));
         let documents = since(ClaimDay::Documents, Deadline::FilingDocuments);
         let keep = since(ClaimDay::Keep, Deadline::Keep);
-        [documents, answer.map(|last| (ClaimDay::Answer, last)), keep]
-            .into_iter()
-            .flatten()
-            .filter(|_| is_handed_in)
-            .collect()
+        [documents, answer, letter, keep].into_iter().flatten().filter(|_| is_handed_in).collect()
     }
 
     /// The next of them that is not over when one last looked.
@@ -105,7 +109,8 @@ impl ClaimRow {
     /// Counts a line, or takes it off the counts.
     pub(crate) fn count(&mut self, row: &ClaimLineRow, by: i32) {
         let line = &row.line;
-        self.goods_back += if row.is_to_give_back() { by } else { 0 };
+        self.goods_back += if row.goods_back && !row.is_given_back() { by } else { 0 };
+        self.invoice_invalid += if row.invoice_invalid && !row.is_given_back() { by } else { 0 };
         let queried = matches!(line.state, LineState::Queried { .. });
         let undecided = queried || line.state == LineState::Open;
         self.undecided += if undecided { by } else { 0 };
@@ -133,6 +138,8 @@ pub(crate) enum ClaimDay {
     Documents,
     /// The tax office decided.
     Answer,
+    /// The tax office of a supplier answered a letter: the first of them that is not over.
+    Letter,
     /// Filing documents are kept.
     Keep,
 }
@@ -177,6 +184,8 @@ struct ClaimColumns {
     paid_fen: i64,
     repaid_fen: i64,
     goods_back: i32,
+    invoice_invalid: i32,
+    letter_by: Option<Date>,
     output_vat_fen: i64,
     input_vat_fen: i64,
     brought_credit_fen: i64,
@@ -223,6 +232,8 @@ impl TryFrom<ClaimColumns> for ClaimRow {
             paid_fen: row.paid_fen,
             repaid_fen: row.repaid_fen,
             goods_back: row.goods_back,
+            invoice_invalid: row.invoice_invalid,
+            letter_by: row.letter_by,
             figures: ProducerFigures {
                 vat: MonthlyVat { output_fen: row.output_vat_fen, input_fen: row.input_vat_fen },
                 brought: Carry {
@@ -261,8 +272,8 @@ pub(crate) async fn load(
     let found = sqlx::query_as!(
         ClaimColumns,
         "select firm, month, batch, method, state, round, complete, after_id, after_line, lines, undecided,
-                queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, goods_back, output_vat_fen, input_vat_fen,
-                brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen, exempt_credit_fen,
+                queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, goods_back, invoice_invalid, letter_by,
+                output_vat_fen, input_vat_fen, brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen, exempt_credit_fen,
                 carry_credit_fen, carry_short_fen, refund_fen, counted, shared_cap_fen, note, reason, submitted,
                 accepted, class, reminded, made_time, changed_time
          from claim where slot = $1 and firm = $2 and month = $3 and batch = $4",
@@ -287,8 +298,8 @@ pub(crate) async fn list(
     let found = sqlx::query_as!(
         ClaimColumns,
         "select firm, month, batch, method, state, round, complete, after_id, after_line, lines, undecided,
-                queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, goods_back, output_vat_fen, input_vat_fen,
-                brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen, exempt_credit_fen,
+                queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, goods_back, invoice_invalid, letter_by,
+                output_vat_fen, input_vat_fen, brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen, exempt_credit_fen,
                 carry_credit_fen, carry_short_fen, refund_fen, counted, shared_cap_fen, note, reason, submitted,
                 accepted, class, reminded, made_time, changed_time
          from claim
@@ -319,8 +330,8 @@ pub(crate) async fn due(
     let found = sqlx::query_as!(
         ClaimColumns,
         "select firm, month, batch, method, state, round, complete, after_id, after_line, lines, undecided,
-                queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, goods_back, output_vat_fen, input_vat_fen,
-                brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen, exempt_credit_fen,
+                queried, ended, amount_fen, approved_fen, paid_fen, repaid_fen, goods_back, invoice_invalid, letter_by,
+                output_vat_fen, input_vat_fen, brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen, exempt_credit_fen,
                 carry_credit_fen, carry_short_fen, refund_fen, counted, shared_cap_fen, note, reason, submitted,
                 accepted, class, reminded, made_time, changed_time
          from claim
@@ -381,10 +392,11 @@ pub(crate) async fn write(tx: &mut PgConnection, claim: &ClaimRow) -> Result<(),
                             note, reason, made_time, changed_time, output_vat_fen, input_vat_fen,
                             brought_credit_fen, brought_short_fen, non_creditable_fen, cap_fen,
                             exempt_credit_fen, carry_credit_fen, carry_short_fen, refund_fen, counted,
-                            shared_cap_fen, goods_back, submitted, accepted, class, due, reminded)
+                            shared_cap_fen, goods_back, submitted, accepted, class, due, reminded,
+                            invoice_invalid, letter_by)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
                  $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39,
-                 $40)
+                 $40, $41, $42)
          on conflict (slot, firm, month, batch) do update
          set state = excluded.state, round = excluded.round, complete = excluded.complete,
              after_id = excluded.after_id, after_line = excluded.after_line, lines = excluded.lines,
@@ -397,7 +409,8 @@ pub(crate) async fn write(tx: &mut PgConnection, claim: &ClaimRow) -> Result<(),
              refund_fen = excluded.refund_fen, counted = excluded.counted,
              shared_cap_fen = excluded.shared_cap_fen, goods_back = excluded.goods_back,
              submitted = excluded.submitted, accepted = excluded.accepted, class = excluded.class,
-             due = excluded.due, reminded = excluded.reminded",
+             due = excluded.due, reminded = excluded.reminded,
+             invoice_invalid = excluded.invoice_invalid, letter_by = excluded.letter_by",
         claim.name.slot().column(),
         claim.name.firm,
         claim.name.month,
@@ -437,7 +450,9 @@ pub(crate) async fn write(tx: &mut PgConnection, claim: &ClaimRow) -> Result<(),
         claim.accepted.map(|(day, _)| day),
         claim.accepted.map(|(_, class)| firm::class_column(class)),
         claim.due(),
-        claim.reminded
+        claim.reminded,
+        claim.invoice_invalid,
+        claim.letter_by
     )
     .execute(tx)
     .await?;

@@ -29,6 +29,7 @@ use crate::claim::{self, ClaimAct};
 use crate::claim_rows::ClaimRow;
 use crate::export_rows::{self, Goods};
 use crate::firm::{self, FirmChange};
+use crate::invalid_invoice::{self, InvalidInvoice};
 use crate::invoice::{self, InvoiceAnswer};
 use crate::invoice_rows::InvoiceRow;
 use crate::judging::{self, Judgement};
@@ -60,6 +61,8 @@ pub(crate) enum RefundCommand {
     Remind(Slot, Reply<bool>),
     /// Lines of a firm are judged anew, by an item of their queue.
     Judge(Box<(Item, Judgement)>, Reply<()>),
+    /// An invoice is taken from what it bought, by an item of its queue.
+    Invalidate(Box<(Item, InvalidInvoice)>, Reply<()>),
 }
 
 /// A request that has one effect for each request id of a caller.
@@ -123,6 +126,7 @@ pub(crate) struct RefundWriter {
     pub(crate) matches: Arc<Notify>,
     pub(crate) claims: Arc<Notify>,
     pub(crate) judgements: Arc<Notify>,
+    pub(crate) invalid_invoices: Arc<Notify>,
 }
 
 impl RefundWriter {
@@ -155,6 +159,9 @@ async fn slots(tx: &mut PgConnection, commands: &[RefundCommand]) -> Result<BTre
             }
             RefundCommand::Judge(judged, _) => {
                 slots.insert(judged.0.slot.column());
+            }
+            RefundCommand::Invalidate(invalid, _) => {
+                slots.insert(invalid.0.slot.column());
             }
         }
     }
@@ -217,13 +224,18 @@ impl Transaction for RefundWriter {
                     judging::judge(&mut step, cipher, item, judgement).await?;
                     reply.done();
                 }
+                RefundCommand::Invalidate(invalid, reply) => {
+                    let (item, invoice) = &**invalid;
+                    invalid_invoice::take(&mut step, cipher, item, invoice).await?;
+                    reply.done();
+                }
             }
         }
         step.write(cipher, &mut heads).await
     }
 
     fn publish(&self, committed: RefundCommit) {
-        let RefundCommit { entries, matches, claims, judgements } = committed;
+        let RefundCommit { entries, matches, claims, judgements, invalid_invoices } = committed;
         self.tail.publish(entries);
         if matches {
             self.matches.notify_one();
@@ -233,6 +245,9 @@ impl Transaction for RefundWriter {
         }
         if judgements {
             self.judgements.notify_one();
+        }
+        if invalid_invoices {
+            self.invalid_invoices.notify_one();
         }
     }
 }

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::history::{ExportProgress, ExportStep};
-use domain::tax_refund::arithmetic::{FEN_MAX, QuantityShare};
+use domain::tax_refund::arithmetic::QuantityShare;
 use domain::tax_refund::entitlement::{
     Entitlement, ExportLine, ExportMode, Firm, LineStatus, MoneyStatus, Purchase, Tables,
-    entitlement,
+    entitlement, urgency,
 };
 use domain::tax_refund::firm_terms::FirmTerms;
 use domain::tax_refund::parity::ForeignAmount;
@@ -138,18 +138,9 @@ pub(crate) fn standing_column(standing: LineStatus) -> i16 {
     }
 }
 
-/// Where a line stands in the list of its firm: as `domain::tax_refund::entitlement::by_urgency` sorts.
-fn urgency(name: ExportName, found: &Entitlement) -> String {
-    let rank = match found.standing {
-        LineStatus::ToRecover => 0,
-        LineStatus::Claimable | LineStatus::Waiting => 1,
-        LineStatus::NotRefunded => 2,
-        LineStatus::Done => 3,
-    };
-    // What has not left has no day yet, and what nothing is known of stands behind what is worth something.
-    let last = found.due.map_or(Date::MAX, |due| due.last);
-    let less = FEN_MAX - found.estimate_fen.map_or(0, |fen| fen.clamp(0, FEN_MAX));
-    format!("{rank}{last}{less:016}{}{:05}", name.id, name.line)
+/// Where a line stands in the list of its firm.
+fn place_in_list(name: ExportName, found: &Entitlement) -> String {
+    urgency(&format!("{}{:05}", name.id, name.line), found)
 }
 
 /// The columns of a line as they are read.
@@ -441,7 +432,7 @@ pub(crate) async fn write(
         // A line without purchases has none.
         let bought = purchases.remove(&row.name).unwrap_or_default();
         let (_, found) = row.judged(bought, firm, by.tables, by.today);
-        judged.push((standing_column(found.standing), urgency(row.name, &found), found.due));
+        judged.push((standing_column(found.standing), place_in_list(row.name, &found), found.due));
     }
     let slots: Vec<i16> = rows.iter().map(|row| row.slot().column()).collect();
     let ids: Vec<Uuid> = rows.iter().map(|row| row.name.id.uuid()).collect();

@@ -1,14 +1,13 @@
 //! Special VAT invoices: registered by the firm, verified by the invoice platform.
 
-use std::collections::BTreeSet;
-
 use domain::Slot;
 use domain::refusal::{Code, Refusal};
 use domain::tax_refund::arithmetic::{QuantityShare, Yuan};
 use domain::tax_refund::invoice::{Invoice, InvoiceLine, PlatformAnswer, Verification, verify};
 use store::Fault;
 
-use crate::export_rows::{self, Goods};
+use crate::export_rows::Goods;
+use crate::invalid_invoice;
 use crate::invoice_rows::{self, InvoiceRow};
 use crate::names::{WrittenNumber, invoice_name};
 use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
@@ -89,8 +88,8 @@ pub(crate) async fn register(
     Ok(Ok(invoice.clone()))
 }
 
-/// Takes down what the platform says. An invoice that is not good any more is taken from the exports that are in
-/// no claim with it.
+/// Takes down what the platform says. An invoice that is not good any more is taken from what it bought afterwards, some
+/// hundred purchases at a time.
 pub(crate) async fn verified(
     step: &mut RefundTransaction<'_>,
     firm: &str,
@@ -124,27 +123,10 @@ pub(crate) async fn verified(
         match row.status {
             Verification::Genuine => step.unmatched.extend(row.goods()),
             Verification::Void | Verification::RedLettered => {
-                lose(step, slot, &row.number).await?;
+                step.invalid_invoices.push(invalid_invoice::whole(firm, &row.number, step.now));
             }
             Verification::Pending | Verification::Unknown | Verification::Differs(_) => {}
         }
     }
     Ok(Ok(()))
-}
-
-/// Exports that were bought by an invoice that is not good any more look for another one.
-async fn lose(
-    step: &mut RefundTransaction<'_>,
-    slot: Slot,
-    number: &WrittenNumber,
-) -> Result<(), Fault> {
-    let freed = invoice_rows::unbuy(&mut *step.tx, slot, number).await?;
-    let names: BTreeSet<_> = freed.iter().map(|(name, _)| *name).collect();
-    let mut rows = export_rows::load(&mut *step.tx, slot, &names).await?;
-    for row in &mut rows {
-        let gone = freed.iter().filter(|(name, _)| *name == row.name);
-        row.bought_e5 -= gone.map(|(_, qty_e5)| qty_e5).sum::<i64>();
-        step.unmatched.insert(row.goods());
-    }
-    step.write_exports(&rows).await
 }

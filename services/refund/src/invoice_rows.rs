@@ -308,34 +308,88 @@ pub(crate) async fn buy(
     Ok(())
 }
 
-/// Takes an invoice that is not good any more from the exports that are in no claim with it. Which ones, and
-/// for how much there is no invoice now.
-pub(crate) async fn unbuy(
+/// What a quantity of an export was bought by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PurchaseName {
+    pub(crate) export: ExportName,
+    pub(crate) number: WrittenNumber,
+    pub(crate) line: i32,
+}
+
+/// What an invoice bought, after a purchase, in a lasting order.
+pub(crate) async fn purchases_by(
     tx: &mut PgConnection,
     slot: Slot,
     number: &WrittenNumber,
+    (export, line): (ExportName, i32),
+    most: i64,
+) -> Result<Vec<PurchaseName>, Fault> {
+    let found = sqlx::query!(
+        "select declaration_id, export_line, line from purchase
+         where slot = $1 and code = $2 and number = $3 and (declaration_id, export_line, line) > ($4, $5, $6)
+         order by declaration_id, export_line, line limit $7",
+        slot.column(),
+        number.code,
+        number.number,
+        export.id.uuid(),
+        export.line,
+        line,
+        most
+    )
+    .fetch_all(tx)
+    .await?;
+    let purchase = found.into_iter().map(|row| PurchaseName {
+        export: ExportName {
+            id: DeclarationId::from_uuid(row.declaration_id),
+            line: row.export_line,
+        },
+        number: number.clone(),
+        line: row.line,
+    });
+    Ok(purchase.collect())
+}
+
+/// Takes from exports what they were bought by, as far as it is in no claim. Which ones, and for how much there is no
+/// invoice now.
+pub(crate) async fn unbuy(
+    tx: &mut PgConnection,
+    slot: Slot,
+    purchases: &[PurchaseName],
 ) -> Result<Vec<(ExportName, i64)>, Fault> {
+    let ids: Vec<Uuid> = purchases.iter().map(|it| it.export.id.uuid()).collect();
+    let exports: Vec<i32> = purchases.iter().map(|it| it.export.line).collect();
+    let codes: Vec<&str> = purchases.iter().map(|it| it.number.code.as_str()).collect();
+    let numbers: Vec<&str> = purchases.iter().map(|it| it.number.number.as_str()).collect();
+    let lines: Vec<i32> = purchases.iter().map(|it| it.line).collect();
     let gone = sqlx::query!(
-        "with gone as (
-             delete from purchase p where slot = $1 and code = $2 and number = $3
+        "with wanted as (
+             select * from unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::int[])
+                      as wanted (id, export_line, code, number, line)
+         ), gone as (
+             delete from purchase p using wanted
+             where p.slot = $1 and p.declaration_id = wanted.id and p.export_line = wanted.export_line
+               and p.code = wanted.code and p.number = wanted.number and p.line = wanted.line
                and not exists (select from claim_line c
                                where c.slot = p.slot and c.declaration_id = p.declaration_id
                                  and c.export_line = p.export_line and c.code = p.code
                                  and c.number = p.number and c.invoice_line = p.line
                                  and c.state not in (3, 9) and not (c.state = 4 and c.consequence = 1))
-             returning p.declaration_id, p.export_line, p.line, p.qty_e5, p.net_fen
+             returning p.declaration_id, p.export_line, p.code, p.number, p.line, p.qty_e5, p.net_fen
          ), sums as (
-             select line, sum(qty_e5)::bigint as qty_e5, sum(net_fen)::bigint as net_fen
-             from gone group by line
+             select code, number, line, sum(qty_e5)::bigint as qty_e5, sum(net_fen)::bigint as net_fen
+             from gone group by code, number, line
          ), freed as (
              update invoice_line l set used_e5 = used_e5 - sums.qty_e5, used_fen = used_fen - sums.net_fen
              from sums
-             where l.slot = $1 and l.code = $2 and l.number = $3 and l.line = sums.line
+             where l.slot = $1 and l.code = sums.code and l.number = sums.number and l.line = sums.line
          )
          select declaration_id, export_line, qty_e5 from gone",
         slot.column(),
-        number.code,
-        number.number
+        &ids,
+        &exports,
+        &codes as &[&str],
+        &numbers as &[&str],
+        &lines
     )
     .fetch_all(tx)
     .await?;
@@ -371,18 +425,24 @@ pub(crate) async fn parts(
     }
     let found = sqlx::query!(
         // First the purchases: one invoice may have bought everything that a firm ever exported.
-        "with p as materialized (
+        r#"with p as materialized (
              select bought.*
              from unnest($1::smallint[], $2::uuid[], $3::int[]) as wanted (slot, id, line)
              join purchase bought on bought.slot = wanted.slot and bought.declaration_id = wanted.id
               and bought.export_line = wanted.line
          )
          select p.declaration_id, p.export_line, p.code, p.number, p.line, p.qty_e5, p.before_e5, p.before_fen,
-                l.qty_e5 as whole_e5, l.net_fen as whole_fen, l.levy_bp, i.status
+                l.qty_e5 as whole_e5, l.net_fen as whole_fen, l.levy_bp, i.status,
+                (i.status in (5, 6)
+                 and exists (select from claim_line c
+                             where c.slot = p.slot and c.declaration_id = p.declaration_id
+                               and c.export_line = p.export_line and c.code = p.code and c.number = p.number
+                               and c.invoice_line = p.line and c.invoice_invalid
+                               and c.state not in (3, 4, 9))) as "to_give_back!"
          from p
          join invoice_line l on l.slot = p.slot and l.code = p.code and l.number = p.number and l.line = p.line
          join invoice i on i.slot = p.slot and i.code = p.code and i.number = p.number
-         order by p.declaration_id, p.export_line, p.code, p.number, p.line",
+         order by p.declaration_id, p.export_line, p.code, p.number, p.line"#,
         &slots,
         &ids,
         &lines
@@ -397,6 +457,7 @@ pub(crate) async fn parts(
             used: share(row.before_e5, row.before_fen),
             levy_bp: column::number(row.levy_bp)?,
             qty_e5: row.qty_e5,
+            to_give_back: row.to_give_back,
         };
         let number = WrittenNumber { code: row.code, number: row.number };
         let part = BoughtPart { number, line: row.line, purchase };

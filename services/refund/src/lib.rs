@@ -16,6 +16,7 @@ mod claim_rows;
 mod commit;
 mod export_rows;
 mod firm;
+mod invalid_invoice;
 mod invoice;
 mod invoice_rows;
 mod judging;
@@ -103,8 +104,13 @@ pub(crate) struct Refunds {
 pub struct Service(Arc<Refunds>);
 
 /// Names of the queues, for their figures.
-const QUEUES: &[&str] =
-    &[commit::MATCHES, commit::CLAIMS, kit::listen::EVENTS, judging::JUDGEMENTS];
+const QUEUES: &[&str] = &[
+    commit::MATCHES,
+    commit::CLAIMS,
+    kit::listen::EVENTS,
+    judging::JUDGEMENTS,
+    invalid_invoice::INVALID_INVOICES,
+];
 
 /// What a window that is none for trying knows of refund rates without a file: nothing, so that every line says
 /// that its rate is missing, and none is claimed at a wrong one.
@@ -144,7 +150,7 @@ fn mount(
 ) -> Mount {
     let Pools { work, reads, lists, tokens, cipher } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
-    let [matches, claims, judgements] = [(); 3].map(|()| Arc::new(Notify::new()));
+    let [matches, claims, judgements, invalid_invoices] = [(); 4].map(|()| Arc::new(Notify::new()));
     let writer = Arc::new(RefundWriter {
         tail: tail.clone(),
         clock: clock.clone(),
@@ -153,6 +159,7 @@ fn mount(
         matches: Arc::clone(&matches),
         claims: Arc::clone(&claims),
         judgements: Arc::clone(&judgements),
+        invalid_invoices: Arc::clone(&invalid_invoices),
     });
     let (hearing, ears) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
     let (asking, hands) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
@@ -174,6 +181,8 @@ fn mount(
     loops.queue("refund.matches", relay::Matches(Arc::clone(&refunds)), matches);
     loops.queue("refund.claims", relay::ClaimsUnderWay(Arc::clone(&refunds)), claims);
     loops.queue("refund.judgements", relay::Judgements(Arc::clone(&refunds)), judgements);
+    let invalid = relay::InvalidInvoices(Arc::clone(&refunds));
+    loops.queue("refund.invalid-invoices", invalid, invalid_invoices);
     let exports = Arc::new(relay::ExportEvents(Arc::clone(&refunds)));
     loops.queue("refund.late-events", LateEvents(Arc::clone(&exports)), Arc::default());
     let (own, stop) = (Arc::clone(&refunds), parts.draining.clone());

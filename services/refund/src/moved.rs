@@ -79,7 +79,7 @@ pub(crate) async fn give_back(
             if over_e5 <= 0 || !is_use {
                 continue;
             }
-            over_e5 -= line.qty_e5;
+            over_e5 -= line.qty_e5 - line.reversed_e5;
             let event = ClaimEvent::Line { line: line.number, event: LineEvent::Drop };
             let text = "goods came back";
             let act = ClaimAct { event, code: String::new(), text: text.to_owned() };

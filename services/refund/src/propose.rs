@@ -14,7 +14,7 @@ use domain::tax_refund::trace::LawRule;
 use store::{Fault, column};
 use uuid::Uuid;
 
-use crate::claim_line_rows::{self, ClaimLineRow};
+use crate::claim_line_rows::{self, ClaimLineRow, LinesToGiveBack};
 use crate::claim_rows::{self, ClaimRow, ProducerFigures};
 use crate::export_rows::{self, ExportRow};
 use crate::firm;
@@ -63,6 +63,8 @@ pub(crate) async fn propose(
         paid_fen: 0,
         repaid_fen: 0,
         goods_back: 0,
+        invoice_invalid: 0,
+        letter_by: None,
         submitted: None,
         accepted: None,
         reminded: None,
@@ -239,9 +241,14 @@ fn settle(claim: &mut ClaimRow) -> Result<(), Fault> {
 /// Shares the refund of a month out over some of its lines, by what each adds to the cap.
 async fn share(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Result<(), Fault> {
     let name = claim.name.clone();
-    let mut lines =
-        claim_line_rows::list(&mut *step.tx, &name, (None, false), claim.after.1, LINES_MAX)
-            .await?;
+    let mut lines = claim_line_rows::list(
+        &mut *step.tx,
+        &name,
+        (None, LinesToGiveBack::default()),
+        claim.after.1,
+        LINES_MAX,
+    )
+    .await?;
     for row in &mut lines {
         let figures = &mut claim.figures;
         let (refund, cap) = (figures.refund_fen, figures.sums.cap_fen);
@@ -348,6 +355,7 @@ fn proposed(number: u32, export: &ExportRow, rule: &LawRule, line: ClaimLine) ->
         paid_fen: 0,
         repaid_fen: 0,
         goods_back: false,
+        invoice_invalid: false,
         paid_day: None,
         reversed_e5: 0,
     }
@@ -357,9 +365,14 @@ fn proposed(number: u32, export: &ExportRow, rule: &LawRule, line: ClaimLine) ->
 async fn release(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Result<bool, Fault> {
     let name = claim.name.clone();
     let undecided = [1, 2];
-    let mut lines =
-        claim_line_rows::list(&mut *step.tx, &name, (Some(&undecided), false), 0, LINES_MAX)
-            .await?;
+    let mut lines = claim_line_rows::list(
+        &mut *step.tx,
+        &name,
+        (Some(&undecided), LinesToGiveBack::default()),
+        0,
+        LINES_MAX,
+    )
+    .await?;
     for row in &mut lines {
         claim.count(row, -1);
         row.line.state = LineState::Dropped;

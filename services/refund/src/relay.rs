@@ -22,6 +22,7 @@ use crate::Refunds;
 use crate::apply_events::{ExportChange, ExportEvent, FiledExport, FiledLine};
 use crate::commit::{CLAIMS, MATCHES, RefundCommand};
 use crate::export_rows::Goods;
+use crate::invalid_invoice::{INVALID_INVOICES, InvalidInvoice};
 use crate::judging::{JUDGEMENTS, Judgement};
 use crate::names::ClaimName;
 
@@ -227,6 +228,34 @@ impl Judgements {
         let judged = refunds.asking.enqueue(item.slot, &Share::Kept, command).await;
         judged.map_err(|fault| Delivery::of(&fault))?;
         refunds.writer.judgements.notify_one();
+        Ok(())
+    }
+}
+
+/// Invoices that are not good any more, taken from what they bought.
+#[derive(Debug)]
+pub(crate) struct InvalidInvoices(pub(crate) Arc<Refunds>);
+
+impl Port for InvalidInvoices {
+    const QUEUE: &'static str = INVALID_INVOICES;
+
+    async fn deliver(&self, items: &[Item]) -> Vec<Delivery> {
+        let taken = items.iter().map(async |item| self.take(item).await.into());
+        futures::future::join_all(taken).await
+    }
+}
+
+impl InvalidInvoices {
+    /// A step takes its item out of the queue and puts the next one in.
+    async fn take(&self, item: &Item) -> Result<(), Delivery> {
+        let Self(refunds) = self;
+        let unreadable = || Delivery::Failed("the invoice cannot be read".to_owned());
+        let invoice = InvalidInvoice::of(item).ok_or_else(unreadable)?;
+        let invalid = Box::new((item.clone(), invoice));
+        let command = |reply| RefundCommand::Invalidate(invalid, reply);
+        let taken = refunds.asking.enqueue(item.slot, &Share::Kept, command).await;
+        taken.map_err(|fault| Delivery::of(&fault))?;
+        refunds.writer.invalid_invoices.notify_one();
         Ok(())
     }
 }

@@ -13,7 +13,8 @@ use time::Date;
 use tokio_util::sync::CancellationToken;
 
 use crate::Refunds;
-use crate::claim_rows::{self, ClaimDay};
+use crate::claim_line_rows::{self, SentLetters};
+use crate::claim_rows::{self, ClaimDay, ClaimRow};
 use crate::commit::RefundCommand;
 use crate::export_rows;
 use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
@@ -41,17 +42,50 @@ async fn remind_of_claims(step: &mut RefundTransaction<'_>, slot: Slot) -> Resul
     for claim in &mut claims {
         // Seen first today: the reminder of today counts as new.
         let seen = claim.reminded.or(claim.submitted).unwrap_or(Date::MIN);
-        for (day, last) in claim.deadlines() {
+        for (day, last) in claim.deadlines().into_iter().filter(|(day, _)| *day != ClaimDay::Letter)
+        {
             if reminder(last, seen, today).is_some() {
                 let (text, text_zh) = words(day, last, today);
                 let note = RefundNote::of(NoteKind::Reminder, text, text_zh);
                 step.add_note(&claim.name.firm, claim.name.name(), note);
             }
         }
+        if claim.letter_by.is_some() {
+            remind_of_letters(step, claim, seen).await?;
+        }
         claim.reminded = Some(today);
         claim_rows::write(&mut *step.tx, claim).await?;
     }
     Ok(i64::try_from(claims.len()).is_ok_and(|count| count == LINES_MAX))
+}
+
+/// The days of the letters about lines of a claim, each of its own. Afterwards the claim has the next of them.
+async fn remind_of_letters(
+    step: &mut RefundTransaction<'_>,
+    claim: &mut ClaimRow,
+    seen: Date,
+) -> Result<(), Fault> {
+    let today = step.today();
+    let letters = claim_line_rows::letters(&mut *step.tx, &claim.name).await?;
+    for SentLetters { sent, lines, first } in &letters {
+        let last = Deadline::Letter.last_day(*sent);
+        let Some(last) = last.filter(|last| reminder(*last, seen, today).is_some()) else {
+            continue;
+        };
+        let (mut text, mut text_zh) = words(ClaimDay::Letter, last, today);
+        if *lines > 1 {
+            text = format!("{text}; {lines} lines");
+            text_zh = format!("{text_zh}；{lines}条明细");
+        }
+        let note = RefundNote {
+            // Of one line it is about that line, of several about the claim.
+            line: if *lines == 1 { first.unsigned_abs() } else { 0 },
+            ..RefundNote::of(NoteKind::Reminder, text, text_zh)
+        };
+        step.add_note(&claim.name.firm, claim.name.name(), note);
+    }
+    claim.letter_by = claim_line_rows::next_letter_day(&letters, today);
+    Ok(())
 }
 
 /// What a firm is told of a day, English and Chinese.
@@ -65,6 +99,7 @@ fn words(day: ClaimDay, last: Date, today: Date) -> (String, String) {
     match day {
         ClaimDay::Documents => of(Deadline::FilingDocuments),
         ClaimDay::Keep => of(Deadline::Keep),
+        ClaimDay::Letter => of(Deadline::Letter),
         ClaimDay::Answer => (
             format!(
                 "answer of the tax office: until {last}, {days} days left, by the class of the firm"

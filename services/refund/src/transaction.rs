@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use crate::commit::{CLAIMS, MATCHES};
 use crate::export_rows::{self, ExportRow, Goods, JudgingDay};
+use crate::invalid_invoice::INVALID_INVOICES;
 use crate::judging::JUDGEMENTS;
 use crate::names::{ClaimName, id_of};
 use crate::{firm, unreleased_rows, wire};
@@ -48,6 +49,7 @@ pub(crate) enum NoteKind {
     Reminder,
     GoodsBack,
     SalesReported,
+    InvoiceInvalid,
 }
 
 /// One thing that happened.
@@ -81,6 +83,8 @@ pub(crate) struct RefundTransaction<'t> {
     pub(crate) under_way: BTreeSet<ClaimName>,
     /// Firms whose lines are to be judged anew.
     pub(crate) judgements: Vec<Item>,
+    /// Invoices that are not good any more, to be taken from what they bought.
+    pub(crate) invalid_invoices: Vec<Item>,
     notes: BTreeMap<(String, String), Vec<RefundNote>>,
 }
 
@@ -91,6 +95,7 @@ pub(crate) struct RefundCommit {
     pub(crate) matches: bool,
     pub(crate) claims: bool,
     pub(crate) judgements: bool,
+    pub(crate) invalid_invoices: bool,
 }
 
 impl<'t> RefundTransaction<'t> {
@@ -100,8 +105,18 @@ impl<'t> RefundTransaction<'t> {
         tables: Tables<'t>,
         requests: Requests,
     ) -> Self {
-        let (unmatched, under_way, judgements, notes) = Default::default();
-        Self { tx, now, tables, requests, unmatched, under_way, judgements, notes }
+        let (unmatched, under_way, judgements, invalid_invoices, notes) = Default::default();
+        Self {
+            tx,
+            now,
+            tables,
+            requests,
+            unmatched,
+            under_way,
+            judgements,
+            invalid_invoices,
+            notes,
+        }
     }
 
     /// The day in China.
@@ -135,6 +150,7 @@ impl<'t> RefundTransaction<'t> {
         heads: &mut Heads,
     ) -> Result<RefundCommit, Fault> {
         let Self { tx, now, requests, unmatched, under_way, judgements, notes, .. } = self;
+        let invalid = self.invalid_invoices;
         let mut entries = Vec::with_capacity(notes.len());
         for ((firm, name), notes) in notes {
             let slot = Slot::of(&firm);
@@ -168,11 +184,13 @@ impl<'t> RefundTransaction<'t> {
         let claims: Vec<Item> = claims.collect();
         queue::enqueue(&mut *tx, cipher, CLAIMS, &claims).await?;
         queue::enqueue(&mut *tx, cipher, JUDGEMENTS, &judgements).await?;
+        queue::enqueue(&mut *tx, cipher, INVALID_INVOICES, &invalid).await?;
         Ok(RefundCommit {
             entries,
             matches: !matches.is_empty(),
             claims: !claims.is_empty(),
             judgements: !judgements.is_empty(),
+            invalid_invoices: !invalid.is_empty(),
         })
     }
 }

@@ -448,6 +448,7 @@ pub(crate) fn claim(row: &ClaimRow, today: Date, class: FirmClass) -> v1::Refund
         changed_time: Some(proto::timestamp(row.changed_time)),
         working_days: class.working_days().into(),
         goods_back: row.goods_back.unsigned_abs(),
+        invoice_invalid: row.invoice_invalid.unsigned_abs(),
         class: class_number(class),
         answer_until: day_text(answer),
         answer_days_left: answer.map_or(0, |last| days_left(last, today)),
@@ -504,6 +505,8 @@ pub(crate) fn claim_line(row: &ClaimLineRow, today: Date) -> v1::RefundClaimLine
         payment: row.payment.map_or(0, i64::unsigned_abs),
         advance: row.line.advance,
         goods_back: row.goods_back,
+        invoice_invalid: row.invoice_invalid,
+        query_overdue: row.line.is_letter_overdue(today),
         ..Default::default()
     };
     let is_paid = matches!(row.line.state, LineState::Paid { .. });
@@ -668,6 +671,7 @@ fn step(kind: NoteKind) -> v1::RefundStep {
         NoteKind::Reminder => v1::RefundStep::Reminder,
         NoteKind::GoodsBack => v1::RefundStep::GoodsBack,
         NoteKind::SalesReported => v1::RefundStep::SalesReported,
+        NoteKind::InvoiceInvalid => v1::RefundStep::InvoiceInvalid,
     }
 }
 

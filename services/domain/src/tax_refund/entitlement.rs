@@ -5,6 +5,7 @@
 //!  in claims, and the money did not come in time ────────────────► to be recovered
 //!  an advance refund, and not settled in time ───────────────────► to be recovered
 //!  in claims, and the goods came back ───────────────────────────► to be recovered
+//!  in claims, and an invoice was voided or red-lettered later ───► to be recovered
 //!  all of it in claims, or back from abroad ─────────────────────► done
 //!  statistics only (9610 flag A), waived or marked ──────────────► exempt, or as a sale at home
 //!  36 months over ───────────────────────────────────────────────► as a sale at home
@@ -16,11 +17,9 @@
 //! paid for or not. After 30 April a line is still claimable when its money came late; that and the
 //! choice for goods without any invoice are read from secondary sources and unverified.
 
-use std::cmp::Reverse;
-
 use time::Date;
 
-use super::arithmetic::QuantityShare;
+use super::arithmetic::{FEN_MAX, QuantityShare};
 use super::deadline::{Deadline, days_left, money_in_by, working_days_later};
 use super::invoice::Verification;
 use super::method::{
@@ -133,6 +132,8 @@ pub struct Purchase {
     pub levy_bp: u32,
     /// What of it belongs to this export.
     pub qty_e5: i64,
+    /// It became void or was red-lettered when it was claimed already, and that claim or its refund is not taken back.
+    pub to_give_back: bool,
 }
 
 /// An export line with all that is known of it.
@@ -284,7 +285,8 @@ impl MissingProof {
 /// Where a line stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LineStatus {
-    /// It was claimed, and its money did not come in time: give the refund back.
+    /// It was claimed, and its money did not come in time, its goods came back, or its invoice is void or
+    /// red-lettered: give the refund back.
     ToRecover,
     /// It can be claimed.
     Claimable,
@@ -367,6 +369,13 @@ pub fn entitlement(firm: &Firm, line: &ExportLine, on: Tables<'_>, today: Date) 
     if line.left_e5() < 0 {
         found.standing = LineStatus::ToRecover;
         found.reason = Some(label("goods of a claim came back", "已申报的货物已退运"));
+        return found;
+    }
+    if line.purchases.iter().any(|it| it.to_give_back) {
+        found.standing = LineStatus::ToRecover;
+        let why =
+            label("an invoice of a claim is void or red-lettered", "已申报的发票已作废或红冲");
+        found.reason = Some(why);
         return found;
     }
     if line.left_e5() == 0 {
@@ -587,18 +596,18 @@ fn due(line: &ExportLine, today: Date) -> Option<Due> {
     Some(Due { deadline, last, days_left: days_left(last, today) })
 }
 
-/// Sorts a list as a firm works it off: what has to be given back, then by day, the larger amount
-/// first; what is done stands at the end.
-pub fn by_urgency(lines: &mut [(ExportLine, Entitlement)]) {
-    lines.sort_by_cached_key(|(line, it)| {
-        let rank = match it.standing {
-            LineStatus::ToRecover => 0,
-            LineStatus::Claimable | LineStatus::Waiting => 1,
-            LineStatus::NotRefunded => 2,
-            LineStatus::Done => 3,
-        };
-        // What has not left has no day yet.
-        let last = it.due.map_or(Date::MAX, |due| due.last);
-        (rank, last, Reverse(it.estimate_fen), line.name.clone())
-    });
+/// Where a line stands in the list that a firm works off, as a text: the list is in the order of these texts. First
+/// what has to be given back, then by day, the larger amount first; what is done stands at the end. Lines of one day
+/// and amount are in the order of their names.
+pub fn urgency(name: &str, found: &Entitlement) -> String {
+    let rank = match found.standing {
+        LineStatus::ToRecover => 0,
+        LineStatus::Claimable | LineStatus::Waiting => 1,
+        LineStatus::NotRefunded => 2,
+        LineStatus::Done => 3,
+    };
+    // What has not left has no day yet, and what nothing is known of stands behind what is worth something.
+    let last = found.due.map_or(Date::MAX, |due| due.last);
+    let less = FEN_MAX - found.estimate_fen.map_or(0, |fen| fen.clamp(0, FEN_MAX));
+    format!("{rank}{last}{less:016}{name}")
 }

@@ -524,13 +524,15 @@ pub(super) const COMPARISONS: &[BookComparison] = &[
         ),
         sql: "select 'refunds/' || c.firm || '-' || c.month || '-' || c.batch,
                      c.lines || ' lines, ' || c.undecided || ' undecided, ' || c.queried || ' asked about, '
-                     || c.ended || ' ended, ' || c.goods_back || ' with goods back; claimed '
+                     || c.ended || ' ended, ' || c.goods_back || ' with goods back, ' || c.invoice_invalid
+                     || ' with an invalid invoice; claimed '
                      || (c.amount_fen / 100.0)::numeric(20, 2) || ', approved '
                      || (c.approved_fen / 100.0)::numeric(20, 2) || ', paid '
                      || (c.paid_fen / 100.0)::numeric(20, 2) || ', paid back '
                      || (c.repaid_fen / 100.0)::numeric(20, 2) || ' CNY',
                      l.lines || ' lines, ' || l.undecided || ' undecided, ' || l.queried || ' asked about, '
-                     || l.ended || ' ended, ' || l.goods_back || ' with goods back; claimed '
+                     || l.ended || ' ended, ' || l.goods_back || ' with goods back, ' || l.invoice_invalid
+                     || ' with an invalid invoice; claimed '
                      || (l.amount / 100.0)::numeric(20, 2) || ', approved '
                      || (l.approved / 100.0)::numeric(20, 2) || ', paid '
                      || (l.paid / 100.0)::numeric(20, 2) || ', paid back '
@@ -541,16 +543,17 @@ pub(super) const COMPARISONS: &[BookComparison] = &[
                          count(*) filter (where state = 2) as queried,
                          count(*) filter (where state in (3, 4, 7, 9) or state = 6 and not advance) as ended,
                          count(*) filter (where goods_back and state not in (3, 4, 9)) as goods_back,
+                         count(*) filter (where invoice_invalid and state not in (3, 4, 9)) as invoice_invalid,
                          coalesce(sum(amount_fen), 0) as amount,
                          coalesce(sum(fen) filter (where state = 5), 0) as approved,
                          coalesce(sum(paid_fen), 0) as paid, coalesce(sum(repaid_fen), 0) as repaid
                   from refund.claim_line l
                   where l.slot = c.slot and l.firm = c.firm and l.month = c.month and l.batch = c.batch
               ) l on true
-              where (c.lines, c.undecided, c.queried, c.ended, c.goods_back, c.amount_fen, c.approved_fen, c.paid_fen,
-                     c.repaid_fen)
-                    <> (l.lines, l.undecided, l.queried, l.ended, l.goods_back, l.amount, l.approved, l.paid,
-                        l.repaid)
+              where (c.lines, c.undecided, c.queried, c.ended, c.goods_back, c.invoice_invalid, c.amount_fen,
+                     c.approved_fen, c.paid_fen, c.repaid_fen)
+                    <> (l.lines, l.undecided, l.queried, l.ended, l.goods_back, l.invoice_invalid, l.amount,
+                        l.approved, l.paid, l.repaid)
               order by 1 limit 1000",
     },
     BookComparison {

@@ -54,6 +54,18 @@ pub enum RecoveryCause {
     Unsettled,
 }
 
+impl RecoveryCause {
+    /// In English and Chinese.
+    pub fn titles(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Returned => ("the goods came back", "货物已退运"),
+            Self::NoMoney => ("the money did not come in time", "未按期收汇"),
+            Self::Invoice => ("the invoice is void or red-lettered", "发票已作废或红冲"),
+            Self::Unsettled => ("the advance refund was not settled in time", "预退税逾期未核算"),
+        }
+    }
+}
+
 /// Where a line stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum LineState {
