@@ -81,7 +81,7 @@ impl Clerk {
         found.into_inner().statements
     }
 
-    async fn advances(&self, days: i64) {
+    async fn advances(&self, days: u64) {
         let to = Some(v1::move_clock_request::To::AdvanceSeconds(days * 86_400));
         self.0.sandbox().move_clock(v1::MoveClockRequest { to }).await.expect("forward");
     }
