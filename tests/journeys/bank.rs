@@ -36,7 +36,7 @@ fn file(kind: StatementKind, statements: Vec<Statement>) -> String {
     proto::bank::write_statements(head, &statements).expect("it is in order")
 }
 
-fn told(kind: StatementKind, number: &str, entries: Vec<StatementEntry>) -> Statement {
+fn movements(kind: StatementKind, number: &str, entries: Vec<StatementEntry>) -> Statement {
     Statement {
         kind,
         number: number.to_owned(),
@@ -50,7 +50,7 @@ fn told(kind: StatementKind, number: &str, entries: Vec<StatementEntry>) -> Stat
 }
 
 fn notice(number: &str, entries: Vec<StatementEntry>) -> String {
-    file(StatementKind::Notice, vec![told(StatementKind::Notice, number, entries)])
+    file(StatementKind::Notice, vec![movements(StatementKind::Notice, number, entries)])
 }
 
 /// A statement of the day that opens with so much.
@@ -60,9 +60,15 @@ fn statement(number: &str, opening: i64, entries: Vec<StatementEntry>) -> String
     let statement = Statement {
         opening: balance(opening),
         closing: balance(opening + sum),
-        ..told(StatementKind::Statement, number, entries)
+        ..movements(StatementKind::Statement, number, entries)
     };
     file(StatementKind::Statement, vec![statement])
+}
+
+/// An export whose words are longer than the number of a waybill.
+fn export(order_no: &str, cents: i64) -> v1::Declaration {
+    let number = order_no.rsplit('-').next().expect("it has words");
+    v1::Declaration { logistics_no: format!("L-{number}"), ..sale(order_no, cents) }
 }
 
 /// Whoever hands in files of a bank.
@@ -160,7 +166,7 @@ async fn the_statements_of_the_simulated_bank_agree_with_the_ledger() {
     let bank = Clerk(sandbox.connect("admin").await);
     let plain = files(&firm, sale("SBX-ACCEPT-PAYPART-ST1", 20_000)).await;
     treasurer.settles(&plain).await;
-    let name = files(&firm, sale("SBX-ACCEPT-BANKSTATEMENT-BANKFEE-BANKTWICE-ST2", 10_000)).await;
+    let name = files(&firm, export("SBX-BANKSTATEMENT-BANKFEE-BANKTWICE-ST2", 10_000)).await;
     treasurer.settles(&name).await;
     // Of what came, and of both accounts after it was settled.
     let statements = eventually("three statements came", PATIENCE, async || {
@@ -219,7 +225,7 @@ async fn an_order_that_the_bank_never_answers_ends_by_itself() {
     let of = |account: &str, currency, entry| Statement {
         account: format!("{FIRM_A}-{account}"),
         currency: Some(currency),
-        ..told(StatementKind::Notice, "LATE1", vec![entry])
+        ..movements(StatementKind::Notice, "LATE1", vec![entry])
     };
     let late = file(
         StatementKind::Notice,
@@ -248,7 +254,7 @@ async fn what_the_bank_tells_in_the_wrong_order_comes_to_the_same() {
     let treasurer = Treasurer(sandbox.connect("enterprise-a").await);
     let bank = Clerk(sandbox.connect("admin").await);
     // That it takes the money back is told three seconds before that it came.
-    files(&firm, sale("SBX-ACCEPT-BANKDISORDER-BANKBACK-WO1", 10_000)).await;
+    files(&firm, export("SBX-BANKDISORDER-BANKBACK-WO1", 10_000)).await;
     let receipt = eventually("it came, and was taken back", PATIENCE, async || {
         treasurer.receipts().await.pop().ok_or("nothing yet")
     })

@@ -154,7 +154,7 @@ fn entry(currency: Currency, amount: i64, is_credit: bool, at: OffsetDateTime) -
 
 /// Movements on accounts, one on each: booked, and told by a notice of this number under this name; where it is wished
 /// by the statements of the day as well. What cannot be written is not told, and the log says so.
-fn tell(
+fn book_and_notify(
     books: &mut Books,
     (event, wish, at): (&v1::Event, BankWish, OffsetDateTime),
     (number, name, after): (&str, &str, Duration),
@@ -241,7 +241,12 @@ fn incoming(
         let waits = [Duration::ZERO, SLOW];
         for ((number, entry), after) in files.into_iter().zip(waits).take(count) {
             let (name, movements) = (format!("bank/{number}"), vec![(account.clone(), entry)]);
-            answers.extend(tell(books, (event, wish, at), (&number, &name, after), movements));
+            answers.extend(book_and_notify(
+                books,
+                (event, wish, at),
+                (&number, &name, after),
+                movements,
+            ));
         }
     }
     answers
@@ -303,7 +308,7 @@ fn execute(
     let movements = vec![(from.clone(), left), (to.clone(), came)];
     let number: String = format!("FX{id}").chars().take(35).collect();
     let name = format!("execute/{id}");
-    answers.extend(tell(books, (event, wish, at), (&number, &name, after), movements));
+    answers.extend(book_and_notify(books, (event, wish, at), (&number, &name, after), movements));
     if wish.recalls {
         answers.extend(recall(books, (event, wish, at), transfer, from));
     }
@@ -326,7 +331,7 @@ fn recall(
     };
     let number: String = format!("RC{reference}").chars().take(35).collect();
     let (name, movements) = (format!("recall/{reference}"), vec![(account.to_owned(), back)]);
-    tell(books, (event, wish, at), (&number, &name, SLOW), movements)
+    book_and_notify(books, (event, wish, at), (&number, &name, SLOW), movements)
 }
 
 /// Tax leaves the account of whoever owes it: all of it, or half.
@@ -345,7 +350,7 @@ fn pay_tax(
         ..entry(transfer.currency, amount, false, at)
     };
     let (name, movements) = (format!("pay/{}", order.message_id), vec![(from.clone(), left)]);
-    tell(books, (event, wish, at), (&number, &name, after), movements)
+    book_and_notify(books, (event, wish, at), (&number, &name, after), movements)
 }
 
 /// The yuan that an order names: `SETTLE 708.00 CNY RATE 708000000`.

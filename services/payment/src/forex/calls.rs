@@ -326,7 +326,7 @@ impl Payments {
             let agrees = if found.difference() == 0 { "yes" } else { "no" };
             metrics::counter!(STATEMENTS, "agrees" => agrees).increment(1);
             if found.difference() != 0 {
-                tracing::error!("{}", found.why().0);
+                tracing::warn!("{}", found.why().0);
             }
         }
         Ok(outcome)
