@@ -508,6 +508,7 @@ impl From<ReceiptProgress> for v1::ReceiptProgress {
             ReceiptStep::Settled => v1::ReceiptStep::Settled,
             ReceiptStep::Kept => v1::ReceiptStep::Kept,
             ReceiptStep::Reversed => v1::ReceiptStep::Reversed,
+            ReceiptStep::Freed => v1::ReceiptStep::Freed,
         };
         Self {
             step: step.into(),
@@ -534,6 +535,7 @@ impl TryFrom<v1::ReceiptProgress> for ReceiptProgress {
             v1::ReceiptStep::Settled => ReceiptStep::Settled,
             v1::ReceiptStep::Kept => ReceiptStep::Kept,
             v1::ReceiptStep::Reversed => ReceiptStep::Reversed,
+            v1::ReceiptStep::Freed => ReceiptStep::Freed,
             v1::ReceiptStep::Unspecified => return Err("step must be a RECEIPT_STEP"),
         };
         let receipt = uuid::Uuid::try_parse(&moved.receipt);

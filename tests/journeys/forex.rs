@@ -49,7 +49,7 @@ impl Treasurer {
         found.into_inner().quote.expect("a quote")
     }
 
-    async fn accepts(&self, quote: &str) -> Result<v1::Settlement, tonic::Status> {
+    pub(crate) async fn accepts(&self, quote: &str) -> Result<v1::Settlement, tonic::Status> {
         let request = v1::AcceptQuoteRequest {
             request_id: request_id(),
             quote: quote.into(),
@@ -68,7 +68,7 @@ impl Treasurer {
     }
 
     /// The order when the bank has executed or rejected it.
-    async fn ended(&self, id: &str) -> v1::Settlement {
+    pub(crate) async fn ended(&self, id: &str) -> v1::Settlement {
         eventually("the bank has done it", PATIENCE, async || {
             let found = self.settlement(id).await;
             match found.state() {
@@ -85,12 +85,15 @@ impl Treasurer {
         found.into_inner().settlements
     }
 
-    async fn settlement(&self, id: &str) -> v1::Settlement {
+    pub(crate) async fn settlement(&self, id: &str) -> v1::Settlement {
         let found = self.settlements().await.into_iter().find(|it| it.id == id);
         found.expect("there is such an order")
     }
 
-    async fn assigns(&self, id: &str) -> Result<v1::AssignSettlementResponse, tonic::Status> {
+    pub(crate) async fn assigns(
+        &self,
+        id: &str,
+    ) -> Result<v1::AssignSettlementResponse, tonic::Status> {
         let request =
             v1::AssignSettlementRequest { request_id: request_id(), settlement: id.to_owned() };
         Ok(self.0.forex().assign_settlement(request).await?.into_inner())
@@ -114,7 +117,7 @@ impl Treasurer {
     }
 }
 
-async fn files(firm: &Enterprise, declaration: v1::Declaration) -> String {
+pub(crate) async fn files(firm: &Enterprise, declaration: v1::Declaration) -> String {
     let name = firm.tries(filing(declaration)).await.expect("it is valid").name;
     firm.sees(&name, v1::State::Released).await;
     name
@@ -448,7 +451,7 @@ fn notice_of((owner, reference): (&str, &str), cents: i64, text: &str) -> String
 /// The bank's notice of US cents that came to a firm, or that it takes back.
 fn statement((owner, reference): (&str, &str), cents: i64, text: &str, is_back: bool) -> String {
     use domain::payment::ledger::Currency;
-    use domain::payment::statement::{EntryState, Statement, StatementEntry};
+    use domain::payment::statement::{EntryState, Statement, StatementEntry, StatementKind};
     let at = time::macros::datetime!(2026-11-24 08:00 UTC);
     let entry = StatementEntry {
         currency: Currency::Usd,
@@ -466,6 +469,7 @@ fn statement((owner, reference): (&str, &str), cents: i64, text: &str, is_back: 
         return_reason: String::new(),
     };
     let statement = Statement {
+        kind: StatementKind::Notice,
         number: reference.to_owned(),
         account: format!("{owner}-USD"),
         day: Some(at.date()),

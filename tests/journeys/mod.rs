@@ -5,6 +5,7 @@ mod attachments;
 mod backup;
 mod bad_input;
 mod bad_texts;
+mod bank;
 mod bills;
 mod books;
 mod callers;

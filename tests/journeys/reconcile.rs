@@ -120,10 +120,14 @@ fn what_cannot_be_matched_is_refused_with_its_place() {
     let notice = file("notice.xml", &format!("{}{}", &notice[..start], &notice[end + 6..]));
     let twice = file("twice.csv", "order_no,currency,amount\nA,USD,1\nA,USD,0\nB,KRW,1\n");
     assert_eq!(states(&[&notice]).len(), 8, "a notice is matched like a statement");
+    for both in [[STATEMENT, &notice], [&notice, STATEMENT]] {
+        let told = states(&both);
+        let repeated = told.iter().filter(|state| *state == "repeated").count();
+        assert_eq!((told.len(), repeated), (16, 7), "a statement tells a notice again: {told:?}");
+    }
     let zip = file("cut.gz", "\u{1f}");
     for (args, code, said) in [
         (vec!["pay", "reconcile", "--orders", ORDERS, &wrong], 1, "SW-3012"),
-        (vec!["pay", "reconcile", "--orders", ORDERS, STATEMENT, &notice], 2, "not both"),
         (vec!["pay", "reconcile", "--orders", &twice, STATEMENT], 1, "stands twice"),
         (vec!["pay", "reconcile", "--orders", "nothing.csv", STATEMENT], 2, "SW-4007"),
         (

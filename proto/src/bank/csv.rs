@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use domain::payment::amount;
 use domain::payment::ledger::Currency;
-use domain::payment::statement::{EntryState, Statement, StatementEntry};
+use domain::payment::statement::{EntryState, Statement, StatementEntry, StatementKind};
 use domain::text::flaw_in_sentence;
 use domain::{Code, limits};
 
@@ -244,6 +244,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Statement>, Vec<MessageFault>> {
         match statements.iter_mut().rfind(is_same) {
             Some(statement) => statement.entries.push(entry),
             None => statements.push(Statement {
+                kind: StatementKind::Statement,
                 number,
                 account,
                 day: None,

@@ -2,8 +2,8 @@
 
 use domain::Code;
 use domain::payment::ledger::Currency;
-use domain::payment::statement::{Balance, EntryState, Statement, StatementEntry};
-use time::OffsetDateTime;
+use domain::payment::statement::{Balance, EntryState, Statement, StatementEntry, StatementKind};
+use time::{Date, OffsetDateTime};
 
 use super::order::{
     AccountNumber, account_of, agrees, amount_of, count_e5, remittance, sum_e5, write_account,
@@ -30,17 +30,29 @@ impl StatementNotice<'_> {
 }
 
 pub(super) fn of(root: &Node, name: &'static str, found: &mut FaultList) -> Vec<Statement> {
-    let pagination = if name == "Stmt" { "StmtPgntn" } else { "NtfctnPgntn" };
+    let (kind, pagination) = if name == "Stmt" {
+        (StatementKind::Statement, "StmtPgntn")
+    } else {
+        (StatementKind::Notice, "NtfctnPgntn")
+    };
+    let written = day_of(root.text(&["GrpHdr", "CreDtTm"]));
     let statements = (1..).zip(root.all(name));
     statements
         .map(|(number, node)| {
             let place = format!("{}/{name}[{number}]", root.name);
-            statement(node, pagination, &place, found)
+            let read = statement(node, (kind, pagination), &place, found);
+            // Whatever the bank does not say of a notice itself, it says of the file.
+            Statement { day: read.day.or(written), ..read }
         })
         .collect()
 }
 
-fn statement(node: &Node, pagination: &str, place: &str, found: &mut FaultList) -> Statement {
+fn statement(
+    node: &Node,
+    (kind, pagination): (StatementKind, &str),
+    place: &str,
+    found: &mut FaultList,
+) -> Statement {
     let account = match account_of(node, &["Acct", "Id"]) {
         AccountNumber::Iban(account) | AccountNumber::Number(account) => account,
     };
@@ -67,15 +79,20 @@ fn statement(node: &Node, pagination: &str, place: &str, found: &mut FaultList) 
     if movements.len() == node.all("Ntry").count() {
         summary(node, place, &movements, found);
     }
-    let balance = |names: [&str; 2], found: &mut FaultList| {
-        let is = |balance: &&Node| names.contains(&balance.text(&["Tp", "CdOrPrtry", "Cd"]));
+    let balance = |name: &str, found: &mut FaultList| {
+        let is = |balance: &&Node| balance.text(&["Tp", "CdOrPrtry", "Cd"]) == name;
         let given = node.all("Bal").find(is)?;
         let (_, amount) = amount_of(given.find(&["Amt"])?, &format!("{place}/Bal/Amt"), found)?;
         let amount = if given.text(&["CdtDbtInd"]) == "DBIT" { -amount } else { amount };
         Some(Balance { amount, day: given.day(&["Dt"]) })
     };
-    let (opening, closing) = (balance(["OPBD", "PRCD"], found), balance(["CLBD", "CLBD"], found));
+    // What closed a day opens the next one.
+    let previous =
+        |balance: Balance| Balance { day: balance.day.and_then(Date::next_day), ..balance };
+    let opening = balance("OPBD", found).or_else(|| balance("PRCD", found).map(previous));
+    let closing = balance("CLBD", found);
     let statement = Statement {
+        kind,
         number: number(node, pagination),
         account,
         day: day.into_iter().find_map(day_of),

@@ -2,18 +2,21 @@
 //! executed. What it does is scripted by the order number, like what the agencies do.
 //!
 //! A firm's account is its customs code, a hyphen and the currency. Everything that it says is named by what it is
-//! about, so that after a restart it says the same again, and nothing happens twice.
+//! about, so that after a restart it says the same again, and nothing happens twice. Its books are in memory: after a
+//! restart its accounts begin with nothing.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use client::ConsumerAnswer;
+use domain::CHINA;
 use domain::payment::ledger::Currency;
-use domain::payment::statement::{EntryState, Statement, StatementEntry};
+use domain::payment::statement::{Balance, EntryState, Statement, StatementEntry, StatementKind};
 use proto::bank::{
     self, AccountNumber, BankFile, PaymentBatch, PaymentOrder, Report, StatementNotice, Transfer,
 };
 use proto::v1::{self, bank_notice::What, fact::Kind};
-use time::{Date, OffsetDateTime, UtcOffset};
+use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
 use crate::NAMESPACE;
@@ -24,10 +27,69 @@ const SLOW: Duration = Duration::from_secs(3);
 /// What the bank keeps of money that comes, and takes for an execution, in the minor unit.
 const FEE: i64 = 250;
 /// Days are those of China.
-const CHINA: UtcOffset = time::macros::offset!(+8);
+
+/// A statement has at most this many entries, so that the window takes it; a day that has more has none.
+const ENTRIES_MAX: usize = 2_000;
+
+/// What was booked on an account on its newest day.
+#[derive(Debug, Clone)]
+struct AccountBook {
+    currency: Currency,
+    day: Date,
+    opening: i64,
+    /// What all entries of the day come to.
+    moved: i64,
+    /// By their file: what comes again is no other entry.
+    entries: BTreeMap<String, StatementEntry>,
+}
+
+/// What the bank booked since it runs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Books(BTreeMap<String, AccountBook>);
+
+impl Books {
+    /// Books an entry that a file tells.
+    fn book(&mut self, account: &str, file: &str, (entry, day): (&StatementEntry, Date)) {
+        let opened = || {
+            let (opening, moved) = (0, 0);
+            let currency = entry.currency;
+            AccountBook { currency, day, opening, moved, entries: BTreeMap::new() }
+        };
+        let book = self.0.entry(account.to_owned()).or_insert_with(opened);
+        if day > book.day {
+            book.opening += book.moved;
+            (book.day, book.moved) = (day, 0);
+            book.entries.clear();
+        }
+        // What comes again of a day before was booked then.
+        if day < book.day || book.entries.contains_key(file) {
+            return;
+        }
+        book.moved += if entry.is_credit { entry.amount } else { -entry.amount };
+        if book.entries.len() <= ENTRIES_MAX {
+            book.entries.insert(file.to_owned(), entry.clone());
+        }
+    }
+
+    /// The statement of an account: its newest day, so far.
+    fn statement(&self, account: &str) -> Option<Statement> {
+        let book = self.0.get(account).filter(|book| book.entries.len() <= ENTRIES_MAX)?;
+        let balance = |amount| Some(Balance { amount, day: Some(book.day) });
+        Some(Statement {
+            kind: StatementKind::Statement,
+            number: format!("{}-{}", book.day, book.entries.len()),
+            account: account.to_owned(),
+            day: Some(book.day),
+            currency: Some(book.currency),
+            opening: balance(book.opening),
+            closing: balance(book.opening + book.moved),
+            entries: book.entries.values().cloned().collect(),
+        })
+    }
+}
 
 /// What the bank says to an event.
-pub(crate) fn replies(event: &v1::Event) -> Vec<ConsumerAnswer> {
+pub(crate) fn replies(books: &mut Books, event: &v1::Event) -> Vec<ConsumerAnswer> {
     let facts = event.facts.iter().flat_map(|facts| &facts.facts);
     let notice = facts.filter_map(|fact| match &fact.kind {
         Some(Kind::BankNotice(notice)) => notice.what.as_ref(),
@@ -37,8 +99,8 @@ pub(crate) fn replies(event: &v1::Event) -> Vec<ConsumerAnswer> {
     let at = at.unwrap_or(OffsetDateTime::UNIX_EPOCH); // the window always says it
     notice
         .flat_map(|what| match what {
-            What::Trade(trade) => incoming(event, trade, at),
-            What::Document(document) => execute(event, document, at),
+            What::Trade(trade) => incoming(books, event, trade, at),
+            What::Document(document) => execute(books, event, document, at),
         })
         .collect()
 }
@@ -90,31 +152,54 @@ fn entry(currency: Currency, amount: i64, is_credit: bool, at: OffsetDateTime) -
     }
 }
 
-/// A notice of movements; nothing, when it cannot be written, which the log says.
-fn notice(
-    number: &str,
-    accounts: Vec<(String, Vec<StatementEntry>)>,
-    at: OffsetDateTime,
-) -> Option<String> {
-    let statements: Vec<Statement> = accounts
+/// Movements on accounts, one on each: booked, and told by a notice of this number under this name; where it is wished
+/// by the statements of the day as well. What cannot be written is not told, and the log says so.
+fn book_and_notify(
+    books: &mut Books,
+    (event, wish, at): (&v1::Event, BankWish, OffsetDateTime),
+    (number, name, after): (&str, &str, Duration),
+    movements: Vec<(String, StatementEntry)>,
+) -> Vec<ConsumerAnswer> {
+    let write = |is_early: bool, id: &str, statements: &[Statement]| {
+        let head = StatementNotice { is_early, message_id: id, created: at };
+        let written = bank::write_statements(head, statements);
+        written.inspect_err(|faults| tracing::error!(?faults, "a file cannot be written")).ok()
+    };
+    for (account, entry) in &movements {
+        books.book(account, number, (entry, day(at)));
+    }
+    let stated = movements.iter().filter(|_| wish.statement);
+    let of_accounts: Vec<Statement> =
+        stated.filter_map(|(account, _)| books.statement(account)).collect();
+    let notices: Vec<Statement> = movements
         .into_iter()
-        .map(|(account, entries)| Statement {
+        .map(|(account, entry)| Statement {
+            kind: StatementKind::Notice,
             number: number.to_owned(),
             account,
             day: Some(day(at)),
-            currency: entries.first().map(|entry| entry.currency),
+            currency: Some(entry.currency),
             opening: None,
             closing: None,
-            entries,
+            entries: vec![entry],
         })
         .collect();
-    let head = StatementNotice { is_early: true, message_id: number, created: at };
-    let written = bank::write_statements(head, &statements);
-    written.inspect_err(|faults| tracing::error!(?faults, "a notice cannot be written")).ok()
+    let notice = write(true, number, &notices);
+    let statement = if of_accounts.is_empty() {
+        None
+    } else {
+        let id: String = format!("ST{number}").chars().take(35).collect();
+        write(false, &id, &of_accounts)
+    };
+    let statement_name = format!("statement/{name}");
+    let files = [(name, notice), (statement_name.as_str(), statement)];
+    let files = files.into_iter().filter_map(|(name, document)| Some((name, document?)));
+    files.flat_map(|(name, document)| file_answers(event, wish, (name, after), document)).collect()
 }
 
 /// The buyer pays for an export.
 fn incoming(
+    books: &mut Books,
     event: &v1::Event,
     trade: &v1::TradeInformation,
     at: OffsetDateTime,
@@ -148,22 +233,32 @@ fn incoming(
         };
         let back =
             StatementEntry { is_reversal: true, is_credit: false, charges: 0, ..came.clone() };
-        let files = [(reference.clone(), came), (format!("BK{reference}"), back)];
-        let files = files.into_iter().take(if wish.back { 2 } else { 1 });
-        for (after, (number, entry)) in files.enumerate() {
-            let after = if after == 0 { Duration::ZERO } else { SLOW };
-            let document = notice(&number, vec![(account.clone(), vec![entry])], at);
-            let name = format!("bank/{number}");
-            answers.extend(
-                document.into_iter().flat_map(|it| file_answers(event, wish, (&name, after), it)),
-            );
+        let mut files = [(reference.clone(), came), (format!("BK{reference}"), back)];
+        let count = if wish.back { 2 } else { 1 };
+        if wish.back && wish.disorder {
+            files.reverse();
+        }
+        let waits = [Duration::ZERO, SLOW];
+        for ((number, entry), after) in files.into_iter().zip(waits).take(count) {
+            let (name, movements) = (format!("bank/{number}"), vec![(account.clone(), entry)]);
+            answers.extend(book_and_notify(
+                books,
+                (event, wish, at),
+                (&number, &name, after),
+                movements,
+            ));
         }
     }
     answers
 }
 
 /// An order: forex is sold at the rate that it names, or the tax of bills is paid.
-fn execute(event: &v1::Event, document: &str, at: OffsetDateTime) -> Vec<ConsumerAnswer> {
+fn execute(
+    books: &mut Books,
+    event: &v1::Event,
+    document: &str,
+    at: OffsetDateTime,
+) -> Vec<ConsumerAnswer> {
     let order = match bank::read(document.as_bytes()) {
         Ok(BankFile::Order(order)) => order,
         Ok(_) | Err(_) => {
@@ -178,7 +273,7 @@ fn execute(event: &v1::Event, document: &str, at: OffsetDateTime) -> Vec<Consume
     let wish = scripts.fold(BankWish::default(), BankWish::or);
     let id = &order.message_id;
     let terms = terms(transfer);
-    if terms.is_none() && wish.unpaid {
+    if wish.never || terms.is_none() && wish.unpaid {
         return Vec::new();
     }
     let (status, reasons) = if wish.rejects || wish.late {
@@ -187,17 +282,14 @@ fn execute(event: &v1::Event, document: &str, at: OffsetDateTime) -> Vec<Consume
         ("ACTC", Vec::new())
     };
     let first = report(&order, status, reasons, at);
-    let mut answers = file_answers(event, wish, (&format!("{status}/{id}"), Duration::ZERO), first);
+    let reported = if wish.disorder { SLOW } else { Duration::ZERO };
+    let mut answers = file_answers(event, wish, (&format!("{status}/{id}"), reported), first);
     if wish.rejects {
         return answers;
     }
     let after = if wish.late { SLOW } else { Duration::ZERO };
     let Some(bought) = terms else {
-        let paid = pay_tax(&order, payment, transfer, wish, at);
-        let paid = paid
-            .into_iter()
-            .flat_map(|it| file_answers(event, wish, (&format!("pay/{id}"), after), it));
-        answers.extend(paid);
+        answers.extend(pay_tax(books, (event, wish, at), (&order, payment, transfer), after));
         return answers;
     };
     let part = |amount: i64| if wish.part { amount / 2 } else { amount };
@@ -213,23 +305,22 @@ fn execute(event: &v1::Event, document: &str, at: OffsetDateTime) -> Vec<Consume
     let left = named(entry(transfer.currency, sold, false, at));
     let came =
         StatementEntry { charges: fee, ..named(entry(Currency::Cny, bought - fee, true, at)) };
-    let accounts = vec![(from.clone(), vec![left]), (to.clone(), vec![came])];
-    let executed = notice(&format!("FX{id}").chars().take(35).collect::<String>(), accounts, at);
+    let movements = vec![(from.clone(), left), (to.clone(), came)];
+    let number: String = format!("FX{id}").chars().take(35).collect();
     let name = format!("execute/{id}");
-    answers
-        .extend(executed.into_iter().flat_map(|it| file_answers(event, wish, (&name, after), it)));
+    answers.extend(book_and_notify(books, (event, wish, at), (&number, &name, after), movements));
     if wish.recalls {
-        answers.extend(recall(event, transfer, (from, wish), at));
+        answers.extend(recall(books, (event, wish, at), transfer, from));
     }
     answers
 }
 
 /// What came is taken back after it was settled: the order names the bank's own number of it.
 fn recall(
-    event: &v1::Event,
+    books: &mut Books,
+    (event, wish, at): (&v1::Event, BankWish, OffsetDateTime),
     transfer: &Transfer,
-    (account, wish): (&str, BankWish),
-    at: OffsetDateTime,
+    account: &str,
 ) -> Vec<ConsumerAnswer> {
     let named = transfer.texts.iter().find_map(|text| text.strip_prefix("RECEIPT "));
     let Some(reference) = named else { return Vec::new() };
@@ -239,20 +330,18 @@ fn recall(
         ..entry(transfer.currency, transfer.amount, false, at)
     };
     let number: String = format!("RC{reference}").chars().take(35).collect();
-    let document = notice(&number, vec![(account.to_owned(), vec![back])], at);
-    let name = format!("recall/{reference}");
-    document.into_iter().flat_map(|it| file_answers(event, wish, (&name, SLOW), it)).collect()
+    let (name, movements) = (format!("recall/{reference}"), vec![(account.to_owned(), back)]);
+    book_and_notify(books, (event, wish, at), (&number, &name, SLOW), movements)
 }
 
 /// Tax leaves the account of whoever owes it: all of it, or half.
 fn pay_tax(
-    order: &PaymentOrder,
-    payment: &PaymentBatch,
-    transfer: &Transfer,
-    wish: BankWish,
-    at: OffsetDateTime,
-) -> Option<String> {
-    let AccountNumber::Number(from) = &payment.debtor.account else { return None };
+    books: &mut Books,
+    (event, wish, at): (&v1::Event, BankWish, OffsetDateTime),
+    (order, payment, transfer): (&PaymentOrder, &PaymentBatch, &Transfer),
+    after: Duration,
+) -> Vec<ConsumerAnswer> {
+    let AccountNumber::Number(from) = &payment.debtor.account else { return Vec::new() };
     let amount = if wish.part { transfer.amount / 2 } else { transfer.amount };
     let number: String = format!("TX{}", order.message_id).chars().take(35).collect();
     let left = StatementEntry {
@@ -260,7 +349,8 @@ fn pay_tax(
         reference: number.chars().take(32).collect(),
         ..entry(transfer.currency, amount, false, at)
     };
-    notice(&number, vec![(from.clone(), vec![left])], at)
+    let (name, movements) = (format!("pay/{}", order.message_id), vec![(from.clone(), left)]);
+    book_and_notify(books, (event, wish, at), (&number, &name, after), movements)
 }
 
 /// The yuan that an order names: `SETTLE 708.00 CNY RATE 708000000`.

@@ -147,7 +147,8 @@ async fn run_bank(window: Window, name: &str, shutdown: CancellationToken) -> Re
     let consumer = Consumer::new(window, v1::Subscriber::Bank, name);
     // It says nothing by itself.
     let (_sender, answers) = mpsc::channel(1);
-    match consumer.serve(Bank { real: &real }, answers, shutdown).await {
+    let bank = Bank { real: &real, books: bank::Books::default() };
+    match consumer.serve(bank, answers, shutdown).await {
         Err(_) if real.load(Ordering::Relaxed) => Err(Error::NotASandbox),
         ended => Ok(ended?),
     }
@@ -157,6 +158,8 @@ async fn run_bank(window: Window, name: &str, shutdown: CancellationToken) -> Re
 struct Bank<'a> {
     /// The window that is there now is none for simulators.
     real: &'a AtomicBool,
+    /// What it booked.
+    books: bank::Books,
 }
 
 impl Handler for Bank<'_> {
@@ -164,7 +167,8 @@ impl Handler for Bank<'_> {
         &mut self,
         events: Vec<v1::Event>,
     ) -> impl Future<Output = Result<Vec<Vec<ConsumerAnswer>>, Status>> + Send {
-        std::future::ready(Ok(events.iter().map(bank::replies).collect()))
+        let answers = events.iter().map(|event| bank::replies(&mut self.books, event));
+        std::future::ready(Ok(answers.collect()))
     }
 
     fn result(&mut self, result: &v1::Result) {

@@ -85,6 +85,13 @@ pub struct BankWish {
     pub recalls: bool,
     /// It rejects an order, and executes it all the same.
     pub late: bool,
+    /// It says nothing to an order.
+    pub never: bool,
+    /// It tells things in the wrong order: that it takes money back before that came, and what it executed before it
+    /// says that it has the order.
+    pub disorder: bool,
+    /// After each notice it sends the statement of the day so far.
+    pub statement: bool,
     /// The buyer pays in two parts.
     pub part_paid: bool,
     /// The buyer does not say what it pays for.
@@ -106,6 +113,9 @@ impl BankWish {
             back: self.back || other.back,
             recalls: self.recalls || other.recalls,
             late: self.late || other.late,
+            never: self.never || other.never,
+            disorder: self.disorder || other.disorder,
+            statement: self.statement || other.statement,
             part_paid: self.part_paid || other.part_paid,
             unnamed: self.unnamed || other.unnamed,
             unpaid: self.unpaid || other.unpaid,
@@ -222,6 +232,9 @@ impl Script {
             "BANKBACK" => self.bank.back = true,
             "BANKRECALL" => self.bank.recalls = true,
             "BANKLATE" => self.bank.late = true,
+            "BANKNEVER" => self.bank.never = true,
+            "BANKDISORDER" => self.bank.disorder = true,
+            "BANKSTATEMENT" => self.bank.statement = true,
             "PAYPART" => self.bank.part_paid = true,
             "UNNAMED" => self.bank.unnamed = true,
             "NOPAY" => self.bank.unpaid = true,

@@ -9,7 +9,9 @@ use domain::Code;
 use domain::payment::amount;
 use domain::payment::ledger::Currency;
 use domain::payment::matching::{Group, GroupOutcome, Receivable, groups};
-use domain::payment::statement::{EntryUse, SortedEntry, Statement, StatementEntry, sort};
+use domain::payment::statement::{
+    Bookings, EntryUse, SortedEntry, Statement, StatementEntry, sort,
+};
 use proto::bank::{self, BankFile};
 use proto::ceb::MessageFault;
 use proto::status::Language;
@@ -20,16 +22,16 @@ use super::ceb::message;
 use super::problem::{BrokenRule, Problem};
 use super::tax::TaxPrinter;
 use super::words::{pick, table};
-use super::{BilingualText, Exit, OutputFormat, csv, input, print_json, print_line, print_refusal};
+use super::{Exit, OutputFormat, csv, input, print_json, print_line, print_refusal};
 
 /// Match the statement of a bank with expected receipts: partial and combined ones, fees, and why something
 /// does not match. Asks no window.
 ///
 /// A statement is camt.053, or a spreadsheet (CSV) with the columns account, statement, booked, currency and
-/// amount, and perhaps charges, reference, end_to_end, party and text; notices (camt.054) are taken too, but not
-/// beside statements, which tell the same entries again. Several statements are one: what comes twice counts once,
-/// and two equal bookings of a day are two. Receipts are matched by the order numbers in their texts. The exit
-/// code is 1 when something does not match.
+/// amount, and perhaps charges, reference, end_to_end, party and text; notices (camt.054) are taken too, alone or
+/// beside their statements. Several files are one: a booking counts once, whichever of them tell it, and two equal
+/// bookings of a day are two. Receipts are matched by the order numbers in their texts. The exit code is 1 when
+/// something does not match.
 #[derive(Debug, clap::Args)]
 pub(super) struct Reconcile {
     /// Statements of the bank (camt.053, camt.054 or CSV), plain or .gz; `-` is standard input.
@@ -72,28 +74,18 @@ pub(super) fn run(voice: TaxPrinter, args: &Reconcile) -> anyhow::Result<Exit> {
             Vec::new()
         }
     };
-    let (mut statements, mut is_early) = (Vec::new(), BTreeSet::new());
+    let mut statements = Vec::new();
     for path in &args.statements {
         match read(path, language) {
-            Ok((read, early)) => {
-                statements.extend(read);
-                is_early.insert(early);
-            }
+            Ok(read) => statements.extend(read),
             Err(problem) => refused = refused.max(print_refusal(format.output(), &problem)?),
         }
     }
     if refused != Exit::Done {
         return Ok(refused);
     }
-    anyhow::ensure!(
-        is_early.len() < 2,
-        BilingualText::new(
-            "give statements or notices, not both: a statement tells the entries of its notices again",
-            "对账单与动账通知不能同时给出：对账单会再次列出通知中的分录"
-        )
-    );
     let known: BTreeSet<&str> = orders.iter().map(|order| order.order_no.as_str()).collect();
-    let sorted = sort(&statements, &known);
+    let sorted = sort(&statements, &known, &mut Bookings::default());
     let receipts: Vec<_> = sorted
         .iter()
         .filter_map(|sorted| match &sorted.usage {
@@ -120,19 +112,18 @@ pub(super) fn run(voice: TaxPrinter, args: &Reconcile) -> anyhow::Result<Exit> {
     Ok(if matched.is_complete() { Exit::Done } else { Exit::Refused })
 }
 
-/// The statements of a file, and whether they are notices.
-fn read(path: &Path, language: Language) -> Result<(Vec<Statement>, bool), Problem> {
+/// The statements or notices of a file.
+fn read(path: &Path, language: Language) -> Result<Vec<Statement>, Problem> {
     let name = input::name(path);
     let bytes = plain(path, language)?;
     let refused = |faults: Vec<MessageFault>| {
         message::refusal(&faults, language).in_file(&name).about("file", &name)
     };
     if !starts(&bytes, b"<") {
-        return bank::csv::read(&bytes).map(|read| (read, false)).map_err(refused);
+        return bank::csv::read(&bytes).map_err(refused);
     }
     match bank::read(&bytes).map_err(refused)? {
-        BankFile::Statements(statements) => Ok((statements, false)),
-        BankFile::Notices(notices) => Ok((notices, true)),
+        BankFile::Statements(statements) | BankFile::Notices(statements) => Ok(statements),
         BankFile::Order(_) | BankFile::Report(_) => {
             let text = pick(
                 language,

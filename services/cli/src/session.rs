@@ -161,6 +161,7 @@ paged! {
     ListSalesRequest, ListSalesResponse, sales, Sale;
     ListForexReceiptsRequest, ListForexReceiptsResponse, receipts, ForexReceipt;
     ListSettlementsRequest, ListSettlementsResponse, settlements, Settlement;
+    ListBankStatementsRequest, ListBankStatementsResponse, statements, StatementBalance;
     ListExportLinesRequest, ListExportLinesResponse, lines, ExportLine;
     ListInvoicesRequest, ListInvoicesResponse, invoices, RefundInvoice;
     ListClaimsRequest, ListClaimsResponse, claims, RefundClaim;

@@ -146,6 +146,8 @@ pub enum ReceiptStep {
     Kept,
     /// The bank took money back that had come (已退回).
     Reversed,
+    /// An order to settle ended without it: it is free again (已解除冻结).
+    Freed,
 }
 
 /// What happened to the money for an export. The sums are those after it, so that the newest says all.

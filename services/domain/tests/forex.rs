@@ -162,6 +162,19 @@ fn notes_deadlines_and_reports() {
 }
 
 #[test]
+fn an_order_to_settle_has_three_working_days() {
+    for (day, until) in [
+        (date!(2026 - 11 - 24), date!(2026 - 11 - 27)),
+        // Over a weekend, and over the national holidays, whose Saturday afterwards is worked.
+        (date!(2026 - 11 - 27), date!(2026 - 12 - 02)),
+        (date!(2026 - 09 - 30), date!(2026 - 10 - 10)),
+    ] {
+        assert_eq!(rules().order_until(day), Some(until), "{day}");
+    }
+    assert_eq!(rules().order_until(date!(2014 - 07 - 31)), None, "no rule is so old");
+}
+
+#[test]
 fn what_is_wrong_in_the_file_is_found_all_at_once() {
     let wrong = FILE
         .replacen("{amount} USD in one", "{sum} USD in one", 1)

@@ -62,6 +62,7 @@ use relay::collections::Collections;
 use relay::duty_payments::DutyPayments;
 use relay::notices::Notices;
 use relay::returns::{self, ReturnTerms, Returns};
+use relay::settlement_terms::SettlementTerms;
 use relay::tax_refunds::TaxRefunds;
 use store::tail::Tail;
 use tokio_util::sync::CancellationToken;
@@ -136,6 +137,7 @@ const QUEUES: &[&str] = &[
     collect::COLLECTIONS,
     collect::DUTY_PAYMENTS,
     forex::sales::EXPORTS,
+    forex::settle::SETTLEMENT_TERMS,
     tax_refunds::TAX_REFUNDS,
     "parked-bank",
 ];
@@ -152,6 +154,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     let (pending, outgoing) = PendingAnswers::new();
     let persons = PersonKey::new(&cipher.hash_key("person"));
     let tail = Tail::new(cipher.clone());
+    forex::calls::begin_statement_metrics();
     let forex_writer = Arc::new(ForexWriter {
         clock: clock.clone(),
         cipher: cipher.clone(),
@@ -210,6 +213,8 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     loops.queue("payment.duty-payments", DutyPayments(Arc::clone(&payment)), payments);
     loops.queue("payment.returns", Returns(Arc::clone(&payment)), Arc::clone(&returns));
     loops.queue("payment.return-terms", ReturnTerms(Arc::clone(&payment)), Arc::default());
+    let terms = SettlementTerms(Arc::clone(&payment));
+    loops.queue("payment.settlement-terms", terms, Arc::default());
     let refunds = Arc::new(Notify::new());
     loops.queue("payment.tax-refunds", TaxRefunds(Arc::clone(&payment)), Arc::clone(&refunds));
     let (own, stop, office) = (Arc::clone(&payment), parts.draining.clone(), window.clone());

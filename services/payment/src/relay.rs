@@ -11,6 +11,7 @@ pub(crate) mod duty_payments;
 pub(crate) mod exports;
 pub(crate) mod notices;
 pub(crate) mod returns;
+pub(crate) mod settlement_terms;
 pub(crate) mod tax_refunds;
 
 use std::sync::Arc;

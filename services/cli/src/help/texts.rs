@@ -82,14 +82,14 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "A statement is camt.053, or a spreadsheet (CSV) with the columns account, statement, \
          booked, currency and amount, and perhaps charges, reference, end_to_end, party and \
-         text; notices (camt.054) are taken too, but not beside statements, which tell the same \
-         entries again. Several statements are one: what comes twice counts once, and two equal \
-         bookings of a day are two. Receipts are matched by the order numbers in their texts. \
-         The exit code is 1 when something does not match",
+         text; notices (camt.054) are taken too, alone or beside their statements. Several files \
+         are one: a booking counts once, whichever of them tell it, and two equal bookings of a \
+         day are two. Receipts are matched by the order numbers in their texts. The exit code is \
+         1 when something does not match",
         "对账单为camt.053，或含account、statement、booked、currency、amount列的表格（CSV），可\
-         另有charges、reference、end_to_end、party、text列；也接受动账通知（camt.054），但不与\
-         对账单同用，因对账单会再次列出同一分录。多份对账单合并处理：重复的只计一次，同日两笔\
-         相同的入账计两笔。按附言中的订单编号匹配。有未匹配的内容时退出码为1",
+         另有charges、reference、end_to_end、party、text列；也接受动账通知（camt.054），可单独\
+         使用，也可与对账单同用。多份文件合并处理：同一笔入账无论出现在哪份文件都只计一次，同日\
+         两笔相同的入账计两笔。按附言中的订单编号匹配。有未匹配的内容时退出码为1",
     ),
     (
         "A type of messages that it is for, for example declaration.released; may be given several times [default: all]",
@@ -617,6 +617,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "列出企业账户上的分录与冻结，最早在前，并列明事由",
     ),
     (
+        "List what statements of banks say that is on accounts, beside what there should be (对账)",
+        "列出银行对账单的期末余额及应有余额（对账）",
+    ),
+    (
         "List what was sent, newest first. Every filter that is set must hold",
         "列出已发送的单证，最新在前；各条件须同时满足",
     ),
@@ -832,6 +836,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Only those of this order", "仅列该订单的"),
     ("Only those on the blacklist", "仅列黑名单中的"),
     ("Only those that are not declared yet", "只列尚未申报的"),
+    ("Only those that differ", "只列有差额的"),
     (
         "Only those that stand so",
         "仅此状态",

@@ -98,6 +98,17 @@ pub(super) struct Settlements {
     owner: Option<String>,
 }
 
+/// List what statements of banks say that is on accounts, beside what there should be (对账).
+#[derive(Debug, clap::Args)]
+pub(super) struct StatementsArgs {
+    /// Of this firm (customs code) [default: all that you see].
+    #[arg(long, value_name = "CODE")]
+    owner: Option<String>,
+    /// Only those that differ.
+    #[arg(long)]
+    differing: bool,
+}
+
 /// Assign to its receipt what a bank executed after an order had ended; until then it lies in suspense.
 #[derive(Debug, clap::Args)]
 pub(super) struct AssignArgs {
@@ -312,6 +323,27 @@ pub const RECEIPTS: Listing<v1::ForexReceipt, 11> = Listing {
     row: receipt_row,
 };
 
+/// What statements say that is on accounts, beside what there should be.
+const STATEMENTS: Listing<v1::StatementBalance, 7> = Listing {
+    header: (
+        ["account", "day", "statement", "currency", "closing", "expected", "difference"],
+        ["账户", "日期", "对账单", "币种", "期末余额", "应有余额", "差额"],
+    ),
+    flexible: None,
+    none: ("no statement came", "没有对账单"),
+    row: |it, _| {
+        [
+            it.account.clone(),
+            it.day.clone(),
+            it.number.clone(),
+            it.currency.clone(),
+            money(&it.currency, it.closing),
+            money(&it.currency, it.expected),
+            money(&it.currency, it.difference),
+        ]
+    },
+};
+
 /// Orders to settle.
 pub const SETTLEMENTS: Listing<v1::Settlement, 9> = Listing {
     header: (
@@ -328,6 +360,7 @@ pub const SETTLEMENTS: Listing<v1::Settlement, 9> = Listing {
             v1::SettlementState::Executed => ("executed", "已结汇"),
             v1::SettlementState::PartlyExecuted => ("partly executed", "部分结汇"),
             v1::SettlementState::Rejected => ("rejected", "银行拒绝"),
+            v1::SettlementState::Expired => ("expired", "逾期未执行"),
         };
         [
             it.id.clone(),
@@ -500,6 +533,19 @@ pub(super) async fn settlements(teller: PayPrinter<'_>, args: Settlements) -> an
     SETTLEMENTS.print(teller, &found)
 }
 
+/// Lists ends of statements.
+pub(super) async fn statements(
+    teller: PayPrinter<'_>,
+    args: StatementsArgs,
+) -> anyhow::Result<Exit> {
+    let StatementsArgs { owner, differing: only_differing } = args;
+    let owner = proto::text(owner);
+    let request = v1::ListBankStatementsRequest { owner, only_differing, ..Default::default() };
+    let list = async |it: &client::Window, ask| it.forex().list_bank_statements(ask).await;
+    let found = teller.session.pages(request, usize::MAX, list).await?;
+    STATEMENTS.print(teller, &found)
+}
+
 /// Assigns what came late.
 pub(super) async fn assign(teller: PayPrinter<'_>, args: AssignArgs) -> anyhow::Result<Exit> {
     let AssignArgs { settlement } = args;
@@ -538,6 +584,18 @@ pub(super) async fn declare(teller: PayPrinter<'_>, args: DeclareArgs) -> anyhow
     PAYMENTS.print(teller, session.ask(request, make).await?.record.as_slice())
 }
 
+/// What a statement says that is on an account: that it agrees, or what differs.
+fn balance(found: &v1::StatementBalance, language: Language) -> String {
+    if found.difference != 0 {
+        return own(language, &found.why, &found.why_zh).to_owned();
+    }
+    let (account, closing) = (&found.account, money(&found.currency, found.closing));
+    match language {
+        Language::English => format!("{account} agrees: {closing}"),
+        Language::Chinese => format!("{account}相符：{closing}"),
+    }
+}
+
 /// Hands a file of a bank in.
 pub(super) async fn statement(teller: PayPrinter<'_>, args: StatementArgs) -> anyhow::Result<Exit> {
     let document = std::fs::read_to_string(&args.file);
@@ -548,11 +606,22 @@ pub(super) async fn statement(teller: PayPrinter<'_>, args: StatementArgs) -> an
     let session = teller.session;
     let make = async |it: &client::Window, ask| it.forex().take_bank_file(ask).await;
     let found = session.ask(request, make).await?;
-    let listing: Listing<v1::TakeBankFileResponse, 3> = Listing {
-        header: (["taken", "repeated", "ignored"], ["已处理", "重复", "未处理"]),
+    let listing: Listing<v1::TakeBankFileResponse, 4> = Listing {
+        header: (
+            ["taken", "repeated", "ignored", "balances"],
+            ["已处理", "重复", "未处理", "余额核对"],
+        ),
         flexible: Some(2),
         none: ("nothing", "无"),
-        row: |it, _| [it.taken.to_string(), it.repeated.to_string(), it.ignored.join("; ")],
+        row: |it, language| {
+            let balances = it.balances.iter().map(|found| balance(found, language));
+            [
+                it.taken.to_string(),
+                it.repeated.to_string(),
+                it.ignored.join("; "),
+                balances.collect::<Vec<_>>().join("; "),
+            ]
+        },
     };
     listing.print(teller, &[found])
 }

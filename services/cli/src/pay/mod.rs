@@ -29,7 +29,7 @@ Back:   returns, goods-back
 Buyer:  quota
 Forex:  sales, receipts, match, unmatch, quote, settle, keep, settlements, assign, bop, declare,
         firm
-Bank:   statement, reconcile
+Bank:   statement, statements, reconcile
 
 Who calls is chosen with --as, for example --as enterprise-a; docs/payment.md is the guide.")]
 pub struct PayArgs {
@@ -66,6 +66,7 @@ enum Verb {
     Bop(forex::BalanceOfPayments),
     Declare(forex::DeclareArgs),
     Statement(forex::StatementArgs),
+    Statements(forex::StatementsArgs),
     Firm(forex::FirmArgs),
     Reconcile(Reconcile),
 }
@@ -116,6 +117,7 @@ pub(super) async fn run(
         Verb::Bop(args) => forex::payments(teller, args).await,
         Verb::Declare(args) => forex::declare(teller, args).await,
         Verb::Statement(args) => forex::statement(teller, args).await,
+        Verb::Statements(args) => forex::statements(teller, args).await,
         Verb::Firm(args) => forex::firm(teller, args).await,
         Verb::Reconcile(args) => {
             reconcile::run(TaxPrinter { format, language: session.language }, &args)

@@ -305,6 +305,14 @@ impl ForexRules {
         format!("{law} {}", validity.article).trim_end().to_owned()
     }
 
+    /// The last day on which a bank may tell that it executed an order to settle of a day: its spot deal is cleared by
+    /// law within working days, and its statement tells that on another one.
+    pub fn order_until(&self, day: Date) -> Option<Date> {
+        let cleared = self.value("order.cleared_workdays", day)?;
+        let told = self.value("order.told_workdays", day)?;
+        Workdays::built_in().after(day, cleared.checked_add(told)?)
+    }
+
     /// The transaction code of a mode and channel on a day; `None`: it is unclear, somebody has to say it.
     pub fn transaction_code(
         &self,

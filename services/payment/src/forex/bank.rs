@@ -1,7 +1,7 @@
 //! What a bank says in its files: money that came, orders that it executed or rejected, and what it takes back.
 //!
-//! A line is known by its identity (`domain::payment::statement`), and has its effect once. A firm's account at a bank
-//! is its customs code, a hyphen and the currency. An execution is two movements under one reference: forex that left,
+//! A booking is known by its identity (`domain::payment::statement`), and has its effect once, whichever notices and
+//! statements tell it. A firm's account at a bank is its customs code, a hyphen and the currency. An execution is two movements under one reference: forex that left,
 //! and yuan that came; it counts when both were told, in whichever files.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use domain::CHINA;
 use domain::payment::buying_rates::usd_cents;
 use domain::payment::ledger::{Action, Currency, Purpose};
-use domain::payment::statement::{EntryUse, SortedEntry, Statement, StatementEntry, sort, words};
+use domain::payment::statement::{
+    Bookings, EntryUse, SortedEntry, Statement, StatementEntry, sort, words,
+};
 use domain::refusal::{Refusal, Violation};
 use domain::{Slot, limits};
 use proto::bank::{BankFile, Report};
@@ -20,10 +22,12 @@ use time::Date;
 use uuid::Uuid;
 
 use super::announced_rows::Announcements;
+use super::booking_rows::EarlyReversal;
 use super::receipt_rows::{ReceiptRow, ReceiptStand};
 use super::settlement_rows::SettlementRow;
+use super::statement_balance::{self, StatementBalance};
 use super::transaction::{ForexTransaction, Posting, account, bank, leg, suspense};
-use super::{announced_rows, receipt_rows, sale_rows, settlement_rows};
+use super::{announced_rows, booking_rows, receipt_rows, sale_rows, settlement_rows};
 use super::{matching, reversal, settle};
 use crate::bill_rows;
 use crate::transaction::{BANK, id_of};
@@ -46,6 +50,8 @@ pub(crate) struct BankFileOutcome {
     pub(crate) repeated: u32,
     /// Lines that have none, and why.
     pub(crate) ignored: Vec<String>,
+    /// What its statements say that is on accounts, beside what there should be.
+    pub(crate) balances: Vec<StatementBalance>,
 }
 
 /// Reads a file.
@@ -74,7 +80,7 @@ pub(crate) fn read(document: &str) -> Result<BankNews, Refusal> {
 }
 
 /// The firm and currency of an account; `None` where it is no firm's.
-fn holder(account: &str) -> Option<(&str, Currency)> {
+pub(super) fn holder(account: &str) -> Option<(&str, Currency)> {
     let (owner, letters) = account.rsplit_once('-')?;
     let is_code =
         matches!(owner.len(), 10 | 18) && owner.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -121,6 +127,10 @@ pub(crate) async fn take(
                     Ok(()) => {}
                     Err(why) => outcome.ignored.push(why),
                 }
+            }
+            // Of all accounts first, since an execution is told on two of them.
+            for statement in statements {
+                outcome.balances.extend(statement_balance::compare(step, statement).await?);
             }
             for why in &outcome.ignored {
                 tracing::warn!(why, "a line of a bank has no effect");
@@ -177,7 +187,7 @@ async fn report_of(
         },
     };
     let (taken, repeated) = if changed { (1, 0) } else { (0, 1) };
-    Ok(BankFileOutcome { taken, repeated, ignored: Vec::new() })
+    Ok(BankFileOutcome { taken, repeated, ..BankFileOutcome::default() })
 }
 
 /// Takes the lines of a statement down; what is about orders is collected.
@@ -205,42 +215,79 @@ async fn lines(
     let announced = announced_rows::named(&mut *step.tx, owner, &named).await?;
     let known = sales.iter().map(|sale| sale.order_no.as_str()).chain(announced.pay_nos());
     let known: BTreeSet<&str> = known.collect();
-    let sorted = sort(std::slice::from_ref(statement), &known);
-    let booked = sorted.iter().filter(|it| it.usage != EntryUse::NotBooked);
-    let booked: Vec<String> = booked.map(|it| it.line.clone()).collect();
-    let new = receipt_rows::take_lines(&mut *step.tx, slot, &booked, step.now).await?;
+    let keys: Vec<String> = statement.keys().into_iter().collect();
+    let told = booking_rows::bookings(&mut *step.tx, slot, &keys).await?;
+    let mut bookings = Bookings::of(told);
+    let sorted = sort(std::slice::from_ref(statement), &known, &mut bookings);
+    // A bank that says no day at all means the one on which it says it.
+    let today = step.now.to_offset(CHINA).date();
+    let day = |entry: &StatementEntry| entry.booked.or(statement.day).unwrap_or(today);
+    let days: BTreeMap<&str, Date> =
+        sorted.iter().map(|it| (it.line.as_str(), day(it.entry))).collect();
+    let changed = bookings.changed().filter_map(|it| {
+        let day = days.get(it.line().as_str()).copied();
+        Some((it, day?))
+    });
+    let changed: Vec<_> = changed.collect();
+    let account = (slot, statement.account.as_str());
+    booking_rows::write_bookings(&mut *step.tx, account, &changed, step.now).await?;
     let ids = sorted.iter().filter_map(|it| Uuid::try_parse(&it.entry.end_to_end).ok());
     let ids: Vec<Uuid> = ids.collect();
     let orders = settlement_rows::settlements(&mut *step.tx, &ids).await?;
     let dues = bill_rows::ordered(&mut *step.tx, &ids).await?;
-    for SortedEntry { line, entry, usage } in sorted {
-        if usage != EntryUse::NotBooked && !new.contains(&line) {
-            outcome.repeated += 1;
-            continue;
-        }
+    let mut moved = Vec::<(String, i64)>::new();
+    for SortedEntry { line, entry, usage } in &sorted {
+        let signed = if entry.is_credit { entry.amount } else { -entry.amount };
         let order = Uuid::try_parse(&entry.end_to_end).ok().and_then(|id| orders.get(&id));
         let order = order.filter(|order| order.owner == owner);
         let due = Uuid::try_parse(&entry.end_to_end).ok().and_then(|id| dues.get(&id));
         let due = due.filter(|due| due.payer == owner && entry.currency == Currency::Cny);
         let why = match (usage, order, due) {
+            (EntryUse::Repeated, ..) => {
+                outcome.repeated += 1;
+                continue;
+            }
             (EntryUse::NotBooked, ..) => Some("is not booked yet"),
             (EntryUse::Receipt(_) | EntryUse::Paid, Some(order), _) => {
-                apply_movement(executions.entry(order.id).or_default(), order, entry)
+                let why = apply_movement(executions.entry(order.id).or_default(), order, entry);
+                if why.is_none() {
+                    moved.push((line.clone(), signed));
+                }
+                why
             }
             (EntryUse::Receipt(paid), None, _) if entry.currency == currency => {
-                if reversal::repay(step, (owner, &line), entry).await? {
-                    outcome.taken += 1;
-                    continue;
+                if !reversal::repay(step, (owner, line), entry).await? {
+                    let at = Arrival { owner, line, day: day(entry) };
+                    receive(step, at, entry, (paid.order_nos.clone(), &announced)).await?;
                 }
-                let at = Arrival { owner, line: &line, day: entry.booked.or(statement.day) };
-                receive(step, at, entry, (paid.order_nos, &announced)).await?;
+                moved.push((line.clone(), signed));
                 None
             }
             (EntryUse::Receipt(_), None, _) => Some("is in another currency than its account"),
             (EntryUse::Reversal, ..) if !entry.is_credit => {
-                let found =
-                    reversal::reverse(step, (owner, currency), statement.day, entry).await?;
-                (!found).then_some("takes back what never came, or only a part of it")
+                let back = EarlyReversal {
+                    slot,
+                    line: line.clone(),
+                    owner: owner.to_owned(),
+                    currency,
+                    amount: entry.amount,
+                    day: day(entry),
+                    reference: entry.reference.clone(),
+                    names: reversal::references(entry),
+                };
+                if reversal::reverse(step, &back).await? {
+                    moved.push((line.clone(), signed));
+                    None
+                } else {
+                    booking_rows::insert_early_reversal(
+                        &mut *step.tx,
+                        step.cipher,
+                        &back,
+                        step.now,
+                    )
+                    .await?;
+                    Some("takes back what has not come, or only a part of it: it waits for that")
+                }
             }
             (EntryUse::Reversal, ..) => Some("takes back what went out: look at it by hand"),
             (EntryUse::Paid, None, Some(due)) => {
@@ -254,14 +301,13 @@ async fn lines(
                 None
             }
             (EntryUse::Paid, None, None) => Some("went out for nothing that is known here"),
-            (EntryUse::Repeated, ..) => None,
         };
         match why {
             None => outcome.taken += 1,
             Some(why) => outcome.ignored.push(format!("{line} {why}")),
         }
     }
-    Ok(())
+    booking_rows::write_moved(&mut *step.tx, slot, &moved).await
 }
 
 /// A movement under the reference of an order; why it has no effect, where it has none.
@@ -285,18 +331,16 @@ fn apply_movement(
 struct Arrival<'a> {
     owner: &'a str,
     line: &'a str,
-    day: Option<Date>,
+    day: Date,
 }
 
 /// Money came: it is booked, and matched where its texts say what it is for.
 async fn receive(
     step: &mut ForexTransaction<'_>,
-    Arrival { owner, line, day }: Arrival<'_>,
+    Arrival { owner, line, day: booked }: Arrival<'_>,
     entry: &StatementEntry,
     (named, announced): (Vec<String>, &Announcements),
 ) -> Result<(), Fault> {
-    // A bank that says no day at all means the one on which it says it.
-    let booked = day.unwrap_or_else(|| step.now.to_offset(CHINA).date());
     let (currency, amount) = (entry.currency, entry.amount.saturating_add(entry.charges));
     let id = Uuid::now_v7();
     let mut receipt = ReceiptRow {
@@ -338,5 +382,21 @@ async fn receive(
     };
     step.post(vec![posting]).await?;
     matching::by_texts(step, &mut receipt, &named, announced).await?;
-    receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await
+    receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
+    // The bank may have told first that it takes it back.
+    let of = ((receipt.slot, owner), (currency, receipt.net()));
+    let early = booking_rows::take_early_reversal(
+        &mut *step.tx,
+        step.cipher,
+        of.0,
+        of.1,
+        &receipt.reference,
+    );
+    if let Some(back) = early.await?
+        && reversal::reverse(step, &back).await?
+    {
+        let moved = [(back.line, -back.amount)];
+        booking_rows::write_moved(&mut *step.tx, back.slot, &moved).await?;
+    }
+    Ok(())
 }

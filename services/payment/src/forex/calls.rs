@@ -21,14 +21,26 @@ use super::payments::{self, PaymentDetails};
 use super::receipt_rows::ReceiptRow;
 use super::sale_rows::SaleRow;
 use super::settle::{ForexAct, ForexChange, ForexOutcome};
+use super::statement_balance::StatementBalance;
 use super::wire;
 use super::{
     announced_rows, firm_rows, match_rows, payments_rows, receipt_rows, sale_rows, settlement_rows,
+    statement_rows,
 };
 use crate::Payments;
 use crate::wire::amount;
 
 type Answer<A> = Result<A, ServiceError>;
+
+/// How many statements agreed with what there should be, and how many did not.
+const STATEMENTS: &str = "sw_bank_statements_total";
+
+/// Begins the figures of statements: a rise from nothing would be seen by nobody.
+pub(crate) fn begin_statement_metrics() {
+    for agrees in ["yes", "no"] {
+        metrics::counter!(STATEMENTS, "agrees" => agrees).increment(0);
+    }
+}
 
 /// Receipts that are read together.
 const PART: i64 = 200;
@@ -309,7 +321,15 @@ impl Payments {
     pub(crate) async fn bank_file(&self, document: &str) -> Answer<BankFileOutcome> {
         let news = Arc::new(bank::read(document)?);
         let command = |reply| ForexCommand::Bank(news, reply);
-        Ok(self.forex.enqueue(Slot::of(""), &Share::Kept, command).await?)
+        let outcome = self.forex.enqueue(Slot::of(""), &Share::Kept, command).await?;
+        for found in &outcome.balances {
+            let agrees = if found.difference() == 0 { "yes" } else { "no" };
+            metrics::counter!(STATEMENTS, "agrees" => agrees).increment(1);
+            if found.difference() != 0 {
+                tracing::warn!("{}", found.why().0);
+            }
+        }
+        Ok(outcome)
     }
 
     pub(super) async fn take_bank_file(
@@ -317,8 +337,33 @@ impl Payments {
         _call: &Call,
         asked: v1::TakeBankFileRequest,
     ) -> Answer<v1::TakeBankFileResponse> {
-        let BankFileOutcome { taken, repeated, ignored } = self.bank_file(&asked.document).await?;
-        Ok(v1::TakeBankFileResponse { taken, repeated, ignored })
+        let outcome = self.bank_file(&asked.document).await?;
+        let BankFileOutcome { taken, repeated, ignored, balances } = outcome;
+        let balances = balances.iter().map(wire::statement_balance).collect();
+        Ok(v1::TakeBankFileResponse { taken, repeated, ignored, balances })
+    }
+
+    pub(super) async fn list_bank_statements(
+        &self,
+        call: &Call,
+        asked: v1::ListBankStatementsRequest,
+    ) -> Answer<v1::ListBankStatementsResponse> {
+        let v1::ListBankStatementsRequest { owner, only_differing, page_size, page_token } = asked;
+        let owners = call.principal.owners();
+        let filter = ("statements", &owners, &owner, only_differing);
+        let page = Page::of(&self.tokens, &call.principal.name, filter, (page_size, &page_token))?;
+        let part = (page.before()?, page.count());
+        let found = statement_rows::statements_of(
+            &self.lists.get().await,
+            part,
+            owners.as_deref(),
+            (&owner, only_differing),
+        )
+        .await?;
+        let (found, next_page_token) = page.cut(found, |it| *it.id.as_bytes())?;
+        let found: Result<Vec<_>, Fault> = found.into_iter().map(StatementBalance::of).collect();
+        let statements = found?.iter().map(wire::statement_balance).collect();
+        Ok(v1::ListBankStatementsResponse { statements, next_page_token })
     }
 
     pub(super) async fn set_forex_firm(

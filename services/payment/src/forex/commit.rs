@@ -17,10 +17,12 @@ use store::request::{RequestKey, Requests};
 use store::tail::Tail;
 use store::{Clock, Fault};
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use super::bank::{self, BankFileOutcome, BankNews};
 use super::sales::{self, EXPORTS, SaleEvent};
 use super::settle::{self, ForexChange, ForexOutcome};
+use super::settlement_rows;
 use super::transaction::{ForexCommit, ForexTransaction};
 use crate::ledger::Ledger;
 
@@ -30,6 +32,8 @@ pub(crate) enum ForexCommand {
     ApplyEvents(Vec<Arc<SaleEvent>>, Vec<Item>, Reply<()>),
     /// A file of a bank.
     Bank(Arc<BankNews>, Reply<BankFileOutcome>),
+    /// The term of an order to settle is over; whether it is not open any more.
+    Expire(Uuid, Reply<bool>),
     /// A firm asks for something.
     Change(Box<ForexChange>, Reply<Result<ForexOutcome, Refusal>>),
 }
@@ -39,6 +43,7 @@ impl std::fmt::Debug for ForexCommand {
         f.write_str(match self {
             Self::ApplyEvents(..) => "Hear",
             Self::Bank(..) => "Bank",
+            Self::Expire(..) => "Expire",
             Self::Change(..) => "Change",
         })
     }
@@ -79,6 +84,10 @@ impl Transaction for ForexWriter {
                     slots.extend(events.iter().map(|event| event.id.slot()));
                 }
                 ForexCommand::Bank(news, _) => slots.extend(bank::slots(&mut *tx, news).await?),
+                ForexCommand::Expire(id, _) => {
+                    let found = settlement_rows::settlements(&mut *tx, &[*id]).await?;
+                    slots.extend(found.values().map(|row| row.slot));
+                }
                 ForexCommand::Change(change, _) => {
                     if let Some(slot) = settle::slot(&mut *tx, change).await? {
                         slots.insert(slot);
@@ -100,6 +109,11 @@ impl Transaction for ForexWriter {
                 }
                 ForexCommand::Bank(news, reply) => {
                     reply.give(bank::take(&mut step, news).await?);
+                }
+                ForexCommand::Expire(id, reply) => {
+                    settle::expire(&mut step, *id).await?;
+                    let found = settlement_rows::settlements(&mut *step.tx, &[*id]).await?;
+                    reply.give(found.values().all(|row| !row.state.is_open()));
                 }
                 ForexCommand::Change(change, reply) => {
                     reply.give(settle::change(&mut step, change, key).await?);

@@ -1,7 +1,7 @@
 //! Money from abroad: which exports it pays, its settlement into yuan, and the balance of payments (收汇、结汇、国际收支
 //! 申报).
 //!
-//! The invariants: a line of a bank has its effect once, however often and in which file it comes; a receipt is
+//! The invariants: a booking of a bank has its effect once, however often and in which files it comes; a receipt is
 //! divided wholly or not at all, and no export gets more than is due for it; what is ordered, settled or kept of a
 //! receipt is never more than came; a quote is accepted once and only while it binds; every step is entries of the
 //! ledger, in the transaction of the step.
@@ -11,7 +11,8 @@
 
 pub(crate) mod announced_rows;
 pub(crate) mod bank;
-mod calls;
+mod booking_rows;
+pub(crate) mod calls;
 pub(crate) mod commit;
 mod firm_rows;
 mod match_rows;
@@ -24,8 +25,10 @@ mod reversal;
 pub(crate) mod rpc;
 mod sale_rows;
 pub(crate) mod sales;
-mod settle;
+pub(crate) mod settle;
 mod settlement_rows;
+mod statement_balance;
+mod statement_rows;
 mod transaction;
 mod wire;
 

@@ -1,6 +1,4 @@
-//! Receipts of money from abroad, as rows, and the lines of banks that were taken.
-
-use std::collections::BTreeSet;
+//! Receipts of money from abroad, as rows.
 
 use domain::Slot;
 use domain::payment::ledger::Currency;
@@ -337,23 +335,4 @@ pub(crate) async fn received_usd_cents(
     .fetch_one(tx)
     .await?;
     Ok(sum)
-}
-
-/// Those of these lines that were never taken; from now on they are.
-pub(crate) async fn take_lines(
-    tx: &mut PgConnection,
-    slot: Slot,
-    lines: &[String],
-    now: OffsetDateTime,
-) -> Result<BTreeSet<String>, Fault> {
-    let new = sqlx::query_scalar!(
-        "insert into bank_line (slot, line, taken_time) select $1, line, $3 from unnest($2::text[]) line
-         on conflict do nothing returning line",
-        slot.column(),
-        lines,
-        now
-    )
-    .fetch_all(tx)
-    .await?;
-    Ok(new.into_iter().collect())
 }

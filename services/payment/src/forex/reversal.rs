@@ -3,22 +3,21 @@
 //!
 //! Either way the exports are due again.
 
-use domain::CHINA;
 use domain::history::ReceiptStep;
 use domain::payment::amount::shown;
-use domain::payment::ledger::{Action, Currency, Leg};
+use domain::payment::ledger::{Action, Leg};
 use domain::payment::statement::{StatementEntry, words};
 use store::Fault;
-use time::Date;
 use uuid::Uuid;
 
+use super::booking_rows::EarlyReversal;
 use super::matching;
 use super::receipt_rows::{self, ReceiptRow, ReceiptStand};
 use super::transaction::{ForexTransaction, Posting, bank, leg, owed, settlement};
 use crate::transaction::id_of;
 
 /// What a line of a bank names.
-fn references(entry: &StatementEntry) -> Vec<String> {
+pub(super) fn references(entry: &StatementEntry) -> Vec<String> {
     let texts = entry.texts.iter().chain([&entry.end_to_end, &entry.reference]);
     texts.flat_map(|text| words(text)).map(str::to_owned).collect()
 }
@@ -44,20 +43,17 @@ fn posting<'a>(
 /// The bank takes money back; whether it is some that came.
 pub(super) async fn reverse(
     step: &mut ForexTransaction<'_>,
-    (owner, currency): (&str, Currency),
-    day: Option<Date>,
-    entry: &StatementEntry,
+    back: &EarlyReversal,
 ) -> Result<bool, Fault> {
-    let (of, named) = ((currency, entry.amount), references(entry));
-    let found = receipt_rows::receipt_to_reverse(&mut *step.tx, owner, of, &named).await?;
+    let EarlyReversal { owner, currency, amount, day, reference, names, .. } = back;
+    let of = (*currency, *amount);
+    let found = receipt_rows::receipt_to_reverse(&mut *step.tx, owner, of, names).await?;
     let Some(mut receipt) = found else { return Ok(false) };
-    // A bank that says no day means the one on which it says it.
-    let day = entry.booked.or(day).unwrap_or_else(|| step.now.to_offset(CHINA).date());
-    receipt.back_on = Some(day.max(receipt.booked));
+    receipt.back_on = Some((*day).max(receipt.booked));
     if receipt.spent() > 0 {
-        reverse_spent(step, &mut receipt, &entry.reference).await?;
+        reverse_spent(step, &mut receipt, reference).await?;
     } else {
-        reverse_whole(step, &mut receipt, &entry.reference).await?;
+        reverse_whole(step, &mut receipt, reference).await?;
     }
     receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
     Ok(true)

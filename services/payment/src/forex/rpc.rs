@@ -28,6 +28,7 @@ pub(crate) const API: Api = Api {
         ("KeepReceipt", FIRMS),
         ("ListSettlements", READERS),
         ("AssignSettlement", FIRMS),
+        ("ListBankStatements", READERS),
         ("ExportPayments", READERS),
         ("DeclarePayment", FIRMS),
         ("TakeBankFile", &[Kind::Bank, Kind::Administrator]),
@@ -113,6 +114,14 @@ impl ForexService for Service {
         request: Request<v1::ListSettlementsRequest>,
     ) -> Answer<v1::ListSettlementsResponse> {
         rpc::unary(request, async |call, message| self.0.list_settlements(&call, message).await)
+            .await
+    }
+
+    async fn list_bank_statements(
+        &self,
+        request: Request<v1::ListBankStatementsRequest>,
+    ) -> Answer<v1::ListBankStatementsResponse> {
+        rpc::unary(request, async |call, message| self.0.list_bank_statements(&call, message).await)
             .await
     }
 

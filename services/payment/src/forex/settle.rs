@@ -2,7 +2,8 @@
 //! settle, once for each.
 //!
 //! What a bank executes of an order that has ended, or beyond what it says, is booked all the same: both sides lie in
-//! suspense under the order until somebody assigns them to its receipt.
+//! suspense under the order until somebody assigns them to its receipt. An order has a term: what the bank did not tell
+//! within it is free again.
 //!
 //! The rules of SAFE (`domain::payment::forex`) are asked when a rate is quoted and again when it is accepted.
 
@@ -20,7 +21,7 @@ use proto::forex::order_facts;
 use sqlx::PgConnection;
 use store::Fault;
 use store::request::{Digest, RequestKey, RequestStatus};
-use time::{Duration, Month};
+use time::{Date, Duration, Month, OffsetDateTime};
 use uuid::Uuid;
 
 use super::announced_rows::Announcements;
@@ -39,6 +40,9 @@ use super::{
 };
 use super::{matching, reversal};
 use crate::transaction::{BANK, id_of};
+
+/// The queue of orders whose term is over at a time.
+pub(crate) const SETTLEMENT_TERMS: &str = "settlement-terms";
 
 /// What a firm asks for.
 #[derive(Debug, Clone)]
@@ -438,13 +442,16 @@ async fn accept(step: &mut ForexTransaction<'_>, id: Uuid) -> Answer<SettlementR
         reason: String::new(),
         ordered_time: step.now,
         changed_time: step.now,
+        until_time: Some(until(step.now)?),
+        expired_time: None,
     };
     receipt.ordered += row.sold;
     let held = leg(settlement(&row.owner, row.currency), bank(row.currency), row.sold);
-    let action = Action::Hold { legs: vec![held], until: None, after: None };
+    let action = Action::Hold { legs: vec![held], until: row.until_time, after: None };
     step.post(vec![posting(step, &row, ("order", "settlement.ordered"), action)]).await?;
     settlement_rows::write_settlement(&mut *step.tx, &row).await?;
     receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
+    step.settlement_terms.extend(row.until_time.map(|until| (row.slot, id, until)));
     let document = proto::bank::write_order(&order(&row, &offer, &receipt, &sales));
     let document = document.map_err(|faults| {
         let first = faults.first().map(|fault| fault.text.clone());
@@ -453,6 +460,14 @@ async fn accept(step: &mut ForexTransaction<'_>, id: Uuid) -> Answer<SettlementR
     let name = format!("order/{id}");
     step.publish_to_bank(row.slot, (&name, id), &row.owner, order_facts(document));
     Ok(Ok(row))
+}
+
+/// Until when the bank has to tell that it executed an order of now: the end of a day in China.
+fn until(now: OffsetDateTime) -> Result<OffsetDateTime, Fault> {
+    let day = now.to_offset(CHINA).date();
+    let last = rules().order_until(day).and_then(Date::next_day);
+    let last = last.ok_or_else(|| Fault::Broken(format!("an order of {day} has no term")))?;
+    Ok(last.midnight().assume_offset(CHINA))
 }
 
 /// What the bank is ordered: forex of the firm's account is sold, and the yuan come to its account there.
@@ -526,6 +541,10 @@ pub(crate) async fn reported(
     if !row.state.is_open() || !is_rejected && row.state == SettlementStand::Taken {
         return Ok(false);
     }
+    // Whatever it says now, the term was over before.
+    if expire(step, row.id).await? {
+        return Ok(false);
+    }
     // What was told of one side is an execution under way, whatever the bank says besides.
     if is_rejected && row.executed_sold + row.executed_fen > 0 {
         return Ok(false);
@@ -536,12 +555,66 @@ pub(crate) async fn reported(
         row.reason = reason;
         let of = ("rejected", "settlement.rejected");
         step.post(vec![posting(step, &row, of, Action::Void(hold(&row)))]).await?;
-        let mut receipt = read(step, row.receipt).await?;
-        receipt.ordered -= row.sold;
-        reversal::cover(step, &mut receipt, row.sold, row.id).await?;
-        receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
+        let because = format!("the bank rejected the order ({})", row.reason);
+        free(step, &row, (&because, &format!("银行拒绝指令（{}）", row.reason))).await?;
     }
     settlement_rows::write_settlement(&mut *step.tx, &row).await?;
+    Ok(true)
+}
+
+/// What was held for an order is free: for its receipt, or for what the firm owes of that.
+async fn free(
+    step: &mut ForexTransaction<'_>,
+    row: &SettlementRow,
+    because: (&str, &str),
+) -> Result<(), Fault> {
+    let mut receipt = read(step, row.receipt).await?;
+    receipt.ordered -= row.sold;
+    reversal::cover(step, &mut receipt, row.sold, row.id).await?;
+    receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
+    let matches = matches(step, &receipt).await?;
+    step.lock(matches.iter().map(|part| part.declaration.slot())).await?;
+    let ids = matches.iter().map(|part| part.declaration).collect();
+    let sales = sale_rows::sales(&mut *step.tx, &ids).await?;
+    let (mut left, attempt) = (row.sold, row.id.to_string());
+    for part in &matches {
+        let freed = left.min(part.amount - part.settled);
+        left -= freed;
+        if let Some(sale) = sales.get(&part.declaration).filter(|_| freed > 0) {
+            step.report_because(sale, &receipt, (ReceiptStep::Freed, freed), &attempt, because);
+        }
+    }
+    Ok(())
+}
+
+/// The term of an order is over, and the bank has not told that it executed it: what was held is free again. Whether
+/// it expired now.
+pub(crate) async fn expire(step: &mut ForexTransaction<'_>, id: Uuid) -> Result<bool, Fault> {
+    let found = settlement_rows::settlements(&mut *step.tx, &[id]).await?.remove(&id);
+    let is_over = |row: &SettlementRow| row.until_time.is_some_and(|until| step.now >= until);
+    let Some(mut row) = found.filter(|row| row.state.is_open() && is_over(row)) else {
+        return Ok(false);
+    };
+    let expired = Action::Expire(hold(&row));
+    step.post(vec![posting(step, &row, ("expired", "settlement.expired"), expired)]).await?;
+    (row.state, row.expired_time) = (SettlementStand::Expired, Some(step.now));
+    row.changed_time = step.now;
+    // Of one side the bank told, and never of the other.
+    let half = Execution {
+        sold: std::mem::take(&mut row.executed_sold),
+        bought_fen: std::mem::take(&mut row.executed_fen),
+        fee_fen: std::mem::take(&mut row.fee_fen),
+    };
+    suspend(step, &mut row, half).await?;
+    let day = (row.until_time.unwrap_or(step.now) - Duration::SECOND).to_offset(CHINA).date(); // it has one
+    row.reason = format!("not executed until {day} 至{day}未执行");
+    settlement_rows::write_settlement(&mut *step.tx, &row).await?;
+    let (because, because_zh) = (
+        format!("the bank did not execute the order until {day}"),
+        format!("银行至{day}未执行指令"),
+    );
+    free(step, &row, (&because, &because_zh)).await?;
+    tracing::warn!(%id, %day, "an order to settle expired: the bank did not execute it");
     Ok(true)
 }
 
@@ -552,6 +625,7 @@ pub(crate) async fn executed(
     id: Uuid,
     execution: Execution,
 ) -> Result<Result<(), String>, Fault> {
+    expire(step, id).await?;
     let found = settlement_rows::settlements(&mut *step.tx, &[id]).await?.remove(&id);
     let Some(mut row) = found else { return Ok(Err(format!("there is no order {id}"))) };
     // An order that has ended covers nothing any more.

@@ -19,9 +19,12 @@ pub(crate) enum SettlementStand {
     Executed,
     PartlyExecuted,
     Rejected,
+    /// The bank did neither within its term.
+    Expired,
 }
 
 impl SettlementStand {
+    /// As rows have them: one that expired is rejected for a program that knows of no term, and has the time of it.
     const ALL: [Self; 5] =
         [Self::Ordered, Self::Taken, Self::Executed, Self::PartlyExecuted, Self::Rejected];
 
@@ -31,7 +34,7 @@ impl SettlementStand {
             Self::Taken => 2,
             Self::Executed => 3,
             Self::PartlyExecuted => 4,
-            Self::Rejected => 5,
+            Self::Rejected | Self::Expired => 5,
         }
     }
 
@@ -62,6 +65,9 @@ pub(crate) struct SettlementRow {
     pub(crate) reason: String,
     pub(crate) ordered_time: OffsetDateTime,
     pub(crate) changed_time: OffsetDateTime,
+    /// From when on it can only expire; `None` for those of before there was a term.
+    pub(crate) until_time: Option<OffsetDateTime>,
+    pub(crate) expired_time: Option<OffsetDateTime>,
 }
 
 /// A row of settlements.
@@ -82,10 +88,14 @@ struct SettlementRecord {
     reason: String,
     ordered_time: OffsetDateTime,
     changed_time: OffsetDateTime,
+    until_time: Option<OffsetDateTime>,
+    expired_time: Option<OffsetDateTime>,
 }
 
 fn settlement(row: SettlementRecord) -> Result<SettlementRow, Fault> {
     let all = SettlementStand::ALL;
+    let state = column::value("state of a settlement", all, SettlementStand::column, row.state)?;
+    let has_expired = state == SettlementStand::Rejected && row.expired_time.is_some();
     Ok(SettlementRow {
         slot: column::slot(row.slot)?,
         id: row.id,
@@ -94,7 +104,7 @@ fn settlement(row: SettlementRecord) -> Result<SettlementRow, Fault> {
         currency: currency(&row.currency)?,
         sold: row.sold,
         bought_fen: row.bought_fen,
-        state: column::value("state of a settlement", all, SettlementStand::column, row.state)?,
+        state: if has_expired { SettlementStand::Expired } else { state },
         executed_sold: row.executed_sold,
         executed_fen: row.executed_fen,
         fee_fen: row.fee_fen,
@@ -103,6 +113,8 @@ fn settlement(row: SettlementRecord) -> Result<SettlementRow, Fault> {
         reason: row.reason,
         ordered_time: row.ordered_time,
         changed_time: row.changed_time,
+        until_time: row.until_time,
+        expired_time: row.expired_time,
     })
 }
 
@@ -114,7 +126,8 @@ pub(crate) async fn settlements(
     let rows = sqlx::query_as!(
         SettlementRecord,
         "select slot, id, receipt_id, owner, currency, sold, bought_fen, state, executed_sold,
-                executed_fen, fee_fen, late_sold, late_fen, reason, ordered_time, changed_time
+                executed_fen, fee_fen, late_sold, late_fen, reason, ordered_time, changed_time,
+                until_time, expired_time
          from settlement where id = any($1)",
         ids
     )
@@ -133,7 +146,8 @@ pub(crate) async fn settlements_of(
     let rows = sqlx::query_as!(
         SettlementRecord,
         "select slot, id, receipt_id, owner, currency, sold, bought_fen, state, executed_sold,
-                executed_fen, fee_fen, late_sold, late_fen, reason, ordered_time, changed_time
+                executed_fen, fee_fen, late_sold, late_fen, reason, ordered_time, changed_time,
+                until_time, expired_time
          from settlement
          where id < $1 and ($3::text[] is null or owner = any($3)) and ($4 = '' or owner = $4)
          order by id desc limit $2",
@@ -155,13 +169,14 @@ pub(crate) async fn write_settlement(
     sqlx::query!(
         "insert into settlement (slot, id, receipt_id, owner, currency, sold, bought_fen, state,
                                  executed_sold, executed_fen, fee_fen, reason, ordered_time, changed_time,
-                                 late_sold, late_fen)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                                 late_sold, late_fen, until_time, expired_time)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
          on conflict (slot, id) do update
          set state = excluded.state, executed_sold = excluded.executed_sold,
              executed_fen = excluded.executed_fen, fee_fen = excluded.fee_fen,
              reason = excluded.reason, changed_time = excluded.changed_time,
-             late_sold = excluded.late_sold, late_fen = excluded.late_fen",
+             late_sold = excluded.late_sold, late_fen = excluded.late_fen,
+             expired_time = excluded.expired_time",
         row.slot.column(),
         row.id,
         row.receipt,
@@ -177,9 +192,28 @@ pub(crate) async fn write_settlement(
         row.ordered_time,
         row.changed_time,
         row.late_sold,
-        row.late_fen
+        row.late_fen,
+        row.until_time,
+        row.expired_time
     )
     .execute(tx)
     .await?;
     Ok(())
+}
+
+/// Forex that left for orders of which no yuan were told yet.
+pub(crate) async fn forex_under_way(
+    tx: &mut PgConnection,
+    owner: &str,
+    currency: Currency,
+) -> Result<i64, Fault> {
+    let sum = sqlx::query_scalar!(
+        r#"select coalesce(sum(executed_sold), 0)::bigint as "sum!" from settlement
+           where owner = $1 and currency = $2 and state in (1, 2)"#,
+        owner,
+        currency.letters()
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(sum)
 }

@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 use super::receipt_rows::ReceiptRow;
 use super::sale_rows::SaleRow;
+use super::settle::SETTLEMENT_TERMS;
 use crate::bank_journal;
 use crate::collect::DUTY_PAYMENTS;
 use crate::ledger::{Ledger, Needs};
@@ -42,6 +43,8 @@ pub(crate) struct ForexTransaction<'t> {
     bank_entries: Vec<JournalEntry>,
     /// What banks paid of payment orders of bills, by the id of that.
     pub(crate) payments: Vec<(Uuid, DutyPayment)>,
+    /// Orders to settle, with the time from which on they can only expire.
+    pub(crate) settlement_terms: Vec<(Slot, Uuid, OffsetDateTime)>,
 }
 
 /// What was committed, and has to be told.
@@ -119,6 +122,7 @@ impl<'t> ForexTransaction<'t> {
             answers: Vec::new(),
             bank_entries: Vec::new(),
             payments: Vec::new(),
+            settlement_terms: Vec::new(),
         }
     }
 
@@ -166,8 +170,20 @@ impl<'t> ForexTransaction<'t> {
         &mut self,
         sale: &SaleRow,
         receipt: &ReceiptRow,
+        of: (ReceiptStep, i64),
+        attempt: &str,
+    ) {
+        self.report_because(sale, receipt, of, attempt, ("", ""));
+    }
+
+    /// The same with the reason, in English and Chinese.
+    pub(crate) fn report_because(
+        &mut self,
+        sale: &SaleRow,
+        receipt: &ReceiptRow,
         (step, amount): (ReceiptStep, i64),
         attempt: &str,
+        (because, because_zh): (&str, &str),
     ) {
         let money =
             |amount: i64| format!("{} {}", shown(sale.currency, amount), sale.currency.letters());
@@ -178,12 +194,18 @@ impl<'t> ForexTransaction<'t> {
             ReceiptStep::Settled => ("was settled into yuan", "已结汇"),
             ReceiptStep::Kept => ("stays in forex", "留存外汇"),
             ReceiptStep::Reversed => ("was taken back by the bank", "银行已冲回"),
+            ReceiptStep::Freed => ("is free again", "已解除冻结"),
         };
         let (order, settled) = (&sale.order_no, money(sale.settled));
         let text =
             format!("{order}: {part} {english}; received {received} of {due}, settled {settled}");
         let text_zh =
             format!("{order}：{chinese}{part}；应收{due}，已收{received}，已结汇或留存{settled}");
+        let (text, text_zh) = if because.is_empty() {
+            (text, text_zh)
+        } else {
+            (format!("{text}: {because}"), format!("{text_zh}：{because_zh}"))
+        };
         let (text, text_zh) = if receipt.owed > 0 {
             let (owner, owed) = (&receipt.owner, shown(receipt.currency, receipt.owed));
             let letters = receipt.currency.letters();
@@ -262,6 +284,18 @@ impl<'t> ForexTransaction<'t> {
             })
             .collect();
         queue::enqueue(&mut *self.tx, self.cipher, DUTY_PAYMENTS, &payments).await?;
+        let terms = self.settlement_terms.iter().map(|(slot, id, until)| Item {
+            slot: *slot,
+            id: id_of(&format!("settlement-term/{id}")),
+            kind: 0,
+            subject: *id,
+            place: 0,
+            body: Vec::new(),
+            due: *until,
+            tries: 0,
+        });
+        let terms: Vec<Item> = terms.collect();
+        queue::enqueue(&mut *self.tx, self.cipher, SETTLEMENT_TERMS, &terms).await?;
         bank_journal::append(&mut *self.tx, self.cipher, &mut self.bank_entries).await?;
         Ok(ForexCommit {
             entries: self.bank_entries,

@@ -15,6 +15,7 @@ use super::quote_rows::QuoteRow;
 use super::receipt_rows::{ReceiptRow, ReceiptStand};
 use super::sale_rows::{SaleRow, SaleState};
 use super::settlement_rows::{SettlementRow, SettlementStand};
+use super::statement_balance::StatementBalance;
 
 /// The thing of this id.
 pub(super) fn id(text: &str, field: &'static str) -> Result<Uuid, Refusal> {
@@ -115,6 +116,7 @@ pub(super) fn settlement(row: &SettlementRow) -> v1::Settlement {
         SettlementStand::Taken => v1::SettlementState::Taken,
         SettlementStand::Executed => v1::SettlementState::Executed,
         SettlementStand::PartlyExecuted => v1::SettlementState::PartlyExecuted,
+        SettlementStand::Expired => v1::SettlementState::Expired,
         SettlementStand::Rejected => v1::SettlementState::Rejected,
     };
     let (why, why_zh) = late(row);
@@ -136,6 +138,23 @@ pub(super) fn settlement(row: &SettlementRow) -> v1::Settlement {
         late_fen: row.late_fen,
         why,
         why_zh,
+        until_time: row.until_time.map(proto::timestamp),
+    }
+}
+
+/// The end of a statement, beside what there should be.
+pub(super) fn statement_balance(found: &StatementBalance) -> v1::StatementBalance {
+    let (why, why_zh) = found.why();
+    v1::StatementBalance {
+        account: found.row.account.clone(),
+        day: found.row.day.to_string(),
+        number: found.row.number.clone(),
+        currency: found.currency.letters().to_owned(),
+        closing: found.row.closing,
+        expected: found.row.expected,
+        difference: found.difference(),
+        why,
+        why_zh,
     }
 }
 
@@ -146,10 +165,17 @@ fn late(row: &SettlementRow) -> (String, String) {
     }
     let sold = format!("{} {}", shown(row.currency, row.late_sold), row.currency.letters());
     let bought = shown(Currency::Cny, row.late_fen);
-    let (english, chinese) = if row.state == SettlementStand::Rejected {
-        ("the bank executed it after it had rejected it", "银行拒绝后又执行")
-    } else {
-        ("the bank executed more than the order says", "银行执行金额超过指令")
+    let (english, chinese) = match row.state {
+        SettlementStand::Rejected => {
+            ("the bank executed it after it had rejected it", "银行拒绝后又执行")
+        }
+        SettlementStand::Expired => ("the bank executed it after its term", "银行逾期执行"),
+        SettlementStand::Ordered
+        | SettlementStand::Taken
+        | SettlementStand::Executed
+        | SettlementStand::PartlyExecuted => {
+            ("the bank executed more than the order says", "银行执行金额超过指令")
+        }
     };
     (
         format!("{english}: {sold} left, {bought} CNY came; assign it to its receipt"),
