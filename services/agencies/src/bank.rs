@@ -26,8 +26,6 @@ use crate::script::{BankWish, Script};
 const SLOW: Duration = Duration::from_secs(3);
 /// What the bank keeps of money that comes, and takes for an execution, in the minor unit.
 const FEE: i64 = 250;
-/// Days are those of China.
-
 /// A statement has at most this many entries, so that the window takes it; a day that has more has none.
 const ENTRIES_MAX: usize = 2_000;
 
