@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use console::Cookies;
-use domain::Principal;
 use domain::refusal::{Code, Refusal};
+use domain::{Principal, limits};
 use proto::memory::CallMemory;
 use proto::status::{self, Language};
 use tokio_util::sync::CancellationToken;
@@ -177,15 +177,29 @@ where
                 RequestBody::new(body, grpc, call)
             })
         });
+        let id = (!grpc).then(|| problem::request_id(request.headers()));
         let answered = call.clone().scope(self.inner.call(request));
-        Box::pin(async move {
-            let mut answer = match turn {
+        let answered = async move {
+            match turn {
                 Some((reads, waiting)) => {
-                    let answer = proto::turn::take(reads, answered).await?;
+                    let answer = proto::turn::take(reads, answered).await;
                     drop(waiting);
                     answer
                 }
+                None => answered.await,
+            }
+        };
+        Box::pin(async move {
+            let mut answer = match id {
                 None => answered.await?,
+                Some(id) => match tokio::time::timeout(HTTP_TIME, answered).await {
+                    Ok(answer) => answer?,
+                    Err(_) => {
+                        let mut late = problem::of(&Refusal::of(Code::Overloaded)).map(Body::new);
+                        late.headers_mut().insert(problem::REQUEST_ID, id);
+                        return Ok(late);
+                    }
+                },
             };
             let mut form = Form::Grpc;
             if !grpc {
@@ -210,6 +224,10 @@ where
         })
     }
 }
+
+/// A call over HTTP is answered within this time, before the library ends it in the manner of gRPC: with status 200
+/// and nothing in it.
+const HTTP_TIME: Duration = Duration::from_secs(limits::UNARY_SECONDS_MAX - 1);
 
 /// The refusal of a call since too much waits, made once: then there are thousands of them a second, and
 /// making one costs more than all else that is done for it.
