@@ -94,6 +94,19 @@ async fn whoever_shows_nothing_is_told_what_to_show() {
     }
 }
 
+/// How a stream ends.
+async fn end_of(news: &mut tonic::Streaming<v1::WatchResponse>) -> Status {
+    let ended = tokio::time::timeout(PATIENCE, async {
+        loop {
+            match news.message().await {
+                Ok(Some(_)) => {}
+                ended => return ended,
+            }
+        }
+    });
+    ended.await.expect("in time").expect_err("it has ended")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_key_ends_at_once_with_its_streams() {
     let sandbox = Sandbox::start().await;
@@ -116,15 +129,7 @@ async fn a_revoked_key_ends_at_once_with_its_streams() {
     run(&["key", "revoke", id]);
     let status = window.status().get_status(by(key, v1::GetStatusRequest {})).await;
     assert_eq!(code(&status.expect_err("it has ended")).0, "SW-1307");
-    let ended = tokio::time::timeout(PATIENCE, async {
-        loop {
-            match news.message().await {
-                Ok(Some(_)) => {}
-                ended => return ended,
-            }
-        }
-    });
-    let status = ended.await.expect("in time").expect_err("it has ended");
+    let status = end_of(&mut news).await;
     assert_eq!((code(&status).0.as_str(), status.code()), ("SW-1307", Code::Unauthenticated));
     // The connection that it opened is gone, so it cannot take up its caller's places.
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -153,15 +158,7 @@ async fn a_key_ends_by_itself_with_its_last_day_and_its_streams_with_it() {
     moves(&admin, To::AdvanceSeconds(601)).await.expect("forward");
     let status = asked().await.expect_err("it has ended");
     assert_eq!((code(&status).0.as_str(), status.code()), ("SW-1307", Code::Unauthenticated));
-    let ended = tokio::time::timeout(PATIENCE, async {
-        loop {
-            match news.message().await {
-                Ok(Some(_)) => {}
-                ended => return ended,
-            }
-        }
-    });
-    let status = ended.await.expect("in time").expect_err("it has ended");
+    let status = end_of(&mut news).await;
     assert_eq!(code(&status).0, "SW-1307");
 }
 
