@@ -221,7 +221,7 @@ fn the_console_works_in_a_real_browser() {
         looks(&wide, &format!("{caller}-zh"), &origin, false);
     }
     // What was filed is counted by the minute, and whoever reads along is named.
-    let filed = "return [...document.querySelectorAll('#rates rect.without title')]\
+    let filed = "return [...document.querySelectorAll('#filed-by-minute rect.without title')]\
         .reduce((sum, it) => sum + Number(it.textContent.split(': ')[1]), 0)";
     assert_eq!(wide.finds(filed), 2);
     for named in ["declaration", "customs", "quarantine", "window"] {
