@@ -20,14 +20,16 @@ use store::request::{RequestKey, Requests};
 use store::tail::Tail;
 use store::{Clock, Fault};
 
-use crate::document_set::{DocumentKeys, DocumentSet};
-use crate::filing_answer::Hints;
-use crate::follow::{self, EventBatch, LateEvent};
+use crate::declaration_events::{EventBatch, EventWrites, LateEvent};
+use crate::document_keys::DocumentKeys;
+use crate::document_set::DocumentSet;
 use crate::issue::{self, IssuedDocument};
+use crate::numbers::DayNumbers;
+use crate::queues::Hints;
 use crate::receipt::IssuedReceipt;
-use crate::receive::{self, MalformedMessage, ReceivedDocument};
-use crate::transaction::{CebTransaction, DayNumbers, WrittenRows};
-use crate::{expire, export, filing_answer};
+use crate::received_document::{MalformedMessage, ReceivedDocument};
+use crate::transaction::{CebTransaction, WrittenRows};
+use crate::{expire, export, filing_answer, follow, receive};
 
 /// What waits for its transaction, and what it is answered with.
 #[derive(Debug)]
@@ -65,8 +67,8 @@ impl CebCommand {
         match self {
             Self::Receive(received, _) => received.want(wanted),
             Self::Malformed(..) => {}
-            Self::Take(batch, _) => batch.events.iter().for_each(|it| follow::want(it, wanted)),
-            Self::Late(late, _) => follow::want(&late.event, wanted),
+            Self::Take(batch, _) => batch.events.iter().for_each(|it| it.want(wanted)),
+            Self::Late(late, _) => late.event.want(wanted),
             Self::Filing(answered, _) => answered.want(wanted),
             Self::Issue(issued, _) => {
                 wanted.invt_nos.insert(issued.invt_no.clone());
@@ -106,7 +108,7 @@ impl Transaction for CebWriter {
             command.want(&mut wanted);
         }
         sqlx::query!("select pg_advisory_xact_lock(7102, 0)").execute(&mut *tx).await?;
-        let shelf = DocumentSet::load(&mut *tx, self.tail.cipher(), &wanted).await?;
+        let documents = DocumentSet::load(&mut *tx, self.tail.cipher(), &wanted).await?;
         let now = self.clock.now();
         let received: BTreeSet<Slot> = commands
             .iter()
@@ -118,8 +120,8 @@ impl Transaction for CebWriter {
         let numbers = DayNumbers::load(&mut *tx, self.numbers.clone(), &received, now).await?;
         let requests =
             Requests::load(&mut *tx, commands.iter().flat_map(CebCommand::requests)).await?;
-        let events = follow::EventWrites::load(&mut *tx, commands).await?;
-        let mut step = CebTransaction::new(now, shelf, numbers, requests, events);
+        let events = EventWrites::load(&mut *tx, batches(commands), late(commands)).await?;
+        let mut step = CebTransaction::new(now, documents, numbers, requests, events);
         let mut replies = Vec::new();
         for command in commands {
             match command {
@@ -169,4 +171,20 @@ impl Transaction for CebWriter {
             self.hints.give();
         }
     }
+}
+
+/// What came over the exchange.
+fn batches(commands: &[CebCommand]) -> impl Iterator<Item = &EventBatch> {
+    commands.iter().filter_map(|command| match command {
+        CebCommand::Take(batch, _) => Some(batch),
+        _ => None,
+    })
+}
+
+/// What comes out of the queue of events.
+fn late(commands: &[CebCommand]) -> impl Iterator<Item = &LateEvent> {
+    commands.iter().filter_map(|command| match command {
+        CebCommand::Late(late, _) => Some(late),
+        _ => None,
+    })
 }

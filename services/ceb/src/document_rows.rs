@@ -12,8 +12,8 @@ use store::queue::Item;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::document_set::DocumentKeys;
-use crate::filing_answer::{FILING, WITHDRAWAL};
+use crate::document_keys::DocumentKeys;
+use crate::queues::{FILING, WITHDRAWAL};
 use crate::stored_document::{FilingWork, Names, StoredDocument};
 
 /// Removes rows that stand in another slot from now on, and what was to be done about them.
@@ -42,33 +42,33 @@ pub(crate) async fn remove(
 pub(crate) async fn insert(
     tx: &mut PgConnection,
     cipher: &Cipher,
-    papers: &[&StoredDocument],
+    documents: &[&StoredDocument],
     now: OffsetDateTime,
 ) -> Result<(), Fault> {
-    if papers.is_empty() {
+    if documents.is_empty() {
         return Ok(());
     }
     let texts = |field: fn(&StoredDocument) -> &str| -> Vec<String> {
-        papers.iter().map(|paper| field(paper).to_owned()).collect()
+        documents.iter().map(|stored| field(stored).to_owned()).collect()
     };
-    let slots: Vec<i16> = papers.iter().map(|p| p.slot.column()).collect();
-    let kinds: Vec<i16> = papers.iter().map(|p| kind_column(p.kind)).collect();
-    let ids: Vec<Uuid> = papers.iter().map(|p| p.id).collect();
-    let drafts: Vec<bool> = papers.iter().map(|p| p.draft).collect();
-    let deleted: Vec<bool> = papers.iter().map(|p| p.deleted).collect();
-    let statuses: Vec<i32> = papers.iter().map(|p| p.status).collect();
+    let slots: Vec<i16> = documents.iter().map(|p| p.slot.column()).collect();
+    let kinds: Vec<i16> = documents.iter().map(|p| kind_column(p.kind)).collect();
+    let ids: Vec<Uuid> = documents.iter().map(|p| p.id).collect();
+    let drafts: Vec<bool> = documents.iter().map(|p| p.draft).collect();
+    let deleted: Vec<bool> = documents.iter().map(|p| p.deleted).collect();
+    let statuses: Vec<i32> = documents.iter().map(|p| p.status).collect();
     // An array of arrays would have to be rectangular.
-    let subscribers: Vec<String> = papers.iter().map(|p| p.subscribers.join("\u{1f}")).collect();
-    let declarations: Vec<Option<Uuid>> = papers.iter().map(|p| p.declaration).collect();
-    let released: Vec<Option<OffsetDateTime>> = papers.iter().map(|p| p.released).collect();
-    let signed: Vec<bool> = papers.iter().map(|p| p.signed).collect();
-    let digests: Vec<&[u8]> = papers.iter().map(|p| p.digest.as_slice()).collect();
+    let subscribers: Vec<String> = documents.iter().map(|p| p.subscribers.join("\u{1f}")).collect();
+    let declarations: Vec<Option<Uuid>> = documents.iter().map(|p| p.declaration).collect();
+    let released: Vec<Option<OffsetDateTime>> = documents.iter().map(|p| p.released).collect();
+    let signed: Vec<bool> = documents.iter().map(|p| p.signed).collect();
+    let digests: Vec<&[u8]> = documents.iter().map(|p| p.digest.as_slice()).collect();
     let encrypt = |p: &&StoredDocument| cipher.encrypt(body_of(p.slot, &p.id), &p.body);
-    let bodies: Vec<Vec<u8>> = papers.iter().map(encrypt).collect::<Result<_, _>>()?;
-    let received: Vec<OffsetDateTime> = papers.iter().map(|p| p.received).collect();
+    let bodies: Vec<Vec<u8>> = documents.iter().map(encrypt).collect::<Result<_, _>>()?;
+    let received: Vec<OffsetDateTime> = documents.iter().map(|p| p.received).collect();
     let last_receipt_time: Vec<OffsetDateTime> =
-        papers.iter().map(|p| p.last_receipt_time).collect();
-    let held_back: Vec<i32> = papers.iter().map(|p| p.held_back).collect();
+        documents.iter().map(|p| p.last_receipt_time).collect();
+    let held_back: Vec<i32> = documents.iter().map(|p| p.held_back).collect();
     sqlx::query!(
             "insert into document (slot, kind, key, id, guid, app_time, draft, deleted, status, dxp_id,
                                    subscribers, order_no, logistics_code, logistics_no, agent_code,
@@ -147,25 +147,25 @@ pub(crate) async fn insert(
 /// Writes the state of documents that are there: their content stays where it is.
 pub(crate) async fn update(
     tx: &mut PgConnection,
-    papers: &[&StoredDocument],
+    documents: &[&StoredDocument],
     now: OffsetDateTime,
 ) -> Result<(), Fault> {
-    if papers.is_empty() {
+    if documents.is_empty() {
         return Ok(());
     }
-    let slots: Vec<i16> = papers.iter().map(|p| p.slot.column()).collect();
-    let kinds: Vec<i16> = papers.iter().map(|p| kind_column(p.kind)).collect();
+    let slots: Vec<i16> = documents.iter().map(|p| p.slot.column()).collect();
+    let kinds: Vec<i16> = documents.iter().map(|p| kind_column(p.kind)).collect();
     let texts = |field: fn(&StoredDocument) -> &str| -> Vec<String> {
-        papers.iter().map(|paper| field(paper).to_owned()).collect()
+        documents.iter().map(|stored| field(stored).to_owned()).collect()
     };
-    let deleted: Vec<bool> = papers.iter().map(|p| p.deleted).collect();
-    let statuses: Vec<i32> = papers.iter().map(|p| p.status).collect();
-    let declarations: Vec<Option<Uuid>> = papers.iter().map(|p| p.declaration).collect();
-    let released: Vec<Option<OffsetDateTime>> = papers.iter().map(|p| p.released).collect();
-    let digests: Vec<&[u8]> = papers.iter().map(|p| p.digest.as_slice()).collect();
+    let deleted: Vec<bool> = documents.iter().map(|p| p.deleted).collect();
+    let statuses: Vec<i32> = documents.iter().map(|p| p.status).collect();
+    let declarations: Vec<Option<Uuid>> = documents.iter().map(|p| p.declaration).collect();
+    let released: Vec<Option<OffsetDateTime>> = documents.iter().map(|p| p.released).collect();
+    let digests: Vec<&[u8]> = documents.iter().map(|p| p.digest.as_slice()).collect();
     let last_receipt_time: Vec<OffsetDateTime> =
-        papers.iter().map(|p| p.last_receipt_time).collect();
-    let held_back: Vec<i32> = papers.iter().map(|p| p.held_back).collect();
+        documents.iter().map(|p| p.last_receipt_time).collect();
+    let held_back: Vec<i32> = documents.iter().map(|p| p.held_back).collect();
     sqlx::query!(
         "update document d
          set guid = now.guid, app_time = now.app_time, deleted = now.deleted, status = now.status,

@@ -13,103 +13,10 @@ use store::queue::{self, Item};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::document_keys::DocumentKeys;
 use crate::document_rows::{find, insert, remove, update};
-use crate::filing_answer::{FILING, MATCHING, WITHDRAWAL};
-use crate::matching::{self, is_waiting};
+use crate::queues::{FILING, MATCHING, MATCHING_WAIT_SECONDS, WITHDRAWAL};
 use crate::stored_document::{FilingWork, StoredDocument};
-
-/// The names of documents that are looked for.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct DocumentKeys {
-    /// Kind and business key. The slot is told by the order, which is not part of every key, so keys are
-    /// looked for in all slots.
-    pub(crate) keys: BTreeSet<(u16, String)>,
-    /// Cancellations of inventories with these keys.
-    pub(crate) cancels: BTreeSet<String>,
-    /// Everything of an order.
-    pub(crate) orders: BTreeSet<String>,
-    /// Parcel numbers with their firms.
-    pub(crate) parcels: BTreeSet<(String, String)>,
-    pub(crate) invt_nos: BTreeSet<String>,
-    pub(crate) pre_nos: BTreeSet<String>,
-    pub(crate) bill_nos: BTreeSet<String>,
-    pub(crate) declarations: BTreeSet<Uuid>,
-    /// Inventories by agentCode and copNo.
-    pub(crate) own: BTreeSet<(String, String)>,
-    /// Export inventories of a seller that were released in a period.
-    pub(crate) released: BTreeSet<Period>,
-}
-
-/// A seller (ebcCode), and from when to when.
-pub(crate) type Period = (String, OffsetDateTime, OffsetDateTime);
-
-impl DocumentKeys {
-    fn is_empty(&self) -> bool {
-        self.keys.is_empty()
-            && self.orders.is_empty()
-            && self.parcels.is_empty()
-            && self.invt_nos.is_empty()
-            && self.pre_nos.is_empty()
-            && self.bill_nos.is_empty()
-            && self.declarations.is_empty()
-            && self.own.is_empty()
-            && self.released.is_empty()
-            && self.cancels.is_empty()
-    }
-
-    /// What has to be there as well, given what was found: everything of an inventory's order, its
-    /// parcel, what travels under its bill, and the parcels that a list names.
-    fn beyond(&self, found: &[StoredDocument]) -> Self {
-        let mut beyond = Self::default();
-        for paper in found {
-            let names = &paper.names;
-            let mut parcel = |no: String| {
-                let parcel = (names.logistics_code.clone(), no);
-                if !parcel.1.is_empty() && !self.parcels.contains(&parcel) {
-                    beyond.parcels.insert(parcel);
-                }
-            };
-            if paper.kind.is_inventory() {
-                parcel(names.logistics_no.clone());
-                if !self.orders.contains(&names.order_no) {
-                    beyond.orders.insert(names.order_no.clone());
-                }
-                if !self.cancels.contains(&paper.key) {
-                    beyond.cancels.insert(paper.key.clone());
-                }
-                let export = paper.kind.is_export() && !names.bill_no.is_empty();
-                if export && !self.bill_nos.contains(&names.bill_no) {
-                    beyond.bill_nos.insert(names.bill_no.clone());
-                }
-            } else if !paper.cancels.is_empty() {
-                let kind = match paper.kind {
-                    DocumentKind::ExportCancel => DocumentKind::ExportInventory,
-                    _ => DocumentKind::ImportInventory,
-                };
-                let key = (kind.number(), paper.cancels.clone());
-                if !self.keys.contains(&key) {
-                    beyond.keys.insert(key);
-                }
-            } else if matches!(paper.kind, DocumentKind::WaybillList | DocumentKind::Departure) {
-                paper.document.line_values("logisticsNo").into_iter().for_each(parcel);
-            } else if paper.kind == DocumentKind::SummaryApply {
-                // Another part of a split summary names inventories of its own.
-                let listed = paper.document.line_values("invtNo").into_iter();
-                beyond.invt_nos.extend(listed.filter(|no| !self.invt_nos.contains(no)));
-            }
-        }
-        beyond
-    }
-
-    fn add(&mut self, more: &Self) {
-        self.orders.extend(more.orders.iter().cloned());
-        self.invt_nos.extend(more.invt_nos.iter().cloned());
-        self.parcels.extend(more.parcels.iter().cloned());
-        self.bill_nos.extend(more.bill_nos.iter().cloned());
-        self.cancels.extend(more.cancels.iter().cloned());
-        self.keys.extend(more.keys.iter().cloned());
-    }
-}
 
 /// From a document to what belongs to what belongs to it.
 const HOPS_MAX: usize = 4;
@@ -117,7 +24,7 @@ const HOPS_MAX: usize = 4;
 /// Documents by all their names.
 #[derive(Debug, Default)]
 pub(crate) struct DocumentSet {
-    papers: HashMap<Uuid, StoredDocument>,
+    by_id: HashMap<Uuid, StoredDocument>,
     keys: HashMap<(u16, String), Uuid>,
     orders: HashMap<String, BTreeSet<Uuid>>,
     parcels: HashMap<(String, String), BTreeSet<Uuid>>,
@@ -138,11 +45,11 @@ pub(crate) struct DocumentSet {
 }
 
 /// The queue in which something is to be done about a document.
-fn queue_of(paper: &StoredDocument) -> Option<&'static str> {
-    match paper.work {
+fn queue_of(stored: &StoredDocument) -> Option<&'static str> {
+    match stored.work {
         FilingWork::File => Some(FILING),
         FilingWork::Withdraw => Some(WITHDRAWAL),
-        FilingWork::None if is_waiting(paper) => Some(MATCHING),
+        FilingWork::None if stored.is_waiting() => Some(MATCHING),
         FilingWork::None => None,
     }
 }
@@ -154,36 +61,36 @@ impl DocumentSet {
         cipher: &Cipher,
         wanted: &DocumentKeys,
     ) -> Result<Self, Fault> {
-        let mut shelf = Self::default();
+        let mut documents = Self::default();
         let mut wanted = wanted.clone();
         let mut next = wanted.clone();
         // A list names parcels, a parcel its inventory, and that its order: no chain is longer.
         for _ in 0..HOPS_MAX {
-            let found = find(&mut *tx, cipher, &next, &shelf.keys).await?;
+            let found = find(&mut *tx, cipher, &next, &documents.keys).await?;
             next = wanted.beyond(&found);
-            shelf.extend(found);
+            documents.extend(found);
             if next.is_empty() {
                 break;
             }
             wanted.add(&next);
         }
-        Ok(shelf)
+        Ok(documents)
     }
 
-    fn extend(&mut self, papers: Vec<StoredDocument>) {
-        for paper in papers {
-            self.index(&paper);
-            if let Some(queue) = queue_of(&paper) {
-                self.queued.insert((paper.kind.number(), paper.key.clone()), (queue, paper.id));
+    fn extend(&mut self, documents: Vec<StoredDocument>) {
+        for stored in documents {
+            self.index(&stored);
+            if let Some(queue) = queue_of(&stored) {
+                self.queued.insert((stored.kind.number(), stored.key.clone()), (queue, stored.id));
             }
-            self.papers.insert(paper.id, paper);
+            self.by_id.insert(stored.id, stored);
         }
     }
 
-    fn index(&mut self, paper: &StoredDocument) {
-        let id = paper.id;
-        self.keys.insert((paper.kind.number(), paper.key.clone()), id);
-        let names = &paper.names;
+    fn index(&mut self, stored: &StoredDocument) {
+        let id = stored.id;
+        self.keys.insert((stored.kind.number(), stored.key.clone()), id);
+        let names = &stored.names;
         if !names.order_no.is_empty() {
             self.orders.entry(names.order_no.clone()).or_default().insert(id);
         }
@@ -194,39 +101,39 @@ impl DocumentSet {
         if !names.bill_no.is_empty() {
             self.bills.entry(names.bill_no.clone()).or_default().insert(id);
         }
-        if paper.kind.is_inventory() {
-            self.declarations.extend(paper.declaration.map(|declaration| (declaration, id)));
-            self.pre_nos.insert(paper.pre_no.clone(), id);
+        if stored.kind.is_inventory() {
+            self.declarations.extend(stored.declaration.map(|declaration| (declaration, id)));
+            self.pre_nos.insert(stored.pre_no.clone(), id);
         }
     }
 
     /// The inventory that became a declaration.
     pub(crate) fn of_declaration(&self, declaration: Uuid) -> Option<&StoredDocument> {
-        self.papers.get(self.declarations.get(&declaration)?)
+        self.by_id.get(self.declarations.get(&declaration)?)
     }
 
     /// The inventory that a cancellation is about.
-    pub(crate) fn cancelled_by(&self, paper: &StoredDocument) -> Option<&StoredDocument> {
-        let kind = match paper.kind {
+    pub(crate) fn cancelled_by(&self, stored: &StoredDocument) -> Option<&StoredDocument> {
+        let kind = match stored.kind {
             DocumentKind::ExportCancel => DocumentKind::ExportInventory,
             _ => DocumentKind::ImportInventory,
         };
-        self.by_key(kind, &paper.cancels).filter(|_| !paper.cancels.is_empty())
+        self.by_key(kind, &stored.cancels).filter(|_| !stored.cancels.is_empty())
     }
 
     /// The inventory with a number of ours.
     pub(crate) fn of_pre_no(&self, pre_no: &str) -> Option<&StoredDocument> {
-        self.papers.get(self.pre_nos.get(pre_no)?)
+        self.by_id.get(self.pre_nos.get(pre_no)?)
     }
 
-    pub(crate) fn papers(&self) -> impl Iterator<Item = &StoredDocument> {
-        self.papers.values()
+    pub(crate) fn all(&self) -> impl Iterator<Item = &StoredDocument> {
+        self.by_id.values()
     }
 
-    /// A document by an id that the shelf gave. One that is not here cannot be: nothing of the
+    /// A document by an id that the documents gave. One that is not here cannot be: nothing of the
     /// transaction is written then.
     pub(crate) fn get(&self, id: Uuid) -> Option<&StoredDocument> {
-        let found = self.papers.get(&id);
+        let found = self.by_id.get(&id);
         if found.is_none() {
             // The first one is enough.
             let _known = self.missed.set(id);
@@ -235,7 +142,7 @@ impl DocumentSet {
     }
 
     pub(crate) fn by_key(&self, kind: DocumentKind, key: &str) -> Option<&StoredDocument> {
-        self.keys.get(&(kind.number(), key.to_owned())).and_then(|id| self.papers.get(id))
+        self.keys.get(&(kind.number(), key.to_owned())).and_then(|id| self.by_id.get(id))
     }
 
     /// The documents of a kind that name an order.
@@ -245,7 +152,7 @@ impl DocumentSet {
         order_no: &str,
     ) -> impl Iterator<Item = &'a StoredDocument> {
         let ids = self.orders.get(order_no).into_iter().flatten();
-        ids.filter_map(|id| self.papers.get(id)).filter(move |paper| paper.kind == kind)
+        ids.filter_map(|id| self.by_id.get(id)).filter(move |stored| stored.kind == kind)
     }
 
     /// The documents of a kind about a parcel.
@@ -256,7 +163,7 @@ impl DocumentSet {
         no: &str,
     ) -> impl Iterator<Item = &'a StoredDocument> {
         let ids = self.parcels.get(&(code.to_owned(), no.to_owned())).into_iter().flatten();
-        ids.filter_map(|id| self.papers.get(id)).filter(move |paper| paper.kind == kind)
+        ids.filter_map(|id| self.by_id.get(id)).filter(move |stored| stored.kind == kind)
     }
 
     /// The documents of a kind under a bill of lading.
@@ -266,27 +173,27 @@ impl DocumentSet {
         bill_no: &str,
     ) -> impl Iterator<Item = &'a StoredDocument> {
         let ids = self.bills.get(bill_no).into_iter().flatten();
-        ids.filter_map(|id| self.papers.get(id)).filter(move |paper| paper.kind == kind)
+        ids.filter_map(|id| self.by_id.get(id)).filter(move |stored| stored.kind == kind)
     }
 
     /// The first document that satisfies this; for names that few commands use.
     pub(crate) fn find(&self, test: impl Fn(&StoredDocument) -> bool) -> Option<&StoredDocument> {
-        self.papers.values().find(|paper| test(paper))
+        self.by_id.values().find(|stored| test(stored))
     }
 
-    /// Puts a document on the shelf, over one with the same key.
-    pub(crate) fn put(&mut self, paper: StoredDocument) {
-        if let Some(old) = self.keys.get(&(paper.kind.number(), paper.key.clone())).copied() {
-            let from = self.papers.get(&old).map(|old| old.slot).filter(|slot| *slot != paper.slot);
-            self.moved.extend(from.map(|slot| (slot, paper.kind.number(), paper.key.clone())));
-            self.take_off(old);
+    /// Puts a document into the set, over one with the same key.
+    pub(crate) fn put(&mut self, stored: StoredDocument) {
+        if let Some(old) = self.keys.get(&(stored.kind.number(), stored.key.clone())).copied() {
+            let from = self.by_id.get(&old).map(|old| old.slot).filter(|slot| *slot != stored.slot);
+            self.moved.extend(from.map(|slot| (slot, stored.kind.number(), stored.key.clone())));
+            self.remove(old);
         }
-        self.index(&paper);
-        self.put.insert(paper.id);
-        self.papers.insert(paper.id, paper);
+        self.index(&stored);
+        self.put.insert(stored.id);
+        self.by_id.insert(stored.id, stored);
     }
 
-    fn take_off(&mut self, id: Uuid) {
+    fn remove(&mut self, id: Uuid) {
         for ids in self.orders.values_mut().chain(self.parcels.values_mut()) {
             ids.remove(&id);
         }
@@ -295,27 +202,27 @@ impl DocumentSet {
         }
         self.changed.remove(&id);
         self.put.remove(&id);
-        if let Some(paper) = self.papers.remove(&id) {
-            self.pre_nos.remove(&paper.pre_no);
+        if let Some(stored) = self.by_id.remove(&id) {
+            self.pre_nos.remove(&stored.pre_no);
         }
-        self.declarations.retain(|_, paper| *paper != id);
+        self.declarations.retain(|_, stored| *stored != id);
     }
 
     /// Changes a document; it is written at the end of the transaction. One that is not here cannot be,
     /// see [`Self::get`].
     pub(crate) fn change(&mut self, id: Uuid, change: impl FnOnce(&mut StoredDocument)) {
-        let Some(paper) = self.papers.get_mut(&id) else {
+        let Some(stored) = self.by_id.get_mut(&id) else {
             let _known = self.missed.set(id);
             return;
         };
-        change(paper);
+        change(stored);
         if !self.put.contains(&id) {
             self.changed.insert(id);
         }
-        if paper.kind.is_inventory() {
-            self.declarations.extend(paper.declaration.map(|declaration| (declaration, id)));
+        if stored.kind.is_inventory() {
+            self.declarations.extend(stored.declaration.map(|declaration| (declaration, id)));
         }
-        let bill_no = paper.names.bill_no.clone();
+        let bill_no = stored.names.bill_no.clone();
         if !bill_no.is_empty() {
             self.bills.entry(bill_no).or_default().insert(id);
         }
@@ -323,7 +230,7 @@ impl DocumentSet {
 
     pub(crate) fn has_work(&self) -> bool {
         let written = self.put.iter().chain(&self.changed);
-        written.filter_map(|id| self.papers.get(id)).any(|paper| paper.work != FilingWork::None)
+        written.filter_map(|id| self.by_id.get(id)).any(|stored| stored.work != FilingWork::None)
     }
 
     /// Writes what changed.
@@ -345,17 +252,17 @@ impl DocumentSet {
         update(&mut *tx, &changed, now).await?;
         let mut done: BTreeMap<&str, Vec<(Slot, Uuid)>> = BTreeMap::new();
         let mut new: BTreeMap<&str, Vec<Item>> = BTreeMap::new();
-        for paper in put.into_iter().chain(changed) {
-            let before = self.queued.get(&(paper.kind.number(), paper.key.clone())).copied();
-            let then = queue_of(paper).map(|queue| (queue, paper.id));
+        for stored in put.into_iter().chain(changed) {
+            let before = self.queued.get(&(stored.kind.number(), stored.key.clone())).copied();
+            let then = queue_of(stored).map(|queue| (queue, stored.id));
             if before == then {
                 continue;
             }
             if let Some((queue, id)) = before {
-                done.entry(queue).or_default().push((paper.slot, id));
+                done.entry(queue).or_default().push((stored.slot, id));
             }
             if let Some((queue, _)) = then {
-                new.entry(queue).or_default().push(item(paper, queue, now));
+                new.entry(queue).or_default().push(item(stored, queue, now));
             }
         }
         for (queue, items) in done {
@@ -369,13 +276,13 @@ impl DocumentSet {
 }
 
 /// What is to be done about a document, as an item. Documents do not wait for each other here.
-fn item(paper: &StoredDocument, queue: &str, now: OffsetDateTime) -> Item {
-    let wait = time::Duration::seconds(matching::POLICY.wait_seconds);
+fn item(stored: &StoredDocument, queue: &str, now: OffsetDateTime) -> Item {
+    let wait = time::Duration::seconds(MATCHING_WAIT_SECONDS);
     Item {
-        slot: paper.slot,
-        id: paper.id,
+        slot: stored.slot,
+        id: stored.id,
         kind: 0,
-        subject: paper.id,
+        subject: stored.id,
         place: 0,
         body: Vec::new(),
         due: if queue == MATCHING { now + wait } else { now },

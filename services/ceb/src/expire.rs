@@ -3,8 +3,9 @@
 use domain::documents::DocumentKind;
 use time::OffsetDateTime;
 
-use crate::document_set::DocumentKeys;
-use crate::matching::{POLICY, is_waiting, too_late};
+use crate::document_keys::DocumentKeys;
+use crate::matching::too_late;
+use crate::queues::MATCHING_WAIT_SECONDS;
 use crate::stored_document::StoredDocument;
 use crate::transaction::CebTransaction;
 
@@ -18,9 +19,9 @@ pub(crate) struct Expiry {
 }
 
 impl Expiry {
-    pub(crate) fn of(paper: &StoredDocument, now: OffsetDateTime) -> Self {
-        let before = now - time::Duration::seconds(POLICY.wait_seconds);
-        Self { kind: paper.kind, key: paper.key.clone(), before }
+    pub(crate) fn of(stored: &StoredDocument, now: OffsetDateTime) -> Self {
+        let before = now - time::Duration::seconds(MATCHING_WAIT_SECONDS);
+        Self { kind: stored.kind, key: stored.key.clone(), before }
     }
 
     pub(crate) fn want(&self, wanted: &mut DocumentKeys) {
@@ -31,12 +32,12 @@ impl Expiry {
 /// Rejects it, when it still waits; false when it may wait longer: it changed lately, or its documents are
 /// there after all.
 pub(crate) fn expire(step: &mut CebTransaction, expired: &Expiry) -> bool {
-    let paper = step.shelf.by_key(expired.kind, &expired.key);
+    let stored = step.documents.by_key(expired.kind, &expired.key);
     // What waits no more is in no queue any more.
-    let Some(paper) = paper.filter(|paper| is_waiting(paper)) else { return true };
-    if paper.changed > expired.before {
+    let Some(stored) = stored.filter(|stored| stored.is_waiting()) else { return true };
+    if stored.changed > expired.before {
         return false;
     }
-    let (id, rejection) = (paper.id, too_late(&step.shelf, paper));
+    let (id, rejection) = (stored.id, too_late(&step.documents, stored));
     rejection.is_some_and(|rejection| step.issue_receipt(id, &rejection).is_some())
 }

@@ -3,56 +3,53 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::CHINA;
-pub(crate) use domain::documents::summary::C14;
 use domain::documents::summary::{self, SummaryRule, merge, unfit};
 use domain::documents::{DocumentKind, ReceiptStatus, status};
 use domain::limits;
 use proto::ceb::{self, Document, MessageType, export};
 use uuid::Uuid;
 
-use crate::document_set::Period;
-use crate::export_news;
-use crate::import::{
-    InventoryReference, inventory_of, issue_receipts, named, over_inventory, released,
+use crate::document_keys::{Period, period};
+use crate::inventory::{
+    InventoryReference, days_since, inventory_of, named, over_inventory, released,
 };
-use crate::receipt;
 use crate::receipt::IssuedReceipt;
-use crate::receive::{days_since, missing, parts_there, whole};
+use crate::split_document::{missing, parts_there, whole};
 use crate::stored_document::StoredDocument;
 use crate::transaction::{Bill, CebTransaction};
-use crate::views;
+use crate::{export_news, receipt, views};
 
 /// Days after release within which exported goods may come back (公告2020年第44号).
 const RETURN_DAYS: i64 = 365;
 
 /// 403: taken in when its inventory is concluded.
 pub(crate) fn money(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
-    let Some(paper) = step.shelf.get(id).cloned() else { return Vec::new() };
-    let concluded = concluded_of(step, &paper);
+    let Some(stored) = step.documents.get(id).cloned() else { return Vec::new() };
+    let concluded = concluded_of(step, &stored);
     if concluded.is_empty() {
         return Vec::new();
     }
     for inventory in concluded {
-        export_news::money_announced(step, inventory, &paper, false);
+        export_news::money_announced(step, inventory, &stored, false);
     }
-    issue_receipts(step, id, &[ReceiptStatus::sent(), ReceiptStatus::taken_in()])
+    step.issue_receipts(id, &[ReceiptStatus::sent(), ReceiptStatus::taken_in()])
 }
 
 /// A 403 that was taken in is deleted: its money is announced no more.
 pub(crate) fn money_deleted(step: &mut CebTransaction, id: Uuid) {
-    let Some(paper) = step.shelf.get(id).cloned() else { return };
-    for inventory in concluded_of(step, &paper) {
-        export_news::money_announced(step, inventory, &paper, true);
+    let Some(stored) = step.documents.get(id).cloned() else { return };
+    for inventory in concluded_of(step, &stored) {
+        export_news::money_announced(step, inventory, &stored, true);
     }
 }
 
 /// The concluded inventories of a document's order.
-fn concluded_of(step: &CebTransaction, paper: &StoredDocument) -> Vec<Uuid> {
-    let inventories = step.shelf.of_order(DocumentKind::ExportInventory, &paper.names.order_no);
+fn concluded_of(step: &CebTransaction, stored: &StoredDocument) -> Vec<Uuid> {
+    let inventories =
+        step.documents.of_order(DocumentKind::ExportInventory, &stored.names.order_no);
     let concluded = inventories.filter(|inventory| {
         inventory.is_live()
-            && inventory.names.ebc_code == paper.names.ebc_code
+            && inventory.names.ebc_code == stored.names.ebc_code
             && inventory.status >= status::CONCLUDED
     });
     concluded.map(|inventory| inventory.id).collect()
@@ -66,19 +63,19 @@ pub(crate) fn arrival(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt>
 /// Concludes every part of a split document when all are in; gives them, and what was said about this
 /// one.
 fn conclude_whole(step: &mut CebTransaction, id: Uuid) -> (Vec<Uuid>, Vec<IssuedReceipt>) {
-    let waits = step.shelf.get(id).and_then(|paper| missing(step, paper));
+    let waits = step.documents.get(id).and_then(|stored| missing(step, stored));
     let sent = match waits {
         None => ReceiptStatus::sent(),
         Some(waits) => {
             ReceiptStatus::new(status::SENT, format!("{}；{waits}", ReceiptStatus::sent().info))
         }
     };
-    let mut own = issue_receipts(step, id, &[sent]);
-    let Some(parts) = step.shelf.get(id).and_then(|paper| whole(step, paper)) else {
+    let mut own = step.issue_receipts(id, &[sent]);
+    let Some(parts) = step.documents.get(id).and_then(|stored| whole(step, stored)) else {
         return (Vec::new(), own);
     };
     for part in &parts {
-        let issued = issue_receipts(step, *part, &[ReceiptStatus::concluded()]);
+        let issued = step.issue_receipts(*part, &[ReceiptStatus::concluded()]);
         if *part == id {
             own.extend(issued);
         }
@@ -90,7 +87,7 @@ fn conclude_whole(step: &mut CebTransaction, id: Uuid) -> (Vec<Uuid>, Vec<Issued
 fn parcels(step: &CebTransaction, parts: &[Uuid]) -> Vec<(String, String)> {
     parts
         .iter()
-        .filter_map(|id| step.shelf.get(*id))
+        .filter_map(|id| step.documents.get(*id))
         .flat_map(|part| {
             let code = part.names.logistics_code.clone();
             part.document.line_values("logisticsNo").into_iter().map(move |no| (code.clone(), no))
@@ -100,9 +97,9 @@ fn parcels(step: &CebTransaction, parts: &[Uuid]) -> Vec<(String, String)> {
 
 /// 607: which inventories travel under one bill of lading. They are released together, when all are.
 pub(crate) fn waybill_list(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
-    let Some(paper) = step.shelf.get(id) else { return Vec::new() };
+    let Some(stored) = step.documents.get(id) else { return Vec::new() };
     let bill =
-        Bill { agent_code: paper.names.agent_code.clone(), bill_no: paper.names.bill_no.clone() };
+        Bill { agent_code: stored.names.agent_code.clone(), bill_no: stored.names.bill_no.clone() };
     // The other parts may not be there yet; this one is refused for what it names itself.
     let unknown: Vec<String> = parcels(step, &[id])
         .into_iter()
@@ -111,12 +108,13 @@ pub(crate) fn waybill_list(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedRec
         .collect();
     if !unknown.is_empty() {
         let text = format!("清单不存在，[WayBillList.logisticsNo:{}]", unknown.join(","));
-        return issue_receipts(step, id, &[ReceiptStatus::new(status::REJECTED, text)]);
+        return step.issue_receipts(id, &[ReceiptStatus::new(status::REJECTED, text)]);
     }
     let (parts, issued) = conclude_whole(step, id);
     for (code, no) in parcels(step, &parts) {
         if let Some(inventory) = own_inventory(step, &code, &no, &bill) {
-            step.shelf.change(inventory, |paper| paper.names.bill_no.clone_from(&bill.bill_no));
+            step.documents
+                .change(inventory, |stored| stored.names.bill_no.clone_from(&bill.bill_no));
         }
     }
     if !parts.is_empty() {
@@ -128,12 +126,12 @@ pub(crate) fn waybill_list(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedRec
 /// The inventory of a parcel, when the agent of the list declared it.
 fn own_inventory(step: &CebTransaction, code: &str, no: &str, bill: &Bill) -> Option<Uuid> {
     let found = export_inventory(step, code, no)?;
-    let agent = |paper: &StoredDocument| paper.names.agent_code == bill.agent_code;
-    step.shelf.get(found).filter(|paper| agent(paper)).map(|paper| paper.id)
+    let agent = |stored: &StoredDocument| stored.names.agent_code == bill.agent_code;
+    step.documents.get(found).filter(|stored| agent(stored)).map(|stored| stored.id)
 }
 
 fn export_inventory(step: &CebTransaction, code: &str, no: &str) -> Option<Uuid> {
-    step.shelf
+    step.documents
         .of_parcel(DocumentKind::ExportInventory, code, no)
         .find(|inventory| inventory.is_live())
         .map(|inventory| inventory.id)
@@ -141,13 +139,13 @@ fn export_inventory(step: &CebTransaction, code: &str, no: &str) -> Option<Uuid>
 
 /// Releases what travels under a bill when every inventory on it may go, and tells of examinations.
 pub(crate) fn release_bill(step: &mut CebTransaction, bill: &Bill) {
-    let concluded = |paper: &&StoredDocument| {
-        paper.is_live()
-            && paper.status >= status::CONCLUDED
-            && paper.names.agent_code == bill.agent_code
+    let concluded = |stored: &&StoredDocument| {
+        stored.is_live()
+            && stored.status >= status::CONCLUDED
+            && stored.names.agent_code == bill.agent_code
     };
     let lists: Vec<Uuid> = step
-        .shelf
+        .documents
         .of_bill(DocumentKind::WaybillList, &bill.bill_no)
         .filter(concluded)
         .map(|list| list.id)
@@ -156,10 +154,10 @@ pub(crate) fn release_bill(step: &mut CebTransaction, bill: &Bill) {
     let inventories: Vec<(Uuid, i32, bool)> = parcels(step, &lists)
         .into_iter()
         .filter_map(|(code, no)| own_inventory(step, &code, &no, bill))
-        .filter_map(|id| step.shelf.get(id))
+        .filter_map(|id| step.documents.get(id))
         // What goes back does not travel under this bill, and nobody waits for it.
-        .filter(|paper| paper.status != status::RETURNED)
-        .map(|paper| (paper.id, paper.status, paper.released.is_some()))
+        .filter(|stored| stored.status != status::RETURNED)
+        .map(|stored| (stored.id, stored.status, stored.released.is_some()))
         .collect();
     if inventories.is_empty() {
         return;
@@ -173,7 +171,7 @@ pub(crate) fn release_bill(step: &mut CebTransaction, bill: &Bill) {
     };
     if let Some(what) = about_lists {
         for list in lists {
-            if step.shelf.get(list).is_some_and(|list| list.status != what.status) {
+            if step.documents.get(list).is_some_and(|list| list.status != what.status) {
                 step.issue_receipt(list, &what);
             }
         }
@@ -198,7 +196,7 @@ pub(crate) fn departure(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceip
 /// Inventories that were released after their vehicle left.
 fn close_departed(step: &mut CebTransaction, bill_no: &str) {
     let departed: Vec<Uuid> = step
-        .shelf
+        .documents
         .of_bill(DocumentKind::Departure, bill_no)
         .filter(|departure| departure.is_live() && departure.status == status::CONCLUDED)
         .map(|departure| departure.id)
@@ -209,11 +207,11 @@ fn close_departed(step: &mut CebTransaction, bill_no: &str) {
 /// Closes what departures carry, where it is released.
 fn close_carried(step: &mut CebTransaction, departures: &[Uuid]) {
     for departure in departures {
-        let day = step.shelf.get(*departure).map(|it| export_news::leave_day(it, step.now));
+        let day = step.documents.get(*departure).map(|it| export_news::leave_day(it, step.now));
         let Some(day) = day else { continue };
         for (code, no) in parcels(step, &[*departure]) {
             let Some(inventory) = export_inventory(step, &code, &no) else { continue };
-            if step.shelf.get(inventory).is_some_and(|it| it.status == status::RELEASED) {
+            if step.documents.get(inventory).is_some_and(|it| it.status == status::RELEASED) {
                 step.issue_receipt(inventory, &ReceiptStatus::closed());
                 export_news::departed(step, inventory, day);
             }
@@ -223,12 +221,12 @@ fn close_carried(step: &mut CebTransaction, departures: &[Uuid]) {
 
 /// 213: exported goods come back within a year.
 pub(crate) fn goods_return(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
-    let Some(paper) = step.shelf.get(id) else { return Vec::new() };
-    let inventory = match inventory_of(&step.shelf, paper, -625_001) {
+    let Some(stored) = step.documents.get(id) else { return Vec::new() };
+    let inventory = match inventory_of(&step.documents, stored, -625_001) {
         Ok(inventory) => inventory.clone(),
         Err(None) => {
             let unknown = ReceiptStatus::new(status::REJECTED, "原出口清单不存在");
-            return issue_receipts(step, id, &[unknown]);
+            return step.issue_receipts(id, &[unknown]);
         }
         Err(Some(refusal)) => return step.refuse(id, &refusal).into_iter().collect(),
     };
@@ -242,11 +240,10 @@ pub(crate) fn goods_return(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedRec
     if let Some(refusal) = refusal {
         return step.refuse(id, &refusal).into_iter().collect();
     }
-    step.shelf.change(id, |paper| paper.invt_no.clone_from(&inventory.invt_no));
-    let application = step.shelf.get(id).cloned();
+    step.documents.change(id, |stored| stored.invt_no.clone_from(&inventory.invt_no));
+    let application = step.documents.get(id).cloned();
     application.iter().for_each(|it| export_news::return_allowed(step, inventory.id, it));
-    issue_receipts(
-        step,
+    step.issue_receipts(
         id,
         &[ReceiptStatus::sent(), ReceiptStatus::taken_in(), ReceiptStatus::released()],
     )
@@ -254,13 +251,13 @@ pub(crate) fn goods_return(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedRec
 
 /// 215: what came back was counted.
 pub(crate) fn tally(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
-    let Some(paper) = step.shelf.get(id) else { return Vec::new() };
-    let value = |element| paper.document.text(element);
+    let Some(stored) = step.documents.get(id) else { return Vec::new() };
+    let value = |element| stored.document.text(element);
     let (invt_no, named) =
-        (value("invtNo"), !matches!(named(&step.shelf, paper), InventoryReference::Nothing));
+        (value("invtNo"), !matches!(named(&step.documents, stored), InventoryReference::Nothing));
     let is_known = invt_no.is_empty() || named;
     if is_known {
-        let tally = paper.clone();
+        let tally = stored.clone();
         export_news::came_back(step, &tally);
     }
     let statuses = if is_known {
@@ -268,30 +265,17 @@ pub(crate) fn tally(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
     } else {
         vec![ReceiptStatus::new(status::REJECTED, format!("原出口清单不存在，[invtNo:{invt_no}]"))]
     };
-    issue_receipts(step, id, &statuses)
-}
-
-/// The period of a summary application, where it names one: the list counts for nothing then.
-///
-/// # Errors
-///
-/// The text of a rejection.
-pub(crate) fn period(document: &Document) -> Result<Option<Period>, String> {
-    let value = |element| document.text(element);
-    let period = summary::period(&value("startTime"), &value("endTime"))?;
-    Ok(period.map(|(from, until)| {
-        (value("ebcCode"), from.assume_offset(CHINA), until.assume_offset(CHINA))
-    }))
+    step.issue_receipts(id, &statuses)
 }
 
 /// 701: the closed inventories of a period, or of a list, become goods declarations; 792 tells the
 /// result. Each inventory is taken up once.
 pub(crate) fn summary(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
-    let Some(paper) = step.shelf.get(id).cloned() else { return Vec::new() };
-    let Document::Ceb701(application) = &*paper.document else { return Vec::new() };
+    let Some(stored) = step.documents.get(id).cloned() else { return Vec::new() };
+    let Document::Ceb701(application) = &*stored.document else { return Vec::new() };
     let head = &application.head;
     let rule = SummaryRule::parse(&head.summary_flag, &head.item_name_flag);
-    let (rule, period) = match (rule, period(&paper.document)) {
+    let (rule, period) = match (rule, period(&stored.document)) {
         (Ok(rule), Ok(period)) => (rule, period),
         (Err(wrong), _) | (_, Err(wrong)) => {
             return step
@@ -300,49 +284,49 @@ pub(crate) fn summary(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt>
                 .collect();
         }
     };
-    if let Some(element) = other_application(step, &paper) {
+    if let Some(element) = other_application(step, &stored) {
         let text = format!("{element}与其它拆分报文不一致");
         return step.refuse(id, &ReceiptStatus::refused(-800_001, &[&text])).into_iter().collect();
     }
     // Once the last part is in, what all of them name counts: it may have changed since they came.
-    let parts = whole(step, &paper).unwrap_or_else(|| vec![id]);
+    let parts = whole(step, &stored).unwrap_or_else(|| vec![id]);
     let numbers: BTreeSet<String> = match &period {
-        Some(period) => closed_in(step, &paper, period),
+        Some(period) => closed_in(step, &stored, period),
         None => parts
             .iter()
-            .filter_map(|part| step.shelf.get(*part))
+            .filter_map(|part| step.documents.get(*part))
             .flat_map(|part| part.document.line_values("invtNo"))
             .collect(),
     };
     if numbers.is_empty() {
         let text = "没有可汇总的已结关汇总申报（B）清单";
-        return issue_receipts(step, id, &[ReceiptStatus::new(status::REJECTED, text)]);
+        return step.issue_receipts(id, &[ReceiptStatus::new(status::REJECTED, text)]);
     }
-    let (inventories, wrong) = summable(step, &paper, &numbers);
+    let (inventories, wrong) = summable(step, &stored, &numbers);
     if !wrong.is_empty() {
         let text = format!("不可汇总，[SummaryApplyList.invtNo]：{}", wrong.join("；"));
-        return issue_receipts(step, id, &[ReceiptStatus::new(status::REJECTED, text)]);
+        return step.issue_receipts(id, &[ReceiptStatus::new(status::REJECTED, text)]);
     }
     let (taken_up, inventories): (Vec<Uuid>, Vec<summary::SummaryInventory>) =
         inventories.into_iter().unzip();
     let declarations = merge(&inventories, rule);
-    let whole = whole(step, &paper).is_some();
-    let results = if whole { results(step, &paper, head, &declarations) } else { Ok(Vec::new()) };
+    let whole = whole(step, &stored).is_some();
+    let results = if whole { results(step, &stored, head, &declarations) } else { Ok(Vec::new()) };
     let results = match results {
         Ok(results) => results,
-        Err(refusal) => return issue_receipts(step, id, &[refusal]),
+        Err(refusal) => return step.issue_receipts(id, &[refusal]),
     };
     let (_, issued) = conclude_whole(step, id);
     for results in results.chunks(limits::CEB_DOCUMENTS_MAX) {
         let guid = Uuid::now_v7().to_string().to_uppercase();
         let body = ceb::write(MessageType::Ceb792, &guid, results);
         let event = Uuid::now_v7();
-        step.mail(&paper, MessageType::Ceb792, status::CONCLUDED, &body, (event, ""));
+        step.send(&stored, MessageType::Ceb792, status::CONCLUDED, &body, (event, ""));
     }
     if whole {
         report_forms(step, &results, &inventories, &taken_up);
         for inventory in taken_up {
-            step.shelf.change(inventory, |it| it.sum_no.clone_from(&paper.pre_no));
+            step.documents.change(inventory, |it| it.sum_no.clone_from(&stored.pre_no));
         }
     }
     issued
@@ -367,7 +351,7 @@ fn report_forms(
 }
 
 /// The element in which a part of a split summary differs from the parts that are there.
-fn other_application(step: &CebTransaction, paper: &StoredDocument) -> Option<&'static str> {
+fn other_application(step: &CebTransaction, stored: &StoredDocument) -> Option<&'static str> {
     const SAME: [&str; 7] = [
         "customsCode",
         "ebcCode",
@@ -377,23 +361,23 @@ fn other_application(step: &CebTransaction, paper: &StoredDocument) -> Option<&'
         "summaryFlag",
         "itemNameFlag",
     ];
-    let parts = parts_there(step, paper);
+    let parts = parts_there(step, stored);
     SAME.into_iter().find(|element| {
-        parts.iter().any(|part| part.document.value(element) != paper.document.value(element))
+        parts.iter().any(|part| part.document.value(element) != stored.document.value(element))
     })
 }
 
 /// The numbers of a seller's inventories that were released in a period and may be summed up now.
 fn closed_in(
     step: &CebTransaction,
-    paper: &StoredDocument,
+    stored: &StoredDocument,
     (seller, from, until): &Period,
 ) -> BTreeSet<String> {
-    step.shelf
-        .papers()
+    step.documents
+        .all()
         .filter(|other| {
             other.kind == DocumentKind::ExportInventory
-                && other.names.agent_code == paper.names.agent_code
+                && other.names.agent_code == stored.names.agent_code
                 && other.released.is_some_and(|time| (*from..=*until).contains(&time))
                 && !other.invt_no.is_empty()
         })
@@ -406,13 +390,13 @@ fn closed_in(
 /// The declarant's inventories by customs' number. Somebody else's do not exist for it.
 fn own_inventories<'a>(
     step: &'a CebTransaction,
-    paper: &StoredDocument,
+    stored: &StoredDocument,
 ) -> HashMap<&'a str, &'a StoredDocument> {
-    step.shelf
-        .papers()
+    step.documents
+        .all()
         .filter(|other| {
             other.kind == DocumentKind::ExportInventory
-                && other.names.agent_code == paper.names.agent_code
+                && other.names.agent_code == stored.names.agent_code
                 && other.is_live()
         })
         .map(|other| (other.invt_no.as_str(), other))
@@ -422,17 +406,17 @@ fn own_inventories<'a>(
 /// The inventories that a summary names, and what is wrong with those that it may not take up.
 fn summable(
     step: &CebTransaction,
-    paper: &StoredDocument,
+    stored: &StoredDocument,
     numbers: &BTreeSet<String>,
 ) -> (Vec<(Uuid, summary::SummaryInventory)>, Vec<String>) {
-    let own = own_inventories(step, paper);
+    let own = own_inventories(step, stored);
     let (mut inventories, mut wrong) = (Vec::new(), Vec::new());
     for no in numbers {
         let found = own.get(no.as_str()).filter(|_| !no.is_empty());
-        let found = found.and_then(|found| Some((found.id, views::summed(found, &paper.pre_no)?)));
+        let found = found.and_then(|found| Some((found.id, views::summed(found, &stored.pre_no)?)));
         let reason = match &found {
             None => Some("清单不存在"),
-            Some((_, inventory)) => unfit(inventory, &paper.names.ebc_code),
+            Some((_, inventory)) => unfit(inventory, &stored.names.ebc_code),
         };
         wrong.extend(reason.map(|reason| format!("{no}{reason}")));
         inventories.extend(found);
@@ -444,7 +428,7 @@ fn summable(
 /// the number of the line in the goods declaration.
 fn results(
     step: &mut CebTransaction,
-    paper: &StoredDocument,
+    stored: &StoredDocument,
     head: &export::SummaryApplyHead,
     declarations: &[summary::SummaryDeclaration],
 ) -> Result<Vec<Document>, ReceiptStatus> {
@@ -452,8 +436,8 @@ fn results(
     for (at, declaration) in declarations.iter().enumerate() {
         // The first has the number of the application, further ones numbers of their own.
         let number = match at {
-            0 => Some(paper.pre_no.replacen('S', "E", 1)),
-            _ => step.number('E', paper.slot),
+            0 => Some(stored.pre_no.replacen('S', "E", 1)),
+            _ => step.number('E', stored.slot),
         };
         let full = || ReceiptStatus::new(status::SENDING_FAILED, "当日编号已用完，请次日重发");
         let large = |_| ReceiptStatus::new(status::REJECTED, "汇总的毛重或净重超过报文可填的数值");
@@ -466,7 +450,7 @@ fn results(
             entry_id: proto::text(entry_id),
             guid: Uuid::now_v7().to_string().to_uppercase(),
             customs_code: head.customs_code.clone(),
-            sum_no: paper.pre_no.clone(),
+            sum_no: stored.pre_no.clone(),
             op_date: receipt::time(step.now),
             decl_seq_no: number,
             dec_state: "1".to_owned(),

@@ -10,150 +10,24 @@
 use std::collections::BTreeSet;
 
 use domain::documents::{DocumentKind, ReceiptStatus, status};
-use domain::{RequestId, Slot};
-use sqlx::PgConnection;
-use store::Fault;
-use store::cipher::Cipher;
-use store::inbox::Inbox;
-use store::queue::{self, Item};
-use store::request::{RequestKey, RequestStatus, Requests};
 use uuid::Uuid;
 
-use crate::commit::CebCommand;
-use crate::document_set::DocumentKeys;
+use crate::cancellation::{InventoryEnd, settle_cancellations};
+use crate::declaration_events::{CustomsStep, EventBatch, Fact, LateEvent, ReceiptEvent};
 use crate::export_news;
-use crate::filing_answer::{InventoryEnd, settle_cancellations};
 use crate::matching::Companions;
 use crate::stored_document::{FilingWork, StoredDocument};
 use crate::transaction::CebTransaction;
 
-/// Events that came together.
-#[derive(Debug)]
-pub(crate) struct EventBatch {
-    pub(crate) events: Vec<ReceiptEvent>,
-    /// What goes into the queue instead; the place of an item is its position.
-    pub(crate) behind: Vec<Item>,
-}
-
-impl EventBatch {
-    /// Where they stand in the journal of the declaration service, but for those that come out of their order.
-    fn positions(&self) -> impl Iterator<Item = (Slot, i64)> {
-        let behind = self.behind.iter().filter(|item| item.kind != OUT_OF_ORDER);
-        let behind = behind.map(|item| (item.slot, item.place));
-        let events = self.events.iter().filter(|event| event.parked.is_none());
-        events.map(|event| (event.slot, event.position)).chain(behind)
-    }
-
-    /// The requests under which those are kept that come out of their order.
-    pub(crate) fn requests(&self) -> impl Iterator<Item = RequestKey> {
-        self.events.iter().filter_map(ReceiptEvent::request)
-    }
-}
-
-/// An event out of the queue.
-#[derive(Debug)]
-pub(crate) struct LateEvent {
-    /// The item.
-    pub(crate) id: Uuid,
-    pub(crate) event: ReceiptEvent,
-}
-
-/// What happened to a declaration at once.
-#[derive(Debug, Clone)]
-pub(crate) struct ReceiptEvent {
-    pub(crate) slot: Slot,
-    pub(crate) position: i64,
-    pub(crate) declaration: Uuid,
-    /// Those of which receipts are made.
-    pub(crate) facts: Vec<Fact>,
-    /// Its id, when it was parked and is sent again: the inbox has gone over it long ago.
-    pub(crate) parked: Option<Uuid>,
-}
-
-/// Whose requests events are that come out of their order.
-const EXCHANGE: &str = "exchange";
-
-/// The kind of an item whose event came out of its order; others are of kind 0.
-pub(crate) const OUT_OF_ORDER: i16 = 1;
-
-impl ReceiptEvent {
-    pub(crate) fn request(&self) -> Option<RequestKey> {
-        let id = RequestId(self.parked?);
-        Some(RequestKey { slot: self.slot, id, caller: EXCHANGE.to_owned() })
-    }
-
-    /// Whether it has to be taken: nobody had taken it before.
-    fn is_new(&self, inbox: &mut Inbox, requests: &mut Requests) -> bool {
-        let Some(key) = self.request() else { return inbox.take(self.slot, self.position) };
-        // The same id is the same event.
-        let digest = [0; 32];
-        let is_new = requests.seen(&key, &digest) == RequestStatus::New;
-        if is_new {
-            requests.keep(key, digest, Vec::new());
-        }
-        is_new
-    }
-}
-
-/// Facts of the declaration service that receipts are made of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Fact {
-    /// It was filed, under the number that we gave.
-    Filed(String),
-    /// Customs took it in and gave its number.
-    Numbered(String),
-    /// Customs moved on.
-    Customs(CustomsStep),
-    /// Goods are examined; whether customs wants to see them too, so that it is done with the data.
-    Examined {
-        for_customs: bool,
-    },
-    Released,
-    Rejected(String),
-    Returned(String),
-    Withdrawn,
-}
-
-/// How far customs is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum CustomsStep {
-    ManualReview,
-    Concluded,
-    /// With the status that says where the goods went.
-    Detained(i32),
-}
-
-/// What has to be loaded for an event.
-pub(crate) fn want(event: &ReceiptEvent, wanted: &mut DocumentKeys) {
-    for fact in &event.facts {
-        match fact {
-            Fact::Filed(pre_no) => {
-                wanted.pre_nos.insert(pre_no.clone());
-            }
-            _ => {
-                wanted.declarations.insert(event.declaration);
-            }
-        }
-    }
-}
-
 /// Tells of events to whom they concern. What was taken before, by this process or another one, has no effect.
 pub(crate) fn take(step: &mut CebTransaction, batch: &EventBatch) {
-    let (inbox, requests) = (&mut step.events.inbox, &mut step.requests);
-    let behind = batch.behind.iter();
-    let behind = behind.filter(|it| it.kind == OUT_OF_ORDER || inbox.take(it.slot, it.place));
-    step.events.behind.extend(behind.cloned());
-    let events = batch.events.iter().filter(|event| event.is_new(inbox, requests));
-    let events: Vec<_> = events.collect();
+    let events = step.events.new_of(batch, &mut step.requests);
     apply_facts(step, &events);
 }
 
 /// The same for an event out of the queue. What another process has taken out meanwhile has no effect.
 pub(crate) fn take_late(step: &mut CebTransaction, late: &LateEvent) {
-    let event = &late.event;
-    let (inbox, requests) = (&mut step.events.inbox, &mut step.requests);
-    let is_new = event.parked.is_none() || event.is_new(inbox, requests);
-    if step.events.late.remove(&late.id) && is_new {
+    if step.events.is_late(late, &mut step.requests) {
         apply_facts(step, &[&late.event]);
     }
 }
@@ -164,14 +38,14 @@ fn apply_facts(step: &mut CebTransaction, events: &[&ReceiptEvent]) {
     for (declaration, fact) in facts {
         let about = match fact {
             // The number is ours: it binds the declaration to the inventory, whoever comes first.
-            Fact::Filed(pre_no) => step.shelf.of_pre_no(pre_no),
-            _ => step.shelf.of_declaration(declaration),
+            Fact::Filed(pre_no) => step.documents.of_pre_no(pre_no),
+            _ => step.documents.of_declaration(declaration),
         };
-        let Some(id) = about.map(|paper| paper.id) else { continue };
+        let Some(id) = about.map(|stored| stored.id) else { continue };
         if matches!(fact, Fact::Filed(_)) {
-            step.shelf.change(id, |paper| {
-                paper.declaration = Some(declaration);
-                paper.work = FilingWork::None;
+            step.documents.change(id, |stored| {
+                stored.declaration = Some(declaration);
+                stored.work = FilingWork::None;
             });
         }
         apply_fact(step, id, fact);
@@ -184,7 +58,7 @@ fn apply_facts(step: &mut CebTransaction, events: &[&ReceiptEvent]) {
 }
 
 fn apply_fact(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
-    let Some(inventory) = step.shelf.get(id).cloned() else { return };
+    let Some(inventory) = step.documents.get(id).cloned() else { return };
     let import = inventory.kind == DocumentKind::ImportInventory;
     match fact {
         Fact::Filed(_) => {
@@ -192,7 +66,7 @@ fn apply_fact(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
             to_companions(step, &inventory, &ReceiptStatus::sent());
         }
         Fact::Numbered(invt_no) => {
-            step.shelf.change(id, |paper| paper.invt_no.clone_from(invt_no));
+            step.documents.change(id, |stored| stored.invt_no.clone_from(invt_no));
             step.issue_receipt(id, &ReceiptStatus::taken_in());
             to_companions(step, &inventory, &ReceiptStatus::taken_in());
         }
@@ -213,7 +87,7 @@ fn apply_fact(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
             issue_held_back(step, id);
             conclude(step, &inventory);
             let now = step.now;
-            step.shelf.change(id, |paper| paper.released = Some(now));
+            step.documents.change(id, |stored| stored.released = Some(now));
             if import {
                 step.issue_receipt(id, &ReceiptStatus::released());
                 // Nothing is left to do for an import: its formalities are closed with the release.
@@ -237,9 +111,9 @@ fn apply_fact(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
             end(step, id, &ReceiptStatus::returned(reason));
         }
         Fact::Withdrawn => {
-            step.shelf.change(id, |paper| {
-                paper.deleted = true;
-                paper.held_back = 0;
+            step.documents.change(id, |stored| {
+                stored.deleted = true;
+                stored.held_back = 0;
             });
             step.look_at_bill(id);
             settle_cancellations(step, id, InventoryEnd::Withdrawn);
@@ -249,7 +123,7 @@ fn apply_fact(step: &mut CebTransaction, id: Uuid, fact: &Fact) {
 
 /// It ends without a release. What was held back is told no more.
 fn end(step: &mut CebTransaction, id: Uuid, what: &ReceiptStatus) {
-    step.shelf.change(id, |paper| paper.held_back = 0);
+    step.documents.change(id, |stored| stored.held_back = 0);
     step.issue_receipt(id, what);
     step.look_at_bill(id);
     settle_cancellations(step, id, InventoryEnd::Ended);
@@ -258,19 +132,19 @@ fn end(step: &mut CebTransaction, id: Uuid, what: &ReceiptStatus) {
 /// Examination and detention are told when customs has numbered the inventory, the last of them.
 fn hold_back(step: &mut CebTransaction, id: Uuid, status: i32) {
     issue_held_back(step, id);
-    step.shelf.change(id, |paper| paper.held_back = status);
+    step.documents.change(id, |stored| stored.held_back = status);
 }
 
 /// Tells what was held back, once customs has given its number.
 fn issue_held_back(step: &mut CebTransaction, id: Uuid) {
-    let status = match step.shelf.get(id) {
-        Some(paper) if !paper.invt_no.is_empty() => paper.held_back,
+    let status = match step.documents.get(id) {
+        Some(stored) if !stored.invt_no.is_empty() => stored.held_back,
         Some(_) | None => return,
     };
     if status == 0 {
         return;
     }
-    step.shelf.change(id, |paper| paper.held_back = 0);
+    step.documents.change(id, |stored| stored.held_back = 0);
     let examined = status == status::EXAMINATION;
     step.issue_receipt(
         id,
@@ -281,20 +155,20 @@ fn issue_held_back(step: &mut CebTransaction, id: Uuid) {
 
 /// 399, once and before anything that comes after it; and what waits for it: receipts of money.
 fn conclude(step: &mut CebTransaction, inventory: &StoredDocument) {
-    let status = step.shelf.get(inventory.id).map_or(0, |paper| paper.status);
+    let status = step.documents.get(inventory.id).map_or(0, |stored| stored.status);
     if status < status::CONCLUDED {
         step.issue_receipt(inventory.id, &ReceiptStatus::concluded());
     }
     let waiting: Vec<Uuid> = step
-        .shelf
+        .documents
         .of_order(DocumentKind::MoneyReceipt, &inventory.names.order_no)
-        .filter(|paper| paper.is_live() && paper.names.ebc_code == inventory.names.ebc_code)
-        .filter(|paper| paper.status < status::TAKEN_IN)
-        .map(|paper| paper.id)
+        .filter(|stored| stored.is_live() && stored.names.ebc_code == inventory.names.ebc_code)
+        .filter(|stored| stored.status < status::TAKEN_IN)
+        .map(|stored| stored.id)
         .collect();
     for id in waiting {
-        if let Some(paper) = step.shelf.get(id).cloned() {
-            export_news::money_announced(step, inventory.id, &paper, false);
+        if let Some(stored) = step.documents.get(id).cloned() {
+            export_news::money_announced(step, inventory.id, &stored, false);
         }
         step.issue_receipt(id, &ReceiptStatus::sent());
         step.issue_receipt(id, &ReceiptStatus::taken_in());
@@ -303,47 +177,10 @@ fn conclude(step: &mut CebTransaction, inventory: &StoredDocument) {
 
 /// Order, payment and waybill go the first steps together with their inventory.
 fn to_companions(step: &mut CebTransaction, inventory: &StoredDocument, what: &ReceiptStatus) {
-    let ids: Vec<Uuid> = Companions::of(&step.shelf, inventory).ids().collect();
+    let ids: Vec<Uuid> = Companions::of(&step.documents, inventory).ids().collect();
     for id in ids {
-        if step.shelf.get(id).is_some_and(|paper| paper.status < what.status) {
+        if step.documents.get(id).is_some_and(|stored| stored.status < what.status) {
             step.issue_receipt(id, what);
         }
-    }
-}
-
-/// What came over the exchange, as a transaction sees it.
-#[derive(Debug, Default)]
-pub(crate) struct EventWrites {
-    inbox: Inbox,
-    /// What has to wait in the queue.
-    behind: Vec<Item>,
-    /// What was taken out of it, and has no effect yet.
-    late: BTreeSet<Uuid>,
-}
-
-impl EventWrites {
-    /// Moves the inbox over the events among the commands, and takes those out of the queue that came from
-    /// there.
-    pub(crate) async fn load(
-        tx: &mut PgConnection,
-        commands: &[CebCommand],
-    ) -> Result<Self, Fault> {
-        let late = commands.iter().filter_map(|command| match command {
-            CebCommand::Late(late, _) => Some((late.event.slot, late.id)),
-            _ => None,
-        });
-        let late: Vec<(Slot, Uuid)> = late.collect();
-        let late = queue::settle(&mut *tx, kit::listen::EVENTS, &late).await?;
-        let batches = commands.iter().filter_map(|command| match command {
-            CebCommand::Take(batch, _) => Some(batch),
-            _ => None,
-        });
-        let inbox = Inbox::receive(tx, batches.flat_map(EventBatch::positions)).await?;
-        Ok(Self { inbox, behind: Vec::new(), late })
-    }
-
-    /// Writes what has to wait, in the transaction that moved the inbox.
-    pub(crate) async fn write(&self, tx: &mut PgConnection, cipher: &Cipher) -> Result<(), Fault> {
-        queue::enqueue(tx, cipher, kit::listen::EVENTS, &self.behind).await
     }
 }

@@ -44,14 +44,15 @@ pub(crate) fn issue(step: &mut CebTransaction, issued: &IssuedDocument) -> bool 
     if step.requests.seen(&key, &digest) != RequestStatus::New {
         return true;
     }
-    let found =
-        step.shelf.find(|paper| paper.invt_no == issued.invt_no && paper.kind.is_inventory());
-    let Some(inventory) = found.filter(|paper| paper.released.is_some()).cloned() else {
+    let found = step
+        .documents
+        .find(|stored| stored.invt_no == issued.invt_no && stored.kind.is_inventory());
+    let Some(inventory) = found.filter(|stored| stored.released.is_some()).cloned() else {
         return false;
     };
     for to in std::iter::once(&inventory.dxp_id).chain(&inventory.subscribers) {
         let kind = (issued.message_type.number(), issued.status);
-        step.mail_to(to, kind, issued.body.clone(), Some(&inventory));
+        step.send_to(to, kind, issued.body.clone(), Some(&inventory));
     }
     step.requests.keep(key, digest, Vec::new());
     true

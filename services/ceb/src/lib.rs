@@ -6,7 +6,10 @@
 //! table of its calls, then [`message`], then [`commit`], then [`relay`].
 
 mod calls;
+mod cancellation;
 mod commit;
+mod declaration_events;
+mod document_keys;
 mod document_rows;
 mod document_set;
 mod expire;
@@ -15,16 +18,21 @@ mod export_news;
 mod filing_answer;
 mod follow;
 mod import;
+mod inventory;
 mod issue;
 mod log;
 mod matching;
 mod message;
+mod numbers;
 mod pulls;
+mod queues;
 mod read;
 mod receipt;
 mod receive;
+mod received_document;
 mod relay;
 mod rpc;
+mod split_document;
 mod stored_document;
 mod transaction;
 mod views;
@@ -97,11 +105,11 @@ pub struct Service(Arc<Ceb>);
 
 /// Names of the queues, for their figures.
 const QUEUES: &[&str] = &[
-    filing_answer::FILING,
-    filing_answer::WITHDRAWAL,
-    filing_answer::MATCHING,
+    queues::FILING,
+    queues::WITHDRAWAL,
+    queues::MATCHING,
     kit::listen::EVENTS,
-    export_news::EXPORT_NEWS,
+    queues::EXPORT_NEWS,
 ];
 
 /// The service over its tables. `routes` adds its calls to those that are served, over gRPC and HTTP.
@@ -120,7 +128,7 @@ fn mount(
 ) -> Mount {
     let Pools { work, reads, lists, tokens, cipher } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
-    let hints = Arc::new(filing_answer::Hints::default());
+    let hints = Arc::new(queues::Hints::default());
     let writer = CebWriter {
         tail: tail.clone(),
         clock: clock.clone(),

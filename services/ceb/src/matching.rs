@@ -11,14 +11,19 @@ use proto::ceb::parcel;
 use uuid::Uuid;
 
 use crate::document_set::DocumentSet;
+use crate::queues::MATCHING_WAIT_SECONDS;
 use crate::receipt::IssuedReceipt;
 use crate::stored_document::{FilingWork, StoredDocument};
 use crate::transaction::CebTransaction;
 
 /// What can be set about the match. The window has no positive list and no ledger yet: customs
 /// checks both.
-pub(crate) const POLICY: MatchPolicy<'static> =
-    MatchPolicy { amount_tolerance_e5: 0, wait_seconds: 86_400, positive_list: None, ledger: None };
+const POLICY: MatchPolicy<'static> = MatchPolicy {
+    amount_tolerance_e5: 0,
+    wait_seconds: MATCHING_WAIT_SECONDS,
+    positive_list: None,
+    ledger: None,
+};
 
 /// The documents of an inventory, as far as they have come.
 pub(crate) struct Companions {
@@ -30,7 +35,7 @@ pub(crate) struct Companions {
 }
 
 impl Companions {
-    pub(crate) fn of(shelf: &DocumentSet, inventory: &StoredDocument) -> Self {
+    pub(crate) fn of(documents: &DocumentSet, inventory: &StoredDocument) -> Self {
         use DocumentKind as K;
         let (order, waybill) = if inventory.kind.is_export() {
             (K::ExportOrder, K::ExportWaybill)
@@ -38,15 +43,15 @@ impl Companions {
             (K::ImportOrder, K::ImportWaybill)
         };
         let names = &inventory.names;
-        let order = shelf
-            .of_order(order, &names.order_no)
-            .filter(|paper| paper.is_live())
-            .find(|paper| same(inventory, paper, "ebpCode") && same(inventory, paper, "ebcCode"));
+        let order =
+            documents.of_order(order, &names.order_no).filter(|stored| stored.is_live()).find(
+                |stored| same(inventory, stored, "ebpCode") && same(inventory, stored, "ebcCode"),
+            );
         // An order number is unique within its platform only.
-        let (payments, read): (Vec<&StoredDocument>, Vec<Payment>) = shelf
+        let (payments, read): (Vec<&StoredDocument>, Vec<Payment>) = documents
             .of_order(K::Payment, &names.order_no)
-            .filter(|paper| paper.is_live() && same(inventory, paper, "ebpCode"))
-            .filter_map(|paper| Some((paper, parcel::payment(&paper.document)?)))
+            .filter(|stored| stored.is_live() && same(inventory, stored, "ebpCode"))
+            .filter_map(|stored| Some((stored, parcel::payment(&stored.document)?)))
             .unzip();
         let named = order.and_then(|order| parcel::order(&order.document));
         let (payment, rivals) = match choose_payment(named.as_ref(), &read) {
@@ -54,11 +59,11 @@ impl Companions {
             Choice::One(at) => (payments.get(at).copied(), Vec::new()),
             Choice::Several => (None, payments),
         };
-        let waybill = shelf
+        let waybill = documents
             .of_parcel(waybill, &names.logistics_code, &names.logistics_no)
-            .find(|paper| paper.is_live());
-        let id = |paper: Option<&StoredDocument>| paper.map(|paper| paper.id);
-        let rivals = rivals.into_iter().map(|paper| paper.id).collect();
+            .find(|stored| stored.is_live());
+        let id = |stored: Option<&StoredDocument>| stored.map(|stored| stored.id);
+        let rivals = rivals.into_iter().map(|stored| stored.id).collect();
         Self { order: id(order), payment: id(payment), rivals, waybill: id(waybill) }
     }
 
@@ -74,42 +79,43 @@ fn same(inventory: &StoredDocument, other: &StoredDocument, element: &str) -> bo
 
 /// Whether an inventory that is filed holds on to this document. A filed inventory holds on to itself:
 /// it is cancelled, not changed.
-pub(crate) fn is_used(step: &CebTransaction, paper: &StoredDocument) -> bool {
-    if paper.kind.is_inventory() {
-        return paper.uses_others();
+pub(crate) fn is_used(step: &CebTransaction, stored: &StoredDocument) -> bool {
+    if stored.kind.is_inventory() {
+        return stored.uses_others();
     }
-    if paper.work != FilingWork::None {
+    if stored.work != FilingWork::None {
         // A cancellation that is on its way.
         return true;
     }
-    inventories(&step.shelf, paper).into_iter().filter_map(|id| step.shelf.get(id)).any(
+    inventories(&step.documents, stored).into_iter().filter_map(|id| step.documents.get(id)).any(
         |inventory| {
-            let mut companions = Companions::of(&step.shelf, inventory).ids();
-            inventory.uses_others() && companions.any(|id| id == paper.id)
+            let mut companions = Companions::of(&step.documents, inventory).ids();
+            inventory.uses_others() && companions.any(|id| id == stored.id)
         },
     )
 }
 
 /// The inventories that a document may belong to.
-fn inventories(shelf: &DocumentSet, paper: &StoredDocument) -> Vec<Uuid> {
+fn inventories(documents: &DocumentSet, stored: &StoredDocument) -> Vec<Uuid> {
     use DocumentKind as K;
-    let names = &paper.names;
-    let ids =
-        |papers: &mut dyn Iterator<Item = &StoredDocument>| papers.map(|paper| paper.id).collect();
-    match paper.kind {
+    let names = &stored.names;
+    let ids = |documents: &mut dyn Iterator<Item = &StoredDocument>| {
+        documents.map(|stored| stored.id).collect()
+    };
+    match stored.kind {
         K::ImportOrder | K::Payment => {
-            ids(&mut shelf.of_order(K::ImportInventory, &names.order_no))
+            ids(&mut documents.of_order(K::ImportInventory, &names.order_no))
         }
         K::ImportWaybill => {
             let (code, no) = (&names.logistics_code, &names.logistics_no);
-            ids(&mut shelf.of_parcel(K::ImportInventory, code, no))
+            ids(&mut documents.of_parcel(K::ImportInventory, code, no))
         }
         K::ExportOrder | K::MoneyReceipt => {
-            ids(&mut shelf.of_order(K::ExportInventory, &names.order_no))
+            ids(&mut documents.of_order(K::ExportInventory, &names.order_no))
         }
         K::ExportWaybill => {
             let (code, no) = (&names.logistics_code, &names.logistics_no);
-            ids(&mut shelf.of_parcel(K::ExportInventory, code, no))
+            ids(&mut documents.of_parcel(K::ExportInventory, code, no))
         }
         _ => Vec::new(),
     }
@@ -117,24 +123,24 @@ fn inventories(shelf: &DocumentSet, paper: &StoredDocument) -> Vec<Uuid> {
 
 /// Tries to complete the inventories that a document belongs to, or the inventory that it is.
 pub(crate) fn complete(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt> {
-    let Some(paper) = step.shelf.get(id) else { return Vec::new() };
+    let Some(stored) = step.documents.get(id) else { return Vec::new() };
     let waiting: Vec<Uuid> =
-        if paper.kind.is_inventory() { vec![id] } else { inventories(&step.shelf, paper) };
+        if stored.kind.is_inventory() { vec![id] } else { inventories(&step.documents, stored) };
     let mut issued = Vec::new();
     for inventory in waiting {
-        let paper = step.shelf.get(inventory).filter(|paper| is_waiting(paper));
-        let Some(paper) = paper else { continue };
-        let refusal = match outcome(&step.shelf, paper) {
-            Some(MatchOutcome::Matched | MatchOutcome::Refused(_)) if has_rivals(step, paper) => {
-                let several = ReceiptStatus::refused(-401_003, &[&paper.names.order_no]);
+        let stored = step.documents.get(inventory).filter(|stored| stored.is_waiting());
+        let Some(stored) = stored else { continue };
+        let refusal = match outcome(&step.documents, stored) {
+            Some(MatchOutcome::Matched | MatchOutcome::Refused(_)) if has_rivals(step, stored) => {
+                let several = ReceiptStatus::refused(-401_003, &[&stored.names.order_no]);
                 step.refuse(inventory, &several)
             }
-            Some(MatchOutcome::Matched) if is_taken(step, paper) => {
-                let taken = exists(paper.kind, &paper.kind.shown_key(&paper.key));
+            Some(MatchOutcome::Matched) if is_taken(step, stored) => {
+                let taken = exists(stored.kind, &stored.kind.shown_key(&stored.key));
                 step.refuse(inventory, &taken)
             }
             Some(MatchOutcome::Matched) => {
-                step.shelf.change(inventory, |paper| paper.work = FilingWork::File);
+                step.documents.change(inventory, |stored| stored.work = FilingWork::File);
                 None
             }
             Some(MatchOutcome::Refused(broken)) => {
@@ -150,55 +156,50 @@ pub(crate) fn complete(step: &mut CebTransaction, id: Uuid) -> Vec<IssuedReceipt
 
 /// Whether several payments stand for the order of an inventory.
 fn has_rivals(step: &CebTransaction, inventory: &StoredDocument) -> bool {
-    !Companions::of(&step.shelf, inventory).rivals.is_empty()
+    !Companions::of(&step.documents, inventory).rivals.is_empty()
 }
 
 /// Whether another inventory holds on to the same order: one order is declared once.
 fn is_taken(step: &CebTransaction, inventory: &StoredDocument) -> bool {
-    let order = Companions::of(&step.shelf, inventory).order;
-    order.and_then(|id| step.shelf.get(id)).is_some_and(|order| is_used(step, order))
+    let order = Companions::of(&step.documents, inventory).order;
+    order.and_then(|id| step.documents.get(id)).is_some_and(|order| is_used(step, order))
 }
 
-/// An inventory that is declared and not yet filed.
-pub(crate) fn is_waiting(paper: &StoredDocument) -> bool {
-    let declared = paper.kind.is_inventory() && !paper.draft && !paper.deleted;
-    declared
-        && paper.status == status::DECLARING
-        && paper.declaration.is_none()
-        && paper.work == FilingWork::None
-}
-
-fn outcome(shelf: &DocumentSet, inventory: &StoredDocument) -> Option<MatchOutcome> {
-    with_set(shelf, inventory, |set| {
+fn outcome(documents: &DocumentSet, inventory: &StoredDocument) -> Option<MatchOutcome> {
+    with_set(documents, inventory, |set| {
         if inventory.kind.is_export() { match_export(set) } else { match_import(set, &POLICY) }
     })
 }
 
 /// What an inventory still waits for.
-pub(crate) fn missing(shelf: &DocumentSet, inventory: &StoredDocument) -> Vec<MissingDocument> {
-    if !is_waiting(inventory) {
+pub(crate) fn missing(documents: &DocumentSet, inventory: &StoredDocument) -> Vec<MissingDocument> {
+    if !inventory.is_waiting() {
         return Vec::new();
     }
-    match outcome(shelf, inventory) {
+    match outcome(documents, inventory) {
         Some(MatchOutcome::Waiting(missing)) => missing,
         Some(MatchOutcome::Matched | MatchOutcome::Refused(_)) | None => Vec::new(),
     }
 }
 
 /// The rejection of an inventory that has waited too long.
-pub(crate) fn too_late(shelf: &DocumentSet, inventory: &StoredDocument) -> Option<ReceiptStatus> {
+pub(crate) fn too_late(
+    documents: &DocumentSet,
+    inventory: &StoredDocument,
+) -> Option<ReceiptStatus> {
     let rules = if inventory.kind.is_export() { EXPORT } else { IMPORT };
-    let broken = with_set(shelf, inventory, |set| overdue(rules, set))?;
+    let broken = with_set(documents, inventory, |set| overdue(rules, set))?;
     (!broken.is_empty()).then(|| ReceiptStatus::rejected(&broken))
 }
 
 fn with_set<T>(
-    shelf: &DocumentSet,
+    documents: &DocumentSet,
     inventory: &StoredDocument,
     use_it: impl FnOnce(&Set<'_>) -> T,
 ) -> Option<T> {
-    let companions = Companions::of(shelf, inventory);
-    let document = |id: Option<Uuid>| id.and_then(|id| shelf.get(id)).map(|paper| &*paper.document);
+    let companions = Companions::of(documents, inventory);
+    let document =
+        |id: Option<Uuid>| id.and_then(|id| documents.get(id)).map(|stored| &*stored.document);
     let order: Option<ParcelOrder> = document(companions.order).and_then(parcel::order);
     // Any of several is there: nothing waits for another one.
     let payment = companions.payment.or(companions.rivals.first().copied());
@@ -220,12 +221,12 @@ pub(crate) fn warn_of_missing_payment(
     id: Uuid,
     first: ReceiptStatus,
 ) -> ReceiptStatus {
-    let Some(paper) = step.shelf.get(id) else { return first };
-    let import = paper.kind == DocumentKind::ImportInventory && first.status == status::DECLARING;
-    let companions = Companions::of(&step.shelf, paper);
+    let Some(stored) = step.documents.get(id) else { return first };
+    let import = stored.kind == DocumentKind::ImportInventory && first.status == status::DECLARING;
+    let companions = Companions::of(&step.documents, stored);
     if !import || companions.payment.is_some() || !companions.rivals.is_empty() {
         return first;
     }
-    let ebp_code = paper.document.text("ebpCode");
-    first.without_payment(&ebp_code, &paper.names.order_no)
+    let ebp_code = stored.document.text("ebpCode");
+    first.without_payment(&ebp_code, &stored.names.order_no)
 }

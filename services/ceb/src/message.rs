@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use domain::CHINA;
 use domain::declaration::Profile;
+use domain::documents::summary::C14;
 use domain::documents::{DocumentKind, ReceiptStatus, check, refusal, status};
 use domain::principal::CUSTOMS_LOG;
 use domain::refusal::{Code, Refusal, Violation};
@@ -19,8 +20,7 @@ use signature::{MixedDigest, SignatureRefusal, Trust, VerifiedMessage, Verifier}
 use store::ServiceError;
 use time::OffsetDateTime;
 
-use crate::export::C14;
-use crate::receive::{Copies, MalformedMessage, ReceivedDocument, Sender};
+use crate::received_document::{Copies, MalformedMessage, ReceivedDocument, Sender, responsible};
 use crate::stored_document::{key, slot};
 
 /// What a message is held to.
@@ -409,29 +409,6 @@ fn own_refusal(
         (Some(own), Some(declared)) if declared.status < 0 => Some(declared.with_more(&[own.info])),
         (Some(own), Some(declared)) => Some(own.with_more(&[declared.info])),
         (own, declared) => own.or(declared),
-    }
-}
-
-/// Whose document it is, by element: one of these firms sends it, or mandated who does. Orders come from
-/// the platform or the seller, payments from the payment firm, and so on; express and post firms that are
-/// entrusted with them need a mandate. Source: senders in the CEB specification 202205.
-pub(crate) fn responsible(kind: DocumentKind) -> &'static [&'static str] {
-    use DocumentKind as K;
-    match kind {
-        K::ExportOrder | K::ImportOrder => &["ebpCode", "ebcCode"],
-        K::MoneyReceipt => &["payCode", "ebcCode", "ebpCode"],
-        K::Payment => &["payCode"],
-        K::ExportWaybill | K::ImportWaybill | K::WaybillStatus | K::Departure => &["logisticsCode"],
-        K::Arrival => &["logisticsCode", "operatorCode"],
-        K::Delivery | K::Tally => &["operatorCode"],
-        K::ExportReturn => &["ebcCode", "agentCode"],
-        K::ExportInventory
-        | K::ImportInventory
-        | K::ExportCancel
-        | K::ImportCancel
-        | K::ImportRefund
-        | K::WaybillList
-        | K::SummaryApply => &["agentCode"],
     }
 }
 

@@ -11,8 +11,9 @@ use store::{Fault, ServiceError, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::document_keys::DocumentKeys;
 use crate::document_rows::{kind_column, whole_documents};
-use crate::document_set::{DocumentKeys, DocumentSet};
+use crate::document_set::DocumentSet;
 use crate::stored_document::StoredDocument;
 use crate::{Ceb, matching, receipt};
 
@@ -165,7 +166,7 @@ pub(crate) struct DocumentFilter {
 
 /// A document with what it still waits for.
 pub(crate) struct DocumentStatus {
-    pub(crate) paper: StoredDocument,
+    pub(crate) stored: StoredDocument,
     pub(crate) missing: Vec<domain::documents::MissingDocument>,
 }
 
@@ -203,13 +204,13 @@ pub(crate) async fn documents(
     .fetch_all(pool)
     .await
     .map_err(Fault::from)?;
-    let papers: Vec<StoredDocument> =
+    let documents: Vec<StoredDocument> =
         rows.into_iter().map(|row| row.document(cipher)).collect::<Result<_, Fault>>()?;
-    let (papers, next) = page.cut(papers, |paper| *paper.id.as_bytes())?;
-    let shelf = beside(pool, cipher, &papers).await?;
-    let found = papers
+    let (documents, next) = page.cut(documents, |stored| *stored.id.as_bytes())?;
+    let companions = beside(pool, cipher, &documents).await?;
+    let found = documents
         .into_iter()
-        .map(|paper| DocumentStatus { missing: matching::missing(&shelf, &paper), paper })
+        .map(|stored| DocumentStatus { missing: matching::missing(&companions, &stored), stored })
         .collect();
     Ok((found, next))
 }
@@ -235,11 +236,11 @@ async fn named(pool: &PgPool, number: &str) -> Result<Vec<Uuid>, Fault> {
 async fn beside(
     pool: &PgPool,
     cipher: &Cipher,
-    papers: &[StoredDocument],
+    documents: &[StoredDocument],
 ) -> Result<DocumentSet, Fault> {
     let mut wanted = DocumentKeys::default();
-    for paper in papers.iter().filter(|paper| matching::is_waiting(paper)) {
-        wanted.keys.insert((paper.kind.number(), paper.key.clone()));
+    for stored in documents.iter().filter(|stored| stored.is_waiting()) {
+        wanted.keys.insert((stored.kind.number(), stored.key.clone()));
     }
     let mut connection = pool.acquire().await?;
     DocumentSet::load(&mut connection, cipher, &wanted).await

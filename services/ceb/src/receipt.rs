@@ -15,41 +15,41 @@ use crate::stored_document::StoredDocument;
 /// A receipt about a document. Its elements are those of the document with the same name, and the
 /// numbers that the window and customs gave.
 pub(crate) fn about(
-    paper: &StoredDocument,
+    stored: &StoredDocument,
     what: &ReceiptStatus,
     now: OffsetDateTime,
 ) -> IssuedReceipt {
-    let message_type = MessageType::from_number(paper.kind.reply()).unwrap_or(MessageType::Ceb900);
+    let message_type = MessageType::from_number(stored.kind.reply()).unwrap_or(MessageType::Ceb900);
     let guid = Uuid::now_v7().to_string().to_uppercase();
     let value = |element: &str| match element {
         "guid" => Some(guid.clone()),
         "returnStatus" => Some(what.status.to_string()),
         "returnTime" => Some(time(now)),
         "returnInfo" => Some(what.info.clone()),
-        "preNo" => Some(paper.pre_no.clone()),
+        "preNo" => Some(stored.pre_no.clone()),
         "invtNo" => {
-            let own_number = paper.document.value("invtNo").filter(|no| is_whole(paper.kind, no));
-            Some(paper.invt_no.clone())
+            let own_number = stored.document.value("invtNo").filter(|no| is_whole(stored.kind, no));
+            Some(stored.invt_no.clone())
                 .filter(|no| !no.is_empty())
                 .or(own_number)
                 // Until customs gave one.
                 .or_else(|| Some(String::new()))
         }
         // The numbers of deliveries and summaries are the window's own.
-        "rkdNo" => Some(paper.pre_no.replacen('R', "K", 1)),
-        "sumNo" => Some(paper.pre_no.clone()),
+        "rkdNo" => Some(stored.pre_no.replacen('R', "K", 1)),
+        "sumNo" => Some(stored.pre_no.clone()),
         // Required in the receipt, optional in the document.
         "copNo" => {
-            let own = paper.document.value("copNo").filter(|no| !no.is_empty());
-            own.or_else(|| Some(paper.pre_no.clone()))
+            let own = stored.document.value("copNo").filter(|no| !no.is_empty());
+            own.or_else(|| Some(stored.pre_no.clone()))
         }
         _ => None,
     };
-    let value = |element: &str| value(element).or_else(|| paper.document.value(element));
+    let value = |element: &str| value(element).or_else(|| stored.document.value(element));
     IssuedReceipt {
         message_type,
         document: Arc::new(Document::from_values(message_type, value)),
-        about: DocumentRef::of(paper),
+        about: DocumentRef::of(stored),
         position: 0,
         event: Uuid::now_v7(),
         time: now,
@@ -101,8 +101,8 @@ pub(crate) struct DocumentRef {
 }
 
 impl DocumentRef {
-    pub(crate) fn of(paper: &StoredDocument) -> Self {
-        Self { guid: paper.guid.clone(), key: paper.kind.shown_key(&paper.key) }
+    pub(crate) fn of(stored: &StoredDocument) -> Self {
+        Self { guid: stored.guid.clone(), key: stored.kind.shown_key(&stored.key) }
     }
 
     /// As it is kept beside the receipt.

@@ -31,12 +31,12 @@ async fn each(
         Ok(found) => found,
         Err(fault) => return Delivery::shared(&fault, items),
     };
-    let mut papers = Vec::new();
+    let mut documents = Vec::new();
     let mut became: Vec<Option<Delivery>> = Vec::with_capacity(items.len());
     for (item, found) in items.iter().zip(found) {
         became.push(match found {
-            Some(Ok(paper)) => {
-                papers.push(paper);
+            Some(Ok(stored)) => {
+                documents.push(stored);
                 None
             }
             Some(Err(fault)) => Some(Delivery::of(&fault)),
@@ -46,7 +46,7 @@ async fn each(
             }),
         });
     }
-    let handled = if papers.is_empty() { Vec::new() } else { handle(papers).await };
+    let handled = if documents.is_empty() { Vec::new() } else { handle(documents).await };
     let mut handled = handled.into_iter();
     let no_answer = || Delivery::Suspect("nobody said what became of it".to_owned());
     let became = became.into_iter();
@@ -54,8 +54,8 @@ async fn each(
 }
 
 /// Takes down how the filing or the withdrawal of a document went.
-async fn take_down(ceb: &Ceb, paper: &StoredDocument, outcome: FilingOutcome) -> Delivery {
-    let answered = FilingAnswer::of(paper, outcome);
+async fn take_down(ceb: &Ceb, stored: &StoredDocument, outcome: FilingOutcome) -> Delivery {
+    let answered = FilingAnswer::of(stored, outcome);
     let slot = answered.slot;
     let command = |reply| CebCommand::Filing(answered, reply);
     Delivery::settled(ceb.batch.enqueue(slot, &Share::Kept, command).await)

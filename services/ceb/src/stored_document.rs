@@ -158,4 +158,13 @@ impl StoredDocument {
     pub(crate) fn uses_others(&self) -> bool {
         self.is_live() && (self.declaration.is_some() || self.work == FilingWork::File)
     }
+
+    /// An inventory that is declared and not yet filed.
+    pub(crate) fn is_waiting(&self) -> bool {
+        let declared = self.kind.is_inventory() && !self.draft && !self.deleted;
+        declared
+            && self.status == status::DECLARING
+            && self.declaration.is_none()
+            && self.work == FilingWork::None
+    }
 }

@@ -3,42 +3,41 @@
 //! The invariant: a receipt about a document is written in the same transaction as the change that it
 //! tells of, to its sender and to its subscribers.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
-use domain::CHINA;
+use domain::Slot;
 use domain::documents::{ReceiptStatus, supersedes};
 use domain::principal::CUSTOMS_LOG;
-use domain::{Slot, limits};
 use proto::ceb::{self, MessageType};
 use sqlx::PgConnection;
 use store::Fault;
 use store::cipher::Cipher;
 use store::journal::{Heads, JournalEntry};
-use store::numbers::{NumberSeries, use_numbers, used_numbers};
-use store::permutation::NumberKey;
 use store::queue::{self, Item};
 use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::declaration_events::EventWrites;
 use crate::document_set::DocumentSet;
-use crate::export_news::{self, EXPORT_NEWS};
+use crate::log;
+use crate::numbers::DayNumbers;
+use crate::queues::EXPORT_NEWS;
 use crate::receipt::{self, DocumentRef, IssuedReceipt};
 use crate::stored_document::StoredDocument;
-use crate::{follow, log};
 
 /// A transaction under way.
 pub(crate) struct CebTransaction {
     pub(crate) now: OffsetDateTime,
-    pub(crate) shelf: DocumentSet,
-    mail: Vec<OutboundMessage>,
+    pub(crate) documents: DocumentSet,
+    messages: Vec<OutboundMessage>,
     numbers: DayNumbers,
     /// The returnTime of the last receipt of each document in this transaction, by kind and key: also of
     /// those that are not kept.
     last_receipts: HashMap<(u16, String), OffsetDateTime>,
     /// What came over the exchange.
-    pub(crate) events: follow::EventWrites,
+    pub(crate) events: EventWrites,
     pub(crate) requests: Requests,
     /// Bills of lading on which something changed: looked at once, at the end.
     pub(crate) bills: BTreeSet<Bill>,
@@ -81,15 +80,15 @@ struct OutboundMessage {
 impl CebTransaction {
     pub(crate) fn new(
         now: OffsetDateTime,
-        shelf: DocumentSet,
+        documents: DocumentSet,
         numbers: DayNumbers,
         requests: Requests,
-        events: follow::EventWrites,
+        events: EventWrites,
     ) -> Self {
         Self {
             now,
-            shelf,
-            mail: Vec::new(),
+            documents,
+            messages: Vec::new(),
             numbers,
             last_receipts: HashMap::new(),
             events,
@@ -107,18 +106,18 @@ impl CebTransaction {
         tx: &mut PgConnection,
         cipher: &Cipher,
     ) -> Result<WrittenRows, Fault> {
-        let Self { now, shelf, mail, numbers, events, requests, news, fault, .. } = self;
+        let Self { now, documents, messages, numbers, events, requests, news, fault, .. } = self;
         if let Some(fault) = fault {
             return Err(fault);
         }
-        use_numbers(&mut *tx, pre_nos(&numbers.key, day(now)), &numbers.given).await?;
-        shelf.write(&mut *tx, cipher, now).await?;
+        numbers.write(&mut *tx).await?;
+        documents.write(&mut *tx, cipher, now).await?;
         requests.write(&mut *tx, now).await?;
         events.write(&mut *tx, cipher).await?;
         queue::enqueue(&mut *tx, cipher, EXPORT_NEWS, &news).await?;
-        let entries = post(&mut *tx, cipher, mail, now).await?;
+        let entries = post(&mut *tx, cipher, messages, now).await?;
         let positions = log::append(&mut *tx, &entries).await?;
-        Ok(WrittenRows { entries, positions, work: shelf.has_work() || !news.is_empty() })
+        Ok(WrittenRows { entries, positions, work: documents.has_work() || !news.is_empty() })
     }
 
     /// Notes what cannot be: the transaction fails with it, and nothing of it is kept.
@@ -134,13 +133,13 @@ impl CebTransaction {
         id: Uuid,
         what: &ReceiptStatus,
     ) -> Option<IssuedReceipt> {
-        let paper = self.shelf.get(id)?.clone();
-        let issued = self.post(&paper, what, "");
-        self.shelf.change(id, |paper| paper.last_receipt_time = issued.time);
-        if paper.status == what.status || supersedes(paper.kind, paper.status, what.status) {
-            self.shelf.change(id, |paper| {
-                paper.status = what.status;
-                paper.info.clone_from(&what.info);
+        let stored = self.documents.get(id)?.clone();
+        let issued = self.post(&stored, what, "");
+        self.documents.change(id, |stored| stored.last_receipt_time = issued.time);
+        if stored.status == what.status || supersedes(stored.kind, stored.status, what.status) {
+            self.documents.change(id, |stored| {
+                stored.status = what.status;
+                stored.info.clone_from(&what.info);
             });
         }
         Some(issued)
@@ -148,43 +147,52 @@ impl CebTransaction {
 
     /// The bill of an export is looked at once more at the end of the transaction.
     pub(crate) fn look_at_bill(&mut self, inventory: Uuid) {
-        let Some(paper) = self.shelf.get(inventory) else { return };
-        if paper.kind.is_export() && !paper.names.bill_no.is_empty() {
-            let (agent_code, bill_no) = (&paper.names.agent_code, &paper.names.bill_no);
+        let Some(stored) = self.documents.get(inventory) else { return };
+        if stored.kind.is_export() && !stored.names.bill_no.is_empty() {
+            let (agent_code, bill_no) = (&stored.names.agent_code, &stored.names.bill_no);
             self.bills.insert(Bill { agent_code: agent_code.clone(), bill_no: bill_no.clone() });
         }
     }
 
     /// Refuses a document that was kept: it can be sent again, corrected.
     pub(crate) fn refuse(&mut self, id: Uuid, what: &ReceiptStatus) -> Option<IssuedReceipt> {
-        self.shelf.change(id, |paper| paper.status = what.status);
+        self.documents.change(id, |stored| stored.status = what.status);
         self.issue_receipt(id, what)
+    }
+
+    /// Says several things about one document.
+    pub(crate) fn issue_receipts(
+        &mut self,
+        id: Uuid,
+        statuses: &[ReceiptStatus],
+    ) -> Vec<IssuedReceipt> {
+        statuses.iter().filter_map(|what| self.issue_receipt(id, what)).collect()
     }
 
     /// Writes a receipt about a document that may not be kept.
     pub(crate) fn post(
         &mut self,
-        paper: &StoredDocument,
+        stored: &StoredDocument,
         what: &ReceiptStatus,
         trace: &str,
     ) -> IssuedReceipt {
-        let key = (paper.kind.number(), paper.key.clone());
+        let key = (stored.kind.number(), stored.key.clone());
         let last = self
             .last_receipts
             .get(&key)
-            .map_or(paper.last_receipt_time, |time| paper.last_receipt_time.max(*time));
-        let issued = receipt::about(paper, what, receipt::after(last, self.now));
+            .map_or(stored.last_receipt_time, |time| stored.last_receipt_time.max(*time));
+        let issued = receipt::about(stored, what, receipt::after(last, self.now));
         self.last_receipts.insert(key, issued.time);
         let guid = Uuid::now_v7().to_string().to_uppercase();
         let body = ceb::write(issued.message_type, &guid, std::slice::from_ref(&*issued.document));
-        self.mail(paper, issued.message_type, what.status, &body, (issued.event, trace));
+        self.send(stored, issued.message_type, what.status, &body, (issued.event, trace));
         issued
     }
 
     /// Puts a message into the log of a document's sender and of its subscribers.
-    pub(crate) fn mail(
+    pub(crate) fn send(
         &mut self,
-        paper: &StoredDocument,
+        stored: &StoredDocument,
         message_type: MessageType,
         status: i32,
         body: &str,
@@ -193,14 +201,14 @@ impl CebTransaction {
         let body = Bytes::from(body.to_owned());
         // The first one is the sender's, and has the id of what was said.
         let events = std::iter::once(event).chain(std::iter::repeat_with(Uuid::now_v7));
-        let readers = std::iter::once(&paper.dxp_id).chain(&paper.subscribers);
+        let readers = std::iter::once(&stored.dxp_id).chain(&stored.subscribers);
         for (to, event) in readers.zip(events) {
-            self.mail.push(OutboundMessage {
+            self.messages.push(OutboundMessage {
                 to: to.clone(),
                 message_type: message_type.number(),
                 status,
-                subject: DocumentRef::subject(&paper.names.order_no, &paper.key),
-                about: DocumentRef::of(paper),
+                subject: DocumentRef::subject(&stored.names.order_no, &stored.key),
+                about: DocumentRef::of(stored),
                 event,
                 body: body.clone(),
                 trace: trace.to_owned(),
@@ -210,36 +218,36 @@ impl CebTransaction {
 
     /// Customs gets a copy of a document that was accepted and concerns it.
     pub(crate) fn show_customs(&mut self, id: Uuid) {
-        let Some(paper) = self.shelf.get(id) else { return };
-        let value = |element| paper.document.text(element);
+        let Some(stored) = self.documents.get(id) else { return };
+        let value = |element| stored.document.text(element);
         let transfer = ceb::Transfer {
             cop_code: value("agentCode"),
             cop_name: value("agentName"),
             dxp_mode: "DXP".to_owned(),
-            dxp_id: paper.dxp_id.clone(),
+            dxp_id: stored.dxp_id.clone(),
             note: String::new(),
         };
-        let (kind, status) = (paper.document.message_type(), paper.status);
+        let (kind, status) = (stored.document.message_type(), stored.status);
         let body = ceb::write_message(&ceb::OutgoingMessage {
             message_type: kind,
             guid: &Uuid::now_v7().to_string().to_uppercase(),
             transfer: &transfer,
             subscribers: &[],
-            documents: std::slice::from_ref(&*paper.document),
+            documents: std::slice::from_ref(&*stored.document),
         });
-        self.mail_to(CUSTOMS_LOG, (kind.number(), status), Bytes::from(body), None);
+        self.send_to(CUSTOMS_LOG, (kind.number(), status), Bytes::from(body), None);
     }
 
     /// Puts a message into the log of one exchange number; `about` is the document that it concerns.
-    pub(crate) fn mail_to(
+    pub(crate) fn send_to(
         &mut self,
         to: &str,
         (message_type, status): (u16, i32),
         body: Bytes,
         about: Option<&StoredDocument>,
     ) {
-        let subject = about.map(|paper| DocumentRef::subject(&paper.names.order_no, &paper.key));
-        self.mail.push(OutboundMessage {
+        let subject = about.map(|stored| DocumentRef::subject(&stored.names.order_no, &stored.key));
+        self.messages.push(OutboundMessage {
             to: to.to_owned(),
             message_type,
             status,
@@ -252,23 +260,19 @@ impl CebTransaction {
         });
     }
 
-    /// The next number of a slot: a letter, the date in China, nine digits. `None` where the day's
-    /// numbers are used up.
+    /// The next number of a slot ([`DayNumbers::next`]).
     pub(crate) fn number(&mut self, letter: char, slot: Slot) -> Option<String> {
-        let number = self.numbers.next(slot, day(self.now));
-        let number = number.unwrap_or_else(|fault| {
+        let number = self.numbers.next(letter, slot);
+        number.unwrap_or_else(|fault| {
             self.fault.get_or_insert(fault);
             None
-        });
-        let base = i64::from(slot.column()) * limits::NUMBERS_PER_SLOT;
-        let serial = base + limits::NUMBERS_OF_DOOR_FROM + number?;
-        Some(format!("{letter}{:08}{serial:09}", day(self.now)))
+        })
     }
 
-    /// The number of a goods declaration form, of its summary's ([`export_news::entry_id`]). `None` where customs
-    /// tells it later.
+    /// The number of a goods declaration form, of its summary's ([`crate::numbers::form_number`]). `None` where
+    /// customs tells it later.
     pub(crate) fn entry_id(&mut self, customs_code: &str, decl_seq_no: &str) -> Option<String> {
-        let number = export_news::entry_id(&self.numbers.key, customs_code, decl_seq_no);
+        let number = self.numbers.form(customs_code, decl_seq_no);
         number.unwrap_or_else(|fault| {
             self.fault.get_or_insert(fault);
             None
@@ -276,81 +280,39 @@ impl CebTransaction {
     }
 }
 
-/// The day's numbers of the slots of documents that came: what was given before, and by this transaction. What is refused because of a document that is there uses none.
-pub(crate) struct DayNumbers {
-    key: NumberKey,
-    used: HashMap<Slot, i64>,
-    given: BTreeMap<Slot, i64>,
-}
-
-/// The numbers that the door gives on a day, whatever their letter.
-pub(crate) fn pre_nos(key: &NumberKey, day: i32) -> NumberSeries<'_> {
-    let count = limits::NUMBERS_PER_SLOT - limits::NUMBERS_OF_DOOR_FROM;
-    NumberSeries { key, kind: "preNo", period: day, count }
-}
-
-impl DayNumbers {
-    pub(crate) async fn load(
-        tx: &mut PgConnection,
-        key: NumberKey,
-        slots: &BTreeSet<Slot>,
-        now: OffsetDateTime,
-    ) -> Result<Self, Fault> {
-        let used = used_numbers(tx, pre_nos(&key, day(now)), slots).await?;
-        Ok(Self { key, used, given: BTreeMap::new() })
-    }
-
-    /// The next one of a slot, from 0; `None` where they are used up.
-    fn next(&mut self, slot: Slot, day: i32) -> Result<Option<i64>, Fault> {
-        let given = self.given.get(&slot).copied().unwrap_or_default(); // none yet
-        // A slot that has no row yet has given none today.
-        let used = self.used.get(&slot).copied().unwrap_or_default();
-        let number = pre_nos(&self.key, day).of(slot)?.number(used + given)?;
-        if number.is_some() {
-            self.given.insert(slot, given + 1);
-        }
-        Ok(number)
-    }
-}
-
-/// The day in China as eight digits.
-fn day(now: OffsetDateTime) -> i32 {
-    let date = now.to_offset(CHINA).date();
-    date.year() * 10_000 + i32::from(u8::from(date.month())) * 100 + i32::from(date.day())
-}
-
-/// Appends the mail to the logs of its readers.
+/// Appends the messages to the logs of its readers.
 async fn post(
     tx: &mut PgConnection,
     cipher: &Cipher,
-    mail: Vec<OutboundMessage>,
+    messages: Vec<OutboundMessage>,
     now: OffsetDateTime,
 ) -> Result<Vec<JournalEntry>, Fault> {
-    let readers: BTreeSet<i16> = mail.iter().map(|mail| Slot::of(&mail.to).column()).collect();
+    let readers: BTreeSet<i16> =
+        messages.iter().map(|message| Slot::of(&message.to).column()).collect();
     if readers.is_empty() {
         return Ok(Vec::new());
     }
     let readers: Vec<i16> = readers.into_iter().collect();
     let mut heads = Heads::lock(&mut *tx, &readers).await?;
-    let entries: Vec<JournalEntry> = mail
+    let entries: Vec<JournalEntry> = messages
         .into_iter()
-        .map(|mail| {
-            let slot = Slot::of(&mail.to);
+        .map(|message| {
+            let slot = Slot::of(&message.to);
             Ok(JournalEntry {
                 slot,
                 position: heads.next(slot)?,
-                event_id: mail.event,
-                subject: mail.subject,
-                owner: mail.to,
-                version: i32::from(mail.message_type),
-                round: mail.status,
+                event_id: message.event,
+                subject: message.subject,
+                owner: message.to,
+                version: i32::from(message.message_type),
+                round: message.status,
                 phase: 0,
                 topics: 0,
                 recorded_time: now,
-                trace: mail.trace,
-                facts: mail.about.kept(),
+                trace: message.trace,
+                facts: message.about.kept(),
                 shows_content: false,
-                body: Ok(Some(mail.body)),
+                body: Ok(Some(message.body)),
             })
         })
         .collect::<Result<_, Fault>>()?;

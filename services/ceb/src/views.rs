@@ -7,16 +7,16 @@ use proto::ceb::{Document, export};
 use crate::stored_document::StoredDocument;
 
 /// An export inventory (603) as a summary sees it.
-pub(crate) fn summed(paper: &StoredDocument, sum_no: &str) -> Option<summary::SummaryInventory> {
-    let Document::Ceb603(export::Inventory { head, lines }) = &*paper.document else {
+pub(crate) fn summed(stored: &StoredDocument, sum_no: &str) -> Option<summary::SummaryInventory> {
+    let Document::Ceb603(export::Inventory { head, lines }) = &*stored.document else {
         return None;
     };
     Some(summary::SummaryInventory {
-        invt_no: paper.invt_no.clone(),
+        invt_no: stored.invt_no.clone(),
         logistics_no: head.logistics_no.clone(),
         statistics_flag: head.statistics_flag.clone(),
-        closed: paper.status == status::CLOSED && !paper.deleted,
-        summed: !paper.sum_no.is_empty() && paper.sum_no != sum_no,
+        closed: stored.status == status::CLOSED && !stored.deleted,
+        summed: !stored.sum_no.is_empty() && stored.sum_no != sum_no,
         ebc_code: head.ebc_code.clone(),
         owner_code: head.owner_code.clone(),
         trade_mode: head.trade_mode.clone(),

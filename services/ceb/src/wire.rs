@@ -121,24 +121,24 @@ pub(crate) fn fault(fault: ceb::MessageFault) -> v1::MessageFault {
 }
 
 pub(crate) fn record(found: read::DocumentStatus) -> v1::DocumentRecord {
-    let read::DocumentStatus { paper, missing } = found;
+    let read::DocumentStatus { stored, missing } = found;
     v1::DocumentRecord {
-        message_type: paper.kind.number().into(),
-        key: paper.kind.shown_key(&paper.key).replace('\u{1f}', " "),
-        guid: paper.guid,
-        order_no: paper.names.order_no,
-        return_status: paper.status,
-        deleted: paper.deleted,
+        message_type: stored.kind.number().into(),
+        key: stored.kind.shown_key(&stored.key).replace('\u{1f}', " "),
+        guid: stored.guid,
+        order_no: stored.names.order_no,
+        return_status: stored.status,
+        deleted: stored.deleted,
         missing: missing.into_iter().map(|missing| word(missing).to_owned()).collect(),
-        pre_no: paper.pre_no,
-        invt_no: paper.invt_no,
-        declaration: proto::text(paper.declaration.map(|id| format!("declarations/{id}"))),
-        changed_time: Some(proto::timestamp(paper.changed)),
-        dxp_id: paper.dxp_id,
-        return_info: paper.info,
-        cop_no: paper.names.cop_no,
-        logistics_no: paper.names.logistics_no,
-        bill_no: paper.names.bill_no,
+        pre_no: stored.pre_no,
+        invt_no: stored.invt_no,
+        declaration: proto::text(stored.declaration.map(|id| format!("declarations/{id}"))),
+        changed_time: Some(proto::timestamp(stored.changed)),
+        dxp_id: stored.dxp_id,
+        return_info: stored.info,
+        cop_no: stored.names.cop_no,
+        logistics_no: stored.names.logistics_no,
+        bill_no: stored.names.bill_no,
     }
 }
 

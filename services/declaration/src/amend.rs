@@ -17,8 +17,8 @@ use store::Fault;
 use store::request::{Digest, RequestKey, RequestStatus};
 
 use crate::declared_order::OrderKey;
+use crate::key_holder::KeyHolder;
 use crate::row::DeclarationRow;
-use crate::submit::KeyHolder;
 use crate::transaction::DeclarationTransaction;
 use crate::{Declarations, Error, filing};
 

@@ -17,7 +17,7 @@ use tonic::{Status, Streaming};
 use crate::commit::DeclarationCommand;
 use crate::get_attachment::AttachmentContent;
 use crate::put_attachment::UploadHead;
-use crate::submit::Submission;
+use crate::submission::Submission;
 use crate::wire::{
     attachment, filter, record, unreadable, upload, warnings, watch_response, whole,
 };

@@ -14,8 +14,8 @@ use sqlx::PgConnection;
 use store::Fault;
 use uuid::Uuid;
 
+use crate::key_holder::KeyHolder;
 use crate::row::{DeclarationRow, phase, stand_column};
-use crate::submit::KeyHolder;
 
 /// An order of a seller.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +27,11 @@ pub(crate) struct OrderKey {
 impl OrderKey {
     pub(crate) fn of(row: &DeclarationRow) -> Self {
         Self { order_no: row.order_no.clone(), ebc_code: row.ebc_code.clone() }
+    }
+
+    /// As a refusal names it.
+    pub(crate) fn describe(&self) -> String {
+        format!("ebc.code {} + order_no {}", self.ebc_code, self.order_no)
     }
 
     /// Where its row is. Whoever looks for the number alone finds it there too.

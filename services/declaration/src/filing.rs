@@ -7,7 +7,7 @@ use proto::stored::{FilingKind, FilingRecord};
 use store::Fault;
 use store::request::RequestKey;
 
-use crate::submit::KeyHolder;
+use crate::key_holder::KeyHolder;
 use crate::transaction::DeclarationTransaction;
 
 /// The key of a firm's request: every declarant makes up its own ids.

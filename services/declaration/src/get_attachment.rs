@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use domain::attachment::AttachmentDigest;
 use domain::principal::{ALL_PLACES, Scope};
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Kind, Principal, Slot};
@@ -17,8 +16,8 @@ use store::Fault;
 use store::journal::JournalEntry;
 use uuid::Uuid;
 
+use crate::attachment::{NamedAttachment, digest, own_space};
 use crate::attachment_rows::{self as rows, AttachmentOwner, PartKey, StoredAttachment};
-use crate::put_attachment::{digest, own_space};
 use crate::{Declarations, Error, read, wire};
 
 /// A declaration as somebody sees it whom it concerns.
@@ -50,16 +49,6 @@ pub(crate) async fn concerned(
         }
     }
     Ok(ConcernedDeclaration { declarant_code, history })
-}
-
-/// Something that a declaration names by its digest.
-#[derive(Debug, Clone)]
-pub(crate) struct NamedAttachment {
-    pub(crate) sha256: AttachmentDigest,
-    pub(crate) kind: String,
-    pub(crate) name: String,
-    pub(crate) version: u32,
-    pub(crate) declared_bytes: u64,
 }
 
 /// Lists what a declaration names, each with what is here of it.
@@ -117,19 +106,6 @@ pub(crate) async fn get(
     let stored = here.ok_or_else(|| Refusal::of(missing).with("sha256", sha256))?;
     let parts = owned_parts(own, owner.slot, stored.upload_id).boxed();
     Ok(AttachmentContent { named, stored, parts })
-}
-
-/// The bytes of an upload, part by part.
-pub(crate) fn parts(
-    own: &Declarations,
-    slot: Slot,
-    upload: Uuid,
-) -> impl Stream<Item = Result<Bytes, Fault>> + Send {
-    futures::stream::try_unfold(1, move |number| async move {
-        let key = PartKey { slot, upload, number };
-        let part = rows::part(&own.work, &own.attachments.cipher, key).await?;
-        Ok(part.map(|part| (part, number + 1)))
-    })
 }
 
 /// The same for a stream that somebody reads as slowly as he likes: what it takes of the database it gives back before.

@@ -10,11 +10,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use domain::attachment::AttachmentDigest;
 use domain::limits;
-use domain::principal::Scope;
-use domain::refusal::{Code, Refusal, Violation};
+use domain::refusal::{Code, Refusal};
 use domain::{Kind, Principal, Slot};
-use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use futures::{Stream, StreamExt as _};
 use proto::memory;
 use ring::digest::{Context, SHA256};
 use sqlx::PgPool;
@@ -23,6 +22,7 @@ use store::{Clock, Fault};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::attachment::{UploadReceipt, digest, own_space, required};
 use crate::attachment_rows::{
     self as rows, AttachmentOwner, AttachmentSide, PartKey, StoredAttachment,
 };
@@ -76,13 +76,6 @@ pub(crate) struct UploadHead {
 /// The bytes of an upload, in pieces as they come.
 pub(crate) type UploadPieces = BoxStream<'static, Result<Bytes, Refusal>>;
 
-/// An attachment that is kept, and whether it was before.
-#[derive(Debug, Clone)]
-pub(crate) struct UploadReceipt {
-    pub(crate) attachment: StoredAttachment,
-    pub(crate) repeated: bool,
-}
-
 /// Keeps what comes.
 pub(crate) async fn put(
     own: &Declarations,
@@ -120,7 +113,7 @@ async fn keep(
     let received = receive(own, Some((slot, upload)), pieces).await?;
     let (media_type, size_bytes) = checked(target, received)?;
     if let Some(scanner) = scanner {
-        let scanned = scanner.scan(get_attachment::parts(own, slot, upload)).await;
+        let scanned = scanner.scan(parts(own, slot, upload)).await;
         let scanned =
             scanned.inspect_err(|fault| fault.report("an attachment cannot be scanned"))?;
         if let ScanResult::Infected(found) = scanned {
@@ -171,45 +164,6 @@ async fn parse(
         return Err(required("declaration", "a site or an agency says of which declaration").into());
     }
     Ok(UploadTarget { sha256, owner: own_space(principal, declarant)?, side })
-}
-
-/// Where a firm or its agent keeps attachments: for a declarant that it may file for.
-pub(crate) fn own_space(
-    principal: &Principal,
-    declarant: String,
-) -> Result<AttachmentOwner, Refusal> {
-    let code = if declarant.is_empty() { principal.customs_code.clone() } else { declarant };
-    let scope: Scope = principal.scope();
-    if !scope.covers(&code) {
-        return Err(Refusal::of(Code::DeclarantForeign).with("declarant", code));
-    }
-    if code.is_empty() {
-        return Err(required("declarant", "an agent says for which declarant"));
-    }
-    Ok(AttachmentOwner::of(&code))
-}
-
-fn required(field: &str, text: &str) -> Refusal {
-    Refusal::invalid(vec![Violation {
-        code: Code::Required,
-        field: format!("$.{field}"),
-        text: text.to_owned(),
-        text_zh: "必填项为空".to_owned(),
-        customs_code: None,
-    }])
-}
-
-/// Reads a digest as callers spell it.
-pub(crate) fn digest(sha256: &str) -> Result<AttachmentDigest, Refusal> {
-    AttachmentDigest::parse(sha256).ok_or_else(|| {
-        Refusal::invalid(vec![Violation {
-            code: Code::DigestWrong,
-            field: "$.sha256".to_owned(),
-            text: "a SHA-256 has 64 hexadecimal digits".to_owned(),
-            text_zh: "SHA-256须为64位十六进制".to_owned(),
-            customs_code: None,
-        }])
-    })
 }
 
 /// Takes all that comes, and keeps it as the parts of an upload, where there is one.
@@ -303,4 +257,17 @@ async fn sweep_once(pool: &PgPool, clock: &Clock) -> Result<(), Fault> {
         rows::give_up(pool, slot, upload).await?;
     }
     Ok(())
+}
+
+/// The bytes of an upload, part by part.
+pub(crate) fn parts(
+    own: &Declarations,
+    slot: Slot,
+    upload: Uuid,
+) -> impl Stream<Item = Result<Bytes, Fault>> + Send {
+    futures::stream::try_unfold(1, move |number| async move {
+        let key = PartKey { slot, upload, number };
+        let part = rows::part(&own.work, &own.attachments.cipher, key).await?;
+        Ok(part.map(|part| (part, number + 1)))
+    })
 }

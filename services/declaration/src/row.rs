@@ -12,7 +12,6 @@ use store::column::{self, integer, number};
 use time::OffsetDateTime;
 
 use crate::answers::AppliedAnswers;
-use crate::submit::Submission;
 
 /// One declaration while it is being worked on.
 #[derive(Debug, Clone)]
@@ -50,41 +49,6 @@ pub(crate) struct DeclarationRow {
 pub(crate) struct JointOrderRow {
     pub(crate) id: OrderId,
     pub(crate) findings: Option<Vec<u8>>,
-}
-
-impl DeclarationRow {
-    /// A declaration that is being filed.
-    pub(crate) fn filed(
-        id: DeclarationId,
-        submission: &Submission,
-        pre_no: String,
-        filed_time: OffsetDateTime,
-    ) -> Self {
-        let Submission { checked, clearance, national, .. } = submission;
-        let d = &checked.declaration;
-        Self {
-            id,
-            declarant_code: d.declarant.code.clone(),
-            ebc_code: d.ebc.code.clone(),
-            order_no: d.order_no.clone(),
-            cop_no: d.cop_no.clone(),
-            logistics_no: d.logistics_no.clone(),
-            bill_no: d.bill_no.clone(),
-            direction: checked.direction,
-            trade_mode: d.trade_mode.clone(),
-            customs_code: d.customs_code.clone(),
-            pre_no,
-            invt_no: None,
-            filed_time,
-            national: *national,
-            current: true,
-            clearance: *clearance,
-            stored_phase: None,
-            answers: AppliedAnswers::default(),
-            added: Vec::new(),
-            order: None,
-        }
-    }
 }
 
 /// Loads the declarations with these ids; ids that do not exist are left out.

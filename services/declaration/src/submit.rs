@@ -8,47 +8,26 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use bytes::Bytes;
 use domain::CHINA;
 use domain::clearance::{Clearance, Phase, Stand};
-use domain::declaration::ValidDeclaration;
 use domain::history::HistoryFact;
 use domain::ids::is_given_by_door;
 use domain::refusal::{Code, Refusal};
-use domain::{DeclarationId, Kind as Caller, Principal, RequestId, Slot, limits};
+use domain::{DeclarationId, Kind as Caller, Principal, Slot, limits};
 use prost::Message as _;
 use proto::stored::FilingKind;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
 use store::numbers::{NumberSeries, Numbers, use_numbers};
 use store::permutation::NumberKey;
-use store::request::{Digest, RequestKey, RequestStatus};
+use store::request::RequestStatus;
 use store::{Fault, column};
 use time::OffsetDateTime;
 
 use crate::declared_order::{DeclaredOrders, OrderKey};
-use crate::row::{DeclarationRow, phase, stand_column};
+use crate::key_holder::KeyHolder;
+use crate::row::{phase, stand_column};
+use crate::submission::{OwnNumber, Submission};
 use crate::transaction::DeclarationTransaction;
 use crate::{Declarations, Error, filing};
-
-/// A declaration that obeys every rule and waits for its transaction.
-#[derive(Debug, Clone)]
-pub(crate) struct Submission {
-    pub(crate) request_id: RequestId,
-    pub(crate) slot: Slot,
-    pub(crate) checked: ValidDeclaration,
-    /// Where it begins: a window that asks the risk rules waits for them.
-    pub(crate) clearance: Clearance,
-    /// The content as it is kept and sent on.
-    pub(crate) body: Bytes,
-    /// To tell a repetition from another request under the same id.
-    pub(crate) digest: Digest,
-    /// It comes by the national door,
-    pub(crate) national: bool,
-    /// which gave its preNo already.
-    pub(crate) pre_no: Option<String>,
-    /// It is only checked: nothing of it is kept.
-    pub(crate) only_check: bool,
-    /// `traceparent` of the caller.
-    pub(crate) trace: String,
-}
 
 /// What the enterprise gets for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,7 +136,7 @@ async fn orders<'t>(
         if submission.only_check {
             checks.insert(submission.order());
         } else {
-            fresh.entry(submission.order()).or_insert_with(|| submission.fresh_id(step));
+            fresh.entry(submission.order()).or_insert_with(|| fresh_id(step, submission));
         }
     }
     let ended = amended.iter().filter_map(|id| step.cases.get(id));
@@ -217,8 +196,8 @@ async fn file<'t>(
     };
     let reserved = step.orders.reserved(&order, submission.slot);
     // Another one of this transaction had it there, and was refused.
-    let id = reserved.unwrap_or_else(|| submission.fresh_id(step)); // why: see above
-    let case = DeclarationRow::filed(id, submission, pre_no.clone(), step.now);
+    let id = reserved.unwrap_or_else(|| fresh_id(step, submission)); // why: see above
+    let case = submission.row(id, pre_no.clone(), step.now);
     let before = step.orders.declaration(&order).filter(|before| before.slot() == submission.slot);
     let own_before = own.and_then(|own| lookup.holders.insert(own, KeyHolder::of(&case)));
     // One that another declarant filed in another slot sees by its order that it gave way.
@@ -237,15 +216,8 @@ async fn file<'t>(
     Ok(Ok(Receipt { id, pre_no, filed_time, repeated: false }))
 }
 
-impl Submission {
-    fn fresh_id<'t>(&'t self, step: &mut DeclarationTransaction<'t>) -> DeclarationId {
-        step.fresh_id(&self.checked.declaration.declarant.code, self.slot)
-    }
-
-    /// Of its request.
-    pub(crate) fn key(&self) -> RequestKey {
-        filing::key(self.slot, self.request_id, &self.checked.declaration.declarant.code)
-    }
+fn fresh_id<'t>(step: &mut DeclarationTransaction<'t>, of: &'t Submission) -> DeclarationId {
+    step.fresh_id(&of.checked.declaration.declarant.code, of.slot)
 }
 
 impl Lookup {
@@ -286,80 +258,6 @@ fn clash(
     let refusal = Refusal::of(code);
     let refusal = if ended { refusal } else { refusal.with("key", key()) };
     Ok(Some(holder.named(refusal)))
-}
-
-impl OrderKey {
-    fn describe(&self) -> String {
-        format!("ebc.code {} + order_no {}", self.ebc_code, self.order_no)
-    }
-}
-
-/// A number of a declarant's own, which it gives once.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct OwnNumber {
-    slot: Slot,
-    declarant_code: String,
-    cop_no: String,
-}
-
-impl OwnNumber {
-    fn describe(&self) -> String {
-        format!("declarant.code {} + cop_no {}", self.declarant_code, self.cop_no)
-    }
-}
-
-impl Submission {
-    /// The order that it declares.
-    pub(crate) fn order(&self) -> OrderKey {
-        let declaration = &self.checked.declaration;
-        let (order_no, ebc_code) = (declaration.order_no.clone(), declaration.ebc.code.clone());
-        OrderKey { order_no, ebc_code }
-    }
-
-    fn own_number(&self) -> Option<OwnNumber> {
-        let declaration = &self.checked.declaration;
-        let (declarant_code, cop_no) =
-            (declaration.declarant.code.clone(), declaration.cop_no.clone());
-        let slot = self.slot;
-        (!cop_no.is_empty()).then_some(OwnNumber { slot, declarant_code, cop_no })
-    }
-}
-
-/// Who has a business key now.
-#[derive(Debug, Clone)]
-pub(crate) struct KeyHolder {
-    pub(crate) id: DeclarationId,
-    pub(crate) declarant_code: String,
-    pub(crate) phase: Phase,
-    /// An agency detained the goods.
-    pub(crate) detained: bool,
-    pub(crate) pre_no: String,
-    pub(crate) invt_no: Option<String>,
-}
-
-impl KeyHolder {
-    /// Names it in a refusal: for its own declarant only.
-    pub(crate) fn named(&self, refusal: Refusal) -> Refusal {
-        let named = refusal
-            .with("existing", self.id.name())
-            .with("pre_no", &self.pre_no)
-            .with("state", proto::facts::state_name(self.phase));
-        match &self.invt_no {
-            Some(invt_no) => named.with("invt_no", invt_no),
-            None => named,
-        }
-    }
-
-    pub(crate) fn of(case: &DeclarationRow) -> Self {
-        Self {
-            id: case.id,
-            declarant_code: case.declarant_code.clone(),
-            phase: case.clearance.phase,
-            detained: case.clearance.detained(),
-            pre_no: case.pre_no.clone(),
-            invt_no: case.invt_no.clone(),
-        }
-    }
 }
 
 /// Finds who has the own numbers of these submissions.

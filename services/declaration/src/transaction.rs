@@ -20,12 +20,13 @@ use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::clearance_rows::ClearanceRows;
 use crate::declared_order::DeclaredOrders;
 use crate::document_requests::{DocumentRequestRow, DocumentRequests};
 use crate::open_declarations::Rows;
 use crate::outside_number::OutsideNumbers;
 use crate::row::{self, DeclarationRow, phase_column};
-use crate::{clear, unreleased};
+use crate::unreleased;
 
 /// A transaction under way: what was loaded, and what will be written.
 pub(crate) struct DeclarationTransaction<'t> {
@@ -45,7 +46,7 @@ pub(crate) struct DeclarationTransaction<'t> {
     pub(crate) requests: Requests,
     pub(crate) orders: DeclaredOrders,
     pub(crate) outside: OutsideNumbers,
-    pub(crate) clearing: clear::Writes,
+    pub(crate) clearing: ClearanceRows,
     pub(crate) documents: DocumentRequests,
 }
 
@@ -89,7 +90,7 @@ impl<'t> DeclarationTransaction<'t> {
             requests,
             orders: DeclaredOrders::default(),
             outside: OutsideNumbers::default(),
-            clearing: clear::Writes::default(),
+            clearing: ClearanceRows::default(),
             documents: DocumentRequests::default(),
         }
     }

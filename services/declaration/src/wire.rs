@@ -10,9 +10,8 @@ use store::follow::JournalUpdate;
 use store::journal::JournalEntry;
 use store::{Fault, column};
 
+use crate::attachment::{NamedAttachment, UploadReceipt};
 use crate::attachment_rows::StoredAttachment;
-use crate::get_attachment::NamedAttachment;
-use crate::put_attachment::UploadReceipt;
 use crate::{Content, Error, read, row};
 
 /// Rules that were broken without stopping it.

@@ -6,6 +6,7 @@
 //! a stalled consumer costs bounded memory and slows nobody else. It never opens the envelopes that
 //! it carries.
 
+mod frame;
 mod lag;
 mod onlooker;
 mod parked;

@@ -21,7 +21,7 @@ use store::tail::Reader;
 use tonic::{Status, Streaming};
 
 use crate::ExchangeState;
-use crate::stream::{PendingResults, decide_all, event, frame, positions, refuse, unavailable};
+use crate::frame::{PendingResults, decide_all, event, frame, positions, refuse, unavailable};
 
 /// Serves one until it leaves or the window drains.
 pub(crate) fn serve(

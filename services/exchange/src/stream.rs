@@ -10,16 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::history::topic;
 use domain::refusal::{Code, Refusal};
 use domain::subscriber::{Subscriber, Topics};
 use domain::{Slot, limits};
-use futures::future::BoxFuture;
-use futures::stream::FuturesOrdered;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use proto::raw::connect_request::Frame as In;
 use proto::raw::connect_response::Frame as Out;
-use proto::{exchange as wire, raw, status, v1};
+use proto::{exchange as wire, raw, status};
 use store::journal::{self, JournalEntry};
 use store::tail::Reader;
 use store::{Fault, column};
@@ -27,6 +24,7 @@ use tokio::time::Instant;
 use tonic::{Status, Streaming};
 use uuid::Uuid;
 
+use crate::frame::{PendingResults, decide_all, event, frame, positions, refuse, unavailable};
 use crate::slots::{ConnectionLease, StoredPositions};
 use crate::{ExchangeState, onlooker, parked};
 
@@ -35,8 +33,6 @@ use crate::{ExchangeState, onlooker, parked};
 const KEEP: Duration = Duration::from_millis(500);
 /// How often the lease is looked at: whether it is still ours, and whether slots have to be shared.
 const RENEW: Duration = Duration::from_secs(2);
-
-pub(crate) type PendingResults = FuturesOrdered<BoxFuture<'static, raw::Result>>;
 
 /// Serves one stream until the agency leaves, the window drains or the lease is lost.
 pub(crate) fn serve(
@@ -176,15 +172,6 @@ enum Step {
     Renew,
     Heartbeat,
     Drain,
-}
-
-pub(crate) fn frame(frame: Out) -> raw::ConnectResponse {
-    raw::ConnectResponse { frame: Some(frame) }
-}
-
-pub(crate) fn unavailable(fault: &Fault) -> Status {
-    fault.report("the exchange cannot read or write the database");
-    status::plain(Code::Unavailable)
 }
 
 /// Whether a consumer acknowledges what it has got.
@@ -663,86 +650,4 @@ async fn set_aside(
         parked::park(&shared, subscriber, &entry, &reason).await
     });
     parked.await
-}
-
-pub(crate) fn refuse(refusal: Refusal) -> Status {
-    status::refused(&refusal, status::Language::English)
-}
-
-/// Decides what is said in one frame.
-pub(crate) fn decide_all(
-    shared: &Arc<ExchangeState>,
-    by: Subscriber,
-    answers: Vec<raw::Answer>,
-    deciding: &mut PendingResults,
-) -> Result<(), Status> {
-    if answers.len() > limits::ANSWERS_MAX {
-        let refusal = Refusal::of(Code::TooLong).with("field", "answers");
-        return Err(refuse(refusal.with("most", limits::ANSWERS_MAX)));
-    }
-    deciding.extend(answers.into_iter().map(|answer| decide(Arc::clone(shared), by, answer)));
-    Ok(())
-}
-
-fn decide(
-    shared: Arc<ExchangeState>,
-    by: Subscriber,
-    answer: raw::Answer,
-) -> BoxFuture<'static, raw::Result> {
-    let request_id = answer.request_id.clone();
-    let trace = proto::call::kept_trace(Some(&answer.trace_id));
-    let read = wire::exchange_answer(by, answer);
-    Box::pin(async move {
-        match read {
-            Err(refusal) => wire::result(request_id, Err(refusal)),
-            Ok(decision) => match shared.handler.handle(decision, trace).await {
-                Ok(decided) => wire::result(request_id, decided),
-                // The lane that met the fault has logged it.
-                Err(Fault::Broken(_)) => wire::retry(request_id, Code::Internal),
-                Err(Fault::Away(_) | Fault::Full(_)) => wire::retry(request_id, Code::Unavailable),
-            },
-        }
-    })
-}
-
-pub(crate) fn positions(
-    of: impl Iterator<Item = (Slot, i64)>,
-) -> Result<Vec<raw::Position>, Fault> {
-    of.map(|(slot, position)| {
-        Ok(raw::Position { slot: slot.number(), position: column::unsigned(position)? })
-    })
-    .collect()
-}
-
-/// An entry as it is sent. Its payload goes out as it is kept; one that is no message would end every stream
-/// that it is sent on, whoever reads it, so that is seen here.
-pub(crate) fn event(entry: &JournalEntry, attempt: u32) -> Result<raw::Event, Fault> {
-    let body = entry.body.clone()?;
-    wire::check(&entry.facts, body.as_deref())
-        .map_err(|error| Fault::Broken(format!("it is kept as no message: {error}")))?;
-    Ok(raw::Event {
-        slot: entry.slot.number(),
-        position: column::unsigned(entry.position)?,
-        event_id: entry.event_id.to_string(),
-        attempt,
-        declaration_id: entry.subject.to_string(),
-        version: column::number(entry.version)?,
-        round: column::number(entry.round)?,
-        trace_id: entry.trace.clone(),
-        time: Some(proto::timestamp(entry.recorded_time)),
-        facts: entry.facts.clone(),
-        // Most entries carry no content; none is no bytes on the wire.
-        declaration: body.unwrap_or_default(), // most have none, which is no bytes on the wire
-        again: false,
-        ie_flag: direction(entry.topics).into(),
-    })
-}
-
-/// Which way the goods of its declaration go; what banks are told is about none.
-fn direction(topics: i32) -> v1::Direction {
-    match topics & (topic::INBOUND | topic::OUTBOUND) {
-        topic::INBOUND => v1::Direction::Import,
-        topic::OUTBOUND => v1::Direction::Export,
-        _ => v1::Direction::Unspecified,
-    }
 }

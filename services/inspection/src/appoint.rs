@@ -6,7 +6,7 @@ use domain::inspection::order::{Appointment, JointOrder, OrderEvent, SiteAct, St
 use domain::refusal::{Code, Refusal};
 use time::{Duration, OffsetDateTime};
 
-use crate::ask::{ActResult, Draws, is_claimed_by};
+use crate::order_request::{ActResult, Draws, is_claimed_by};
 use crate::transaction::InspectionTransaction;
 
 pub(crate) async fn appoint(

@@ -3,83 +3,15 @@
 //! A request has one effect for each request id of a caller; asked again it is answered with the order as
 //! it stands.
 
-use domain::clearance::Agency;
-use domain::inspection::appointment::AppointmentMaker;
-use domain::inspection::draw::Selection;
-use domain::inspection::finding::Disposal;
-use domain::inspection::order::{OrderEvent, SiteAct, Treatment};
+use domain::inspection::order::OrderEvent;
 use domain::refusal::{Code, Refusal};
-use domain::{DeclarationId, RequestId};
-use store::Fault;
-use store::request::{Digest, RequestKey, RequestStatus};
-use time::OffsetDateTime;
+use store::request::RequestStatus;
 
+use crate::order_request::{ActResult, Draws, OrderAnswer, OrderCommand, OrderRequest};
 use crate::orders::OrderRow;
 use crate::transaction::InspectionTransaction;
-use crate::view::{self, View};
+use crate::view::OrderVisibility;
 use crate::{appoint, claim, object, report};
-
-/// Something asked of an order.
-#[derive(Debug)]
-pub(crate) struct OrderRequest {
-    pub(crate) request_id: RequestId,
-    /// Name of the caller in the registry.
-    pub(crate) caller: String,
-    /// Which orders the caller sees.
-    pub(crate) view: View,
-    pub(crate) id: DeclarationId,
-    /// Of the request, to tell a repetition from another one.
-    pub(crate) digest: Digest,
-    pub(crate) trace: String,
-    pub(crate) what: OrderCommand,
-}
-
-/// What.
-#[derive(Debug)]
-pub(crate) enum OrderCommand {
-    /// Make or move the appointment; without a time, the next free window.
-    Appoint { seen: u32, place: String, start: Option<OffsetDateTime>, by: AppointmentMaker },
-    /// Take it on.
-    Claim { examination: u32 },
-    /// A step of the site.
-    Report { version: u32, examination: u32, step: SiteReport },
-    /// The enterprise objects.
-    Object { examination: u32, reason: String },
-    /// An agency decides.
-    Dispose { agency: Agency, examination: u32, disposal: Disposal },
-}
-
-/// A step of the site.
-#[derive(Debug)]
-pub(crate) enum SiteReport {
-    /// An act of the examination.
-    Act(SiteAct),
-    /// Nobody came to this appointment.
-    NoShow { seen: u32 },
-    /// An officer cannot come: another one is drawn.
-    Replace { officer: String },
-    /// The goods were treated.
-    Treated(Treatment),
-    /// What was decided is done.
-    Close,
-}
-
-/// The draw of each agency.
-pub(crate) type Draws = Vec<(Agency, Selection)>;
-
-impl OrderRequest {
-    /// Of its request.
-    pub(crate) fn key(&self) -> RequestKey {
-        RequestKey { slot: self.id.slot(), id: self.request_id, caller: self.caller.clone() }
-    }
-}
-
-/// The order as it stands now, with the draw when there was one.
-#[derive(Debug)]
-pub(crate) struct OrderAnswer {
-    pub(crate) order: OrderRow,
-    pub(crate) draws: Draws,
-}
 
 /// Does it.
 pub(crate) async fn ask(
@@ -88,8 +20,7 @@ pub(crate) async fn ask(
 ) -> ActResult<OrderAnswer> {
     let id = asked.id;
     let unknown = || Refusal::of(Code::NotFound).with("name", proto::inspection::order_name(id));
-    let Some(filed) =
-        step.orders.get(&id).filter(|it| asked.view.shows(view::OrderVisibility::of(it)))
+    let Some(filed) = step.orders.get(&id).filter(|it| asked.view.shows(OrderVisibility::of(it)))
     else {
         return Ok(Err(unknown()));
     };
@@ -148,15 +79,4 @@ fn named(refusal: Refusal, filed: &OrderRow) -> Refusal {
             .with("state", proto::inspection::stage(filed.case.order.stage).as_str_name()),
         _ => refusal,
     }
-}
-
-/// A refusal inside a fault-free step.
-pub(crate) type ActResult<T> = Result<Result<T, Refusal>, Fault>;
-
-/// Who may act on an order as its site.
-pub(crate) fn is_claimed_by(filed: &OrderRow, caller: &str) -> Result<(), Refusal> {
-    if filed.claimed_by.is_empty() || filed.claimed_by == caller {
-        return Ok(());
-    }
-    Err(Refusal::of(Code::OrderTaken).with("claimed_by", &filed.claimed_by))
 }

@@ -22,8 +22,8 @@ use store::share::Share;
 use time::{Date, Duration};
 
 use crate::appeal::{self, CreditRequest};
-use crate::ask::{Draws, OrderAnswer, OrderCommand, OrderRequest};
 use crate::commit::InspectionCommand;
+use crate::order_request::{Draws, OrderAnswer, OrderCommand, OrderRequest};
 use crate::orders::OrderRow;
 use crate::reference::{self, ReferenceChange, SitePlace};
 use crate::risk::sha256;
@@ -65,7 +65,7 @@ impl Inspection {
         let command = |reply| InspectionCommand::Ask(Box::new(asked), reply);
         let share = Share::of(principal);
         let OrderAnswer { order, draws } =
-            self.asking.try_enqueue(id.slot(), &share, command).await??;
+            self.requests.try_enqueue(id.slot(), &share, command).await??;
         Ok((shown(principal, &order)?, draws))
     }
 
@@ -83,13 +83,13 @@ impl Inspection {
         let about = firm.clone();
         let appealed = CreditRequest { request_id, caller, firm: about, digest, what, reason };
         let command = |reply| InspectionCommand::Appeal(Box::new(appealed), reply);
-        let credit = self.asking.try_enqueue(slot, &Share::of(principal), command).await??;
+        let credit = self.requests.try_enqueue(slot, &Share::of(principal), command).await??;
         Ok(Some(inspection::wire_credit(&firm, &credit)))
     }
 
     async fn put(&self, put: ReferenceChange) -> Answer<()> {
         let command = |reply| InspectionCommand::Put(Box::new(put), reply);
-        Ok(self.asking.try_enqueue(Slot::of(""), &Share::Kept, command).await??)
+        Ok(self.requests.try_enqueue(Slot::of(""), &Share::Kept, command).await??)
     }
 
     fn today(&self) -> Date {
@@ -272,7 +272,7 @@ impl Inspection {
         _: v1::ListPlacesRequest,
     ) -> Answer<v1::ListPlacesResponse> {
         let view = View::of(&self.reads, &call.principal).await?;
-        let places = read::places(&self.reads).await?;
+        let places = reference::places(&self.reads).await?;
         let places = places.iter().filter(|site| view.shows_place(&site.place.id));
         let places = places.map(|site| inspection::wire_place(&site.place, &site.port_codes));
         Ok(v1::ListPlacesResponse { places: places.collect() })

@@ -10,7 +10,7 @@ use domain::refusal::{Code, Refusal};
 use proto::inspection::OrderNotice;
 use store::Fault;
 
-use crate::ask::{ActResult, Draws, is_claimed_by};
+use crate::order_request::{ActResult, Draws, is_claimed_by};
 use crate::orders::OrderRow;
 use crate::risk::sha256;
 use crate::transaction::InspectionTransaction;

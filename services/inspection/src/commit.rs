@@ -24,10 +24,11 @@ use tokio::sync::Notify;
 
 use crate::appeal::{self, CreditRequest};
 use crate::apply_events::{self, InboundEvent};
-use crate::ask::{self, OrderAnswer, OrderRequest};
+use crate::ask;
 use crate::credits::Credits;
+use crate::delivered_answer::{self, DeliveredAnswer};
+use crate::order_request::{OrderAnswer, OrderRequest};
 use crate::orders;
-use crate::outgoing_answers::{self, DeliveredAnswer};
 use crate::reference::{self, ReferenceChange};
 use crate::risk::{self, WireDemands};
 use crate::transaction::{InspectionCommit, InspectionTransaction, LoadedRows};
@@ -169,11 +170,11 @@ impl Transaction for InspectionWriter {
                     reply.give(reference::put(step.tx, put, step.now).await?);
                 }
                 InspectionCommand::Settle(settled, reply) => {
-                    outgoing_answers::settle(&mut step, settled).await?;
+                    delivered_answer::settle(&mut step, settled).await?;
                     reply.done();
                 }
                 InspectionCommand::Refused(id, version, code, reply) => {
-                    outgoing_answers::refused(step.tx, (*id, *version), code).await?;
+                    delivered_answer::refused(step.tx, (*id, *version), code).await?;
                     reply.done();
                 }
             }

@@ -18,7 +18,9 @@ mod claim;
 mod commit;
 mod consignment;
 mod credits;
+mod delivered_answer;
 mod object;
+mod order_request;
 mod orders;
 mod outgoing_answers;
 mod read;
@@ -86,12 +88,12 @@ pub(crate) struct Inspection {
     pub(crate) work: PgPool,
     pub(crate) tokens: TokenKey,
     pub(crate) tail: Tail,
-    /// For what is heard.
-    pub(crate) hearing: CommitQueue<InspectionWriter>,
-    /// For what is asked.
-    pub(crate) asking: CommitQueue<InspectionWriter>,
+    /// Writes what the exchange tells.
+    pub(crate) events: CommitQueue<InspectionWriter>,
+    /// Writes what callers ask, and the loops of the service.
+    pub(crate) requests: CommitQueue<InspectionWriter>,
     pub(crate) clock: Clock,
-    pub(crate) board: PendingAnswers,
+    pub(crate) pending: PendingAnswers,
     /// Demands of the rules that were refused, until that is kept.
     pub(crate) refused: Mutex<Vec<(DeclarationId, u32, String)>>,
     /// Tables of statistics at once.
@@ -115,18 +117,19 @@ fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
     let Pools { work, reads, lists, tokens, cipher } = parts.pools.clone();
     let (tail, clock, draining) = (Tail::new(cipher), parts.clock.clone(), parts.draining.clone());
     let answer_hint = Arc::new(Notify::new());
-    let (board, outgoing) = PendingAnswers::new();
-    let desk = InspectionWriter {
+    let (pending, outgoing) = PendingAnswers::new();
+    let writer = InspectionWriter {
         tail: tail.clone(),
         clock: clock.clone(),
         known: risk::RuleCache::default(),
         answer_hint: Arc::clone(&answer_hint),
     };
-    let desk = Arc::new(desk);
-    let (hearing, ears) = commit_queue::lanes(Arc::clone(&desk), &work, LANES, &parts.closing);
-    let (asking, hands) = commit_queue::lanes(desk, &work, LANES, &parts.closing);
+    let writer = Arc::new(writer);
+    let (events, event_lanes) =
+        commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
+    let (requests, request_lanes) = commit_queue::lanes(writer, &work, LANES, &parts.closing);
     let mut loops = Loops::new(&MANIFEST, &work, parts);
-    ears.into_iter().chain(hands).for_each(|lane| loops.add(lane));
+    event_lanes.into_iter().chain(request_lanes).for_each(|lane| loops.add(lane));
     loops.add(tail.run(reads.clone(), parts.closing.clone()));
     let inspection = Arc::new(Inspection {
         reads,
@@ -134,10 +137,10 @@ fn mount(parts: &Parts, Caller { window, name }: Caller) -> Mount {
         work,
         tokens,
         tail,
-        hearing,
-        asking,
+        events,
+        requests,
         clock,
-        board,
+        pending,
         refused: Mutex::default(),
         tables: Semaphore::new(1),
         draining,

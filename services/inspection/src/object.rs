@@ -4,7 +4,7 @@ use domain::DeclarationId;
 use domain::inspection::joint;
 use proto::inspection::OrderNotice;
 
-use crate::ask::ActResult;
+use crate::order_request::ActResult;
 use crate::outgoing_answers;
 use crate::transaction::InspectionTransaction;
 

@@ -23,7 +23,7 @@ use time::{Date, Duration, OffsetDateTime};
 use crate::Inspection;
 use crate::credits::class;
 use crate::orders::{OrderRow, Row, stage_column};
-use crate::reference::{SitePlace, read_site};
+use crate::reference::places;
 use crate::risk::agency;
 use crate::view::{self, OrderVisibility, View};
 
@@ -131,14 +131,6 @@ pub(crate) async fn history(
 ) -> Result<Vec<JournalEntry>, Fault> {
     let positions = positions(pool, id).await?;
     tail.at(pool, id.slot(), &positions).await
-}
-
-/// Every place.
-pub(crate) async fn places(pool: &PgPool) -> Result<Vec<SitePlace>, Fault> {
-    let rows = sqlx::query_scalar!("select body from place where slot = 0 order by id")
-        .fetch_all(pool)
-        .await?;
-    rows.iter().map(|body| read_site(body)).collect()
 }
 
 /// Windows of a place that somebody can book now, with how many more orders each takes.

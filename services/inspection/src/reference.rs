@@ -5,7 +5,7 @@ use domain::inspection::appointment::Place;
 use domain::inspection::draw::Candidate;
 use domain::refusal::{Code, Refusal};
 use proto::inspection::{decode_officer, decode_place, encode_officer, encode_place};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use store::{Fault, column};
 use time::OffsetDateTime;
 
@@ -158,4 +158,12 @@ pub(crate) async fn put(
         }
     }
     Ok(Ok(()))
+}
+
+/// Every place.
+pub(crate) async fn places(pool: &PgPool) -> Result<Vec<SitePlace>, Fault> {
+    let rows = sqlx::query_scalar!("select body from place where slot = 0 order by id")
+        .fetch_all(pool)
+        .await?;
+    rows.iter().map(|body| read_site(body)).collect()
 }

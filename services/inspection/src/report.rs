@@ -6,8 +6,8 @@ use domain::refusal::{Code, Refusal};
 use proto::inspection::line_numbers;
 use store::Fault;
 
-use crate::ask::{ActResult, Draws, SiteReport, is_claimed_by};
 use crate::claim::replace;
+use crate::order_request::{ActResult, Draws, SiteReport, is_claimed_by};
 use crate::orders::OrderRow;
 use crate::transaction::InspectionTransaction;
 

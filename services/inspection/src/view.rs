@@ -8,7 +8,7 @@ use store::Fault;
 use store::journal::JournalEntry;
 
 use crate::orders::OrderRow;
-use crate::read;
+use crate::reference::places;
 
 /// Which orders a caller sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl View {
                 Ok(Self::Of(Scope::All))
             }
             Kind::Site => {
-                let own = read::places(pool).await?;
+                let own = places(pool).await?;
                 let own = own.into_iter().filter(|site| principal.places.contains(&site.place.id));
                 let mut ports = Some(Vec::new());
                 for site in own {

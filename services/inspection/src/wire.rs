@@ -17,7 +17,7 @@ use store::journal::JournalEntry;
 use store::{Fault, ServiceError};
 use time::{Date, OffsetDateTime};
 
-use crate::ask::{Draws, SiteReport};
+use crate::order_request::{Draws, SiteReport};
 use crate::orders::OrderRow;
 use crate::read::OrderFilter;
 

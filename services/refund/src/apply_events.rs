@@ -12,10 +12,12 @@ use domain::tax_refund::entitlement::{ExportMode, MoneyStatus};
 use store::Fault;
 use time::OffsetDateTime;
 
-use crate::export_rows::{self, ExportRow};
+use crate::export_row::ExportRow;
+use crate::export_rows;
 use crate::moved;
 use crate::names::ExportName;
-use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
+use crate::note::{NoteKind, RefundNote};
+use crate::transaction::RefundTransaction;
 use crate::unreleased_rows;
 
 /// One entry of the declaration service's journal, as far as it concerns the refund.

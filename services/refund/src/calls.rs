@@ -23,7 +23,8 @@ use crate::claim::ClaimAct;
 use crate::claim_line_rows::{self, LinesToGiveBack};
 use crate::claim_rows::{self, ClaimRow};
 use crate::commit::{RefundAnswer, RefundAsk, RefundCommand, RefundRequest, RefundState};
-use crate::export_rows::{self, ExportRow};
+use crate::export_row::ExportRow;
+use crate::export_rows;
 use crate::names::{ClaimName, month};
 use crate::proof::ProofChange;
 use crate::propose::Proposal;
@@ -54,7 +55,7 @@ impl Refunds {
         let caller = call.principal.name.clone();
         let request = Box::new(RefundRequest { request_id, caller, digest, firm, ask });
         let command = |reply| RefundCommand::Ask(request, reply);
-        Ok(self.asking.try_enqueue(slot, &share, command).await??)
+        Ok(self.requests.try_enqueue(slot, &share, command).await??)
     }
 
     /// Has something happen to a claim.

@@ -16,12 +16,11 @@ use time::Date;
 
 use crate::claim_line_rows::{self, ClaimLineRow, foreign_number};
 use crate::claim_rows::{self, ClaimRow};
-use crate::commit::RefundState;
-use crate::export_rows;
-use crate::firm;
-use crate::invalid_invoice;
+use crate::freed_line::free;
 use crate::names::ClaimName;
-use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
+use crate::note::{NoteKind, RefundNote};
+use crate::transaction::RefundTransaction;
+use crate::{export_rows, firm};
 
 /// Something that happens to a claim, with the code and words of whoever says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,9 +57,9 @@ fn unknown(name: &ClaimName) -> Refusal {
 pub(crate) async fn now(
     step: &mut RefundTransaction<'_>,
     name: &ClaimName,
-) -> Result<Result<RefundState, Refusal>, Fault> {
+) -> Result<Result<ClaimRow, Refusal>, Fault> {
     let found = claim_rows::load(&mut *step.tx, name).await?;
-    Ok(found.map(|row| RefundState::Claim(Box::new(row))).ok_or_else(|| unknown(name)))
+    Ok(found.ok_or_else(|| unknown(name)))
 }
 
 /// Has it happen.
@@ -285,27 +284,6 @@ fn take(
 fn line(rows: &mut BTreeMap<u32, ClaimLineRow>, number: u32) -> Result<&mut ClaimLineRow, Fault> {
     let lost = || Fault::Broken("a line of a claim is lost".to_owned());
     rows.get_mut(&number).ok_or_else(lost)
-}
-
-/// What the exports were claimed for by these lines may be claimed again.
-pub(crate) async fn free(
-    step: &mut RefundTransaction<'_>,
-    name: &ClaimName,
-    lines: &[&ClaimLineRow],
-) -> Result<(), Fault> {
-    let names = lines.iter().map(|line| line.export).collect();
-    let mut exports = export_rows::load(&mut *step.tx, name.slot(), &names).await?;
-    for export in &mut exports {
-        let of = lines.iter().filter(|line| line.export == export.name);
-        let of: Vec<_> = of.collect();
-        // What a settlement reversed was freed when it was paid back.
-        export.claimed_e5 -= of.iter().map(|line| line.qty_e5 - line.reversed_e5).sum::<i64>();
-        if of.iter().any(|it| it.line.advance && it.line.state == LineState::Recovered) {
-            (export.settled, export.settle_by) = (true, None);
-        }
-    }
-    step.write_exports(&exports).await?;
-    invalid_invoice::unbuy_freed(step, name.slot(), lines).await
 }
 
 /// What a fact is in words.

@@ -27,7 +27,7 @@ use uuid::Uuid;
 use crate::apply_events::{self, ExportEvent};
 use crate::claim::{self, ClaimAct};
 use crate::claim_rows::ClaimRow;
-use crate::export_rows::{self, Goods};
+use crate::export_row::Goods;
 use crate::firm::{self, FirmChange};
 use crate::invalid_invoice::{self, InvalidInvoice};
 use crate::invoice::{self, InvoiceAnswer};
@@ -36,14 +36,10 @@ use crate::judging::{self, Judgement};
 use crate::names::ClaimName;
 use crate::proof::{self, ProofChange};
 use crate::propose::{self, Proposal};
-use crate::sales::{self, ReportedSale};
+use crate::queues::{CLAIMS, MATCHES};
+use crate::sale_rows::ReportedSale;
 use crate::transaction::{RefundCommit, RefundTransaction};
-use crate::{matching, reminder};
-
-/// The queue of goods of which exports and invoices are to be brought together.
-pub(crate) const MATCHES: &str = "matches";
-/// The queue of claims to which lines are to be added, or whose lines are to be freed.
-pub(crate) const CLAIMS: &str = "claims";
+use crate::{export_rows, matching, reminder, sales};
 
 /// What waits for its transaction, and what it is answered with.
 #[derive(Debug)]
@@ -106,6 +102,12 @@ pub(crate) enum RefundState {
     Nothing,
     Invoice(Box<InvoiceRow>),
     Claim(Box<ClaimRow>),
+}
+
+impl RefundState {
+    fn claim(row: ClaimRow) -> Self {
+        Self::Claim(Box::new(row))
+    }
 }
 
 impl RefundRequest {
@@ -289,9 +291,11 @@ async fn ask(
         ) => Ok(RefundState::Nothing),
         (RefundAsk::Settle(name, line), None) => {
             let done = sales::settle(step, name, *line).await?;
-            done.map(|row| RefundState::Claim(Box::new(row)))
+            done.map(RefundState::claim)
         }
-        (RefundAsk::Settle(name, _), Some(_)) => claim::now(step, name).await?,
+        (RefundAsk::Settle(name, _), Some(_)) => {
+            claim::now(step, name).await?.map(RefundState::claim)
+        }
         (RefundAsk::Invoice(invoice), before) => {
             let found = invoice::register(step, invoice, before.is_some()).await?;
             found.map(|row| RefundState::Invoice(Box::new(row)))
@@ -299,19 +303,21 @@ async fn ask(
         (RefundAsk::Propose(proposal), None) => {
             propose::propose(step, &asked.firm, proposal).await?.map(|row| {
                 kept = row.name.name().into_bytes();
-                RefundState::Claim(Box::new(row))
+                RefundState::claim(row)
             })
         }
         (RefundAsk::Propose(_), Some(kept)) => {
             let lost = || Fault::Broken("the name of a proposed claim is lost".to_owned());
             let name = std::str::from_utf8(&kept).ok().and_then(ClaimName::parse);
-            claim::now(step, &name.ok_or_else(lost)?).await?
+            claim::now(step, &name.ok_or_else(lost)?).await?.map(RefundState::claim)
         }
         (RefundAsk::Claim(name, acts), None) => {
             let done = claim::act(step, name, acts).await?;
-            done.map(|row| RefundState::Claim(Box::new(row)))
+            done.map(RefundState::claim)
         }
-        (RefundAsk::Claim(name, _), Some(_)) => claim::now(step, name).await?,
+        (RefundAsk::Claim(name, _), Some(_)) => {
+            claim::now(step, name).await?.map(RefundState::claim)
+        }
     };
     if !repeated && what.is_ok() {
         // Answered with what is there then.

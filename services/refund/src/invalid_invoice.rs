@@ -20,13 +20,12 @@ use uuid::Uuid;
 use crate::claim::{self, ClaimAct};
 use crate::claim_line_rows::{self, ClaimLineRow};
 use crate::claim_rows::{self, ClaimRow};
-use crate::export_rows;
-use crate::invoice_rows::{self, InvoiceRow, PurchaseName};
+use crate::invoice_rows::{self, InvoiceRow};
 use crate::names::{ExportName, WrittenNumber, id_of, invoice_name};
-use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
-
-/// The queue of invoices that are not good any more. Its subjects are invoices.
-pub(crate) const INVALID_INVOICES: &str = "invalid-invoices";
+use crate::note::{NoteKind, RefundNote};
+use crate::queues::INVALID_INVOICES;
+use crate::transaction::RefundTransaction;
+use crate::{export_rows, freed_line};
 
 /// Purchases that are looked at in one transaction.
 pub(crate) const PURCHASES_MAX: i64 = 500;
@@ -109,7 +108,7 @@ pub(crate) async fn take(
     // They stand otherwise now.
     let exports = export_rows::load(&mut *step.tx, slot, &marked).await?;
     step.write_exports(&exports).await?;
-    unbuy(step, slot, &found).await?;
+    freed_line::unbuy(step, slot, &found).await?;
     if let Some(last) = found.last().filter(|_| i64::try_from(found.len()) == Ok(PURCHASES_MAX)) {
         let next = InvalidInvoice { after: (last.export, last.line), ..invalid.clone() };
         queue::enqueue(&mut *step.tx, cipher, INVALID_INVOICES, &[next.item(step.now)]).await?;
@@ -187,41 +186,6 @@ async fn mark(
     claim_line_rows::write(&mut *step.tx, &name, &changed).await?;
     claim_rows::write(&mut *step.tx, &claim).await?;
     Ok(rows.values().map(|row| row.export).collect())
-}
-
-/// What lines were claimed by, whose invoice is not good any more: they are free, and look for another one.
-pub(crate) async fn unbuy_freed(
-    step: &mut RefundTransaction<'_>,
-    slot: Slot,
-    lines: &[&ClaimLineRow],
-) -> Result<(), Fault> {
-    let invalid = lines.iter().filter(|line| line.invoice_invalid);
-    let purchases = invalid.map(|line| PurchaseName {
-        export: line.export,
-        number: line.invoice.clone(),
-        line: line.invoice_line,
-    });
-    unbuy(step, slot, &purchases.collect::<Vec<_>>()).await
-}
-
-/// Exports that were bought by it and are in no claim with it look for another one.
-async fn unbuy(
-    step: &mut RefundTransaction<'_>,
-    slot: Slot,
-    purchases: &[PurchaseName],
-) -> Result<(), Fault> {
-    if purchases.is_empty() {
-        return Ok(());
-    }
-    let freed = invoice_rows::unbuy(&mut *step.tx, slot, purchases).await?;
-    let names: BTreeSet<_> = freed.iter().map(|(name, _)| *name).collect();
-    let mut rows = export_rows::load(&mut *step.tx, slot, &names).await?;
-    for row in &mut rows {
-        let gone = freed.iter().filter(|(name, _)| *name == row.name);
-        row.bought_e5 -= gone.map(|(_, qty_e5)| qty_e5).sum::<i64>();
-        step.unmatched.insert(row.goods());
-    }
-    step.write_exports(&rows).await
 }
 
 #[cfg(test)]

@@ -6,11 +6,12 @@ use domain::tax_refund::arithmetic::{QuantityShare, Yuan};
 use domain::tax_refund::invoice::{Invoice, InvoiceLine, PlatformAnswer, Verification, verify};
 use store::Fault;
 
-use crate::export_rows::Goods;
+use crate::export_row::Goods;
 use crate::invalid_invoice;
 use crate::invoice_rows::{self, InvoiceRow};
 use crate::names::{WrittenNumber, invoice_name};
-use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
+use crate::note::{NoteKind, RefundNote};
+use crate::transaction::RefundTransaction;
 
 /// What the platform says of an invoice.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use store::{Fault, column};
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::export_rows::{ExportRow, Goods, share};
+use crate::export_row::{ExportRow, Goods, share};
 use crate::names::{ExportName, WrittenNumber};
 
 /// An invoice as it is kept.

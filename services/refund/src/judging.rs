@@ -11,10 +11,8 @@ use uuid::Uuid;
 
 use crate::export_rows;
 use crate::names::id_of;
+use crate::queues::JUDGEMENTS;
 use crate::transaction::RefundTransaction;
-
-/// The queue of firms whose lines are judged anew. Its subjects are firms.
-pub(crate) const JUDGEMENTS: &str = "judgements";
 
 /// Lines that are judged in one transaction.
 pub(crate) const LINES_MAX: i64 = 500;

@@ -14,8 +14,11 @@ mod claim;
 mod claim_line_rows;
 mod claim_rows;
 mod commit;
+mod days;
+mod export_row;
 mod export_rows;
 mod firm;
+mod freed_line;
 mod invalid_invoice;
 mod invoice;
 mod invoice_rows;
@@ -23,12 +26,15 @@ mod judging;
 mod matching;
 mod moved;
 mod names;
+mod note;
 mod proof;
 mod propose;
+mod queues;
 mod read;
 mod relay;
 mod reminder;
 mod rpc;
+mod sale_rows;
 mod sales;
 mod transaction;
 mod unreleased_rows;
@@ -91,10 +97,10 @@ pub(crate) struct Refunds {
     pub(crate) tokens: TokenKey,
     pub(crate) tail: Tail,
     pub(crate) writer: Arc<RefundWriter>,
-    /// For what is heard.
-    pub(crate) hearing: CommitQueue<RefundWriter>,
-    /// For what is asked.
-    pub(crate) asking: CommitQueue<RefundWriter>,
+    /// Writes what the exchange tells.
+    pub(crate) events: CommitQueue<RefundWriter>,
+    /// Writes what callers ask, and the loops of the service.
+    pub(crate) requests: CommitQueue<RefundWriter>,
     pub(crate) clock: Clock,
     pub(crate) draining: CancellationToken,
 }
@@ -105,11 +111,11 @@ pub struct Service(Arc<Refunds>);
 
 /// Names of the queues, for their figures.
 const QUEUES: &[&str] = &[
-    commit::MATCHES,
-    commit::CLAIMS,
+    queues::MATCHES,
+    queues::CLAIMS,
     kit::listen::EVENTS,
-    judging::JUDGEMENTS,
-    invalid_invoice::INVALID_INVOICES,
+    queues::JUDGEMENTS,
+    queues::INVALID_INVOICES,
 ];
 
 /// What a window that is none for trying knows of refund rates without a file: nothing, so that every line says
@@ -161,10 +167,12 @@ fn mount(
         judgements: Arc::clone(&judgements),
         invalid_invoices: Arc::clone(&invalid_invoices),
     });
-    let (hearing, ears) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
-    let (asking, hands) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
+    let (events, event_lanes) =
+        commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
+    let (requests, request_lanes) =
+        commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
     let mut loops = Loops::new(&MANIFEST, &work, parts);
-    ears.into_iter().chain(hands).for_each(|lane| loops.add(lane));
+    event_lanes.into_iter().chain(request_lanes).for_each(|lane| loops.add(lane));
     loops.add(tail.run(reads.clone(), parts.closing.clone()));
     let refunds = Arc::new(Refunds {
         reads,
@@ -173,8 +181,8 @@ fn mount(
         tokens,
         tail,
         writer,
-        hearing,
-        asking,
+        events,
+        requests,
         clock,
         draining,
     });
@@ -187,7 +195,7 @@ fn mount(
     loops.queue("refund.late-events", LateEvents(Arc::clone(&exports)), Arc::default());
     let (own, stop) = (Arc::clone(&refunds), parts.draining.clone());
     let days = loops.progress("refund.days");
-    loops.add(async move { reminder::keep_reminding(&own, &days, &stop).await });
+    loops.add(async move { days::keep_reminding(&own, &days, &stop).await });
     let (events, stop) = (loops.progress("refund.events"), parts.draining.clone());
     let consumer = Consumer::new(window, v1::Subscriber::RefundService, &name);
     // It says nothing there.

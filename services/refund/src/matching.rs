@@ -7,7 +7,8 @@ use domain::Slot;
 use domain::tax_refund::arithmetic::part_of;
 use store::Fault;
 
-use crate::export_rows::{self, Goods};
+use crate::export_row::Goods;
+use crate::export_rows;
 use crate::invoice_rows::{self, PurchaseRow};
 use crate::transaction::RefundTransaction;
 

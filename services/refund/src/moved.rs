@@ -13,8 +13,10 @@ use domain::tax_refund::deadline::Deadline;
 use store::Fault;
 
 use crate::claim::{self, ClaimAct};
-use crate::export_rows::{self, ExportRow};
-use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
+use crate::export_row::ExportRow;
+use crate::export_rows;
+use crate::note::{NoteKind, RefundNote};
+use crate::transaction::RefundTransaction;
 use crate::{claim_line_rows, claim_rows};
 
 /// Takes it down for the lines of an export; whether something changed. What is in a claim keeps its day and number:

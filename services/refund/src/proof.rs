@@ -9,7 +9,8 @@ use store::Fault;
 use time::Date;
 
 use crate::export_rows;
-use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
+use crate::note::{NoteKind, RefundNote};
+use crate::transaction::RefundTransaction;
 
 /// What is proved of all lines of a declaration; what is not said stays as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]

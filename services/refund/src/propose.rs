@@ -16,11 +16,13 @@ use uuid::Uuid;
 
 use crate::claim_line_rows::{self, ClaimLineRow, LinesToGiveBack};
 use crate::claim_rows::{self, ClaimRow, ProducerFigures};
-use crate::export_rows::{self, ExportRow};
-use crate::firm;
+use crate::export_row::ExportRow;
+use crate::export_rows;
 use crate::invoice_rows::{self, BoughtPart};
 use crate::names::{ClaimName, WrittenNumber, last_day};
-use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
+use crate::note::{NoteKind, RefundNote};
+use crate::transaction::RefundTransaction;
+use crate::{firm, freed_line};
 
 /// Export lines that are looked at in one transaction, and lines that are freed.
 const LINES_MAX: i64 = 500;
@@ -381,6 +383,6 @@ async fn release(step: &mut RefundTransaction<'_>, claim: &mut ClaimRow) -> Resu
     let lines: Vec<&ClaimLineRow> = lines.iter().collect();
     claim_line_rows::write(&mut *step.tx, &name, &lines).await?;
     claim_rows::write(&mut *step.tx, claim).await?;
-    crate::claim::free(step, &name, &lines).await?;
+    freed_line::free(step, &name, &lines).await?;
     Ok(i64::try_from(lines.len()).is_ok_and(|count| count == LINES_MAX))
 }

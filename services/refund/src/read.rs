@@ -9,7 +9,8 @@ use store::tail::Tail;
 use store::{Fault, ServiceError, column};
 
 use crate::claim_line_rows::{self, ClaimLineRow};
-use crate::export_rows::{self, ExportRow};
+use crate::export_row::ExportRow;
+use crate::export_rows;
 use crate::invoice_rows::{self, InvoiceRow};
 use crate::names::{ClaimName, ExportName, WrittenNumber, id_of, invoice_name};
 

@@ -20,11 +20,12 @@ use time::OffsetDateTime;
 
 use crate::Refunds;
 use crate::apply_events::{ExportChange, ExportEvent, FiledExport, FiledLine};
-use crate::commit::{CLAIMS, MATCHES, RefundCommand};
-use crate::export_rows::Goods;
-use crate::invalid_invoice::{INVALID_INVOICES, InvalidInvoice};
-use crate::judging::{JUDGEMENTS, Judgement};
+use crate::commit::RefundCommand;
+use crate::export_row::Goods;
+use crate::invalid_invoice::InvalidInvoice;
+use crate::judging::Judgement;
 use crate::names::ClaimName;
+use crate::queues::{CLAIMS, INVALID_INVOICES, JUDGEMENTS, MATCHES};
 
 /// Transactions for one item before others have their turn, and the loop says that it gets on.
 const STEPS_MAX: usize = 10;
@@ -61,7 +62,7 @@ impl Listener for ExportEvents {
     ) -> Result<Vec<()>, Fault> {
         let taken = vec![(); events.len()];
         let command = |reply| RefundCommand::ApplyEvents(events, behind, reply);
-        self.0.hearing.enqueue(Slot::of(""), &Share::Kept, command).await.map(|()| taken)
+        self.0.events.enqueue(Slot::of(""), &Share::Kept, command).await.map(|()| taken)
     }
 
     async fn take_late(&self, item: &Item, event: Arc<ExportEvent>) -> Result<(), Delivery> {
@@ -161,7 +162,7 @@ impl Matches {
         let goods = Goods { firm, gcode, unit };
         for _ in 0..STEPS_MAX {
             let command = |reply| RefundCommand::Match(goods.clone(), item.subject, reply);
-            let more = refunds.asking.enqueue(item.slot, &Share::Kept, command).await;
+            let more = refunds.requests.enqueue(item.slot, &Share::Kept, command).await;
             if !more.map_err(|fault| Delivery::of(&fault))? {
                 return Ok(());
             }
@@ -194,7 +195,7 @@ impl ClaimsUnderWay {
         let claim = ClaimName::parse(&body(item)?).ok_or_else(unreadable)?;
         for _ in 0..STEPS_MAX {
             let command = |reply| RefundCommand::Advance(claim.clone(), item.subject, reply);
-            let more = refunds.asking.enqueue(item.slot, &Share::Kept, command).await;
+            let more = refunds.requests.enqueue(item.slot, &Share::Kept, command).await;
             if !more.map_err(|fault| Delivery::of(&fault))? {
                 return Ok(());
             }
@@ -225,7 +226,7 @@ impl Judgements {
         let judgement = Judgement::of(item).ok_or_else(unreadable)?;
         let judged = Box::new((item.clone(), judgement));
         let command = |reply| RefundCommand::Judge(judged, reply);
-        let judged = refunds.asking.enqueue(item.slot, &Share::Kept, command).await;
+        let judged = refunds.requests.enqueue(item.slot, &Share::Kept, command).await;
         judged.map_err(|fault| Delivery::of(&fault))?;
         refunds.writer.judgements.notify_one();
         Ok(())
@@ -253,7 +254,7 @@ impl InvalidInvoices {
         let invoice = InvalidInvoice::of(item).ok_or_else(unreadable)?;
         let invalid = Box::new((item.clone(), invoice));
         let command = |reply| RefundCommand::Invalidate(invalid, reply);
-        let taken = refunds.asking.enqueue(item.slot, &Share::Kept, command).await;
+        let taken = refunds.requests.enqueue(item.slot, &Share::Kept, command).await;
         taken.map_err(|fault| Delivery::of(&fault))?;
         refunds.writer.invalid_invoices.notify_one();
         Ok(())

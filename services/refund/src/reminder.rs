@@ -1,31 +1,22 @@
 //! Days that go by: a firm is reminded of the last day for an export before it comes and when it is over, and a
 //! line that stands otherwise since then is judged anew.
 
-use std::time::Duration;
-
-use domain::CHINA;
 use domain::Slot;
 use domain::tax_refund::deadline::{Deadline, days_left, reminder};
-use kit::progress::Progress;
 use store::Fault;
-use store::share::Share;
 use time::Date;
-use tokio_util::sync::CancellationToken;
 
-use crate::Refunds;
 use crate::claim_line_rows::{self, SentLetters};
 use crate::claim_rows::{self, ClaimDay, ClaimRow};
-use crate::commit::RefundCommand;
 use crate::export_rows;
-use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
+use crate::note::{NoteKind, RefundNote};
+use crate::transaction::RefundTransaction;
 use crate::{firm, invoice_rows};
 
 /// Lines that are looked at in one transaction.
 const LINES_MAX: i64 = 500;
-/// How often is looked whether a day went by: the clock of a sandbox may be put forward.
-const LOOK: Duration = Duration::from_secs(2);
 /// Days before the last one on which a firm is first reminded.
-const AHEAD: time::Duration = time::Duration::days(60);
+pub(crate) const AHEAD: time::Duration = time::Duration::days(60);
 
 /// Reminds of the days of a slot; whether there may be more.
 pub(crate) async fn remind(step: &mut RefundTransaction<'_>, slot: Slot) -> Result<bool, Fault> {
@@ -146,38 +137,4 @@ async fn remind_of_lines(step: &mut RefundTransaction<'_>, slot: Slot) -> Result
     }
     step.write_exports(&rows).await?;
     Ok(i64::try_from(rows.len()).is_ok_and(|count| count == LINES_MAX))
-}
-
-/// Looks every few seconds whether a day went by, until `closing`.
-pub(crate) async fn keep_reminding(
-    refunds: &Refunds,
-    progress: &Progress,
-    closing: &CancellationToken,
-) {
-    let mut seen = None;
-    loop {
-        let today = refunds.clock.now().to_offset(CHINA).date();
-        if seen != Some(today) {
-            progress.begin();
-            match day_goes_by(refunds).await {
-                Ok(()) => seen = Some(today),
-                Err(fault) => tracing::warn!(%fault, "reminders wait"),
-            }
-        }
-        progress.rest();
-        tokio::select! {
-            () = tokio::time::sleep(LOOK) => {}
-            () = closing.cancelled() => return,
-        }
-    }
-}
-
-async fn day_goes_by(refunds: &Refunds) -> Result<(), Fault> {
-    let today = refunds.clock.now().to_offset(CHINA).date();
-    let until = today.saturating_add(AHEAD);
-    for slot in export_rows::slots_due(&refunds.reads, until, today).await? {
-        let command = |reply| RefundCommand::Remind(slot, reply);
-        while refunds.asking.enqueue(slot, &Share::Kept, command).await? {}
-    }
-    Ok(())
 }

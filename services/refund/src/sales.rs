@@ -17,17 +17,12 @@ use store::Fault;
 use crate::claim::{self, ClaimAct};
 use crate::claim_line_rows;
 use crate::claim_rows::ClaimRow;
-use crate::export_rows::{self, ExportRow};
-use crate::names::{ClaimName, ExportName, id_of};
-use crate::transaction::{NoteKind, RefundNote, RefundTransaction};
-
-/// What a warehouse sold of a line: its quantity, and FOB in 1/100000 of its currency.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ReportedSale {
-    pub(crate) export: ExportName,
-    pub(crate) number: String,
-    pub(crate) sold: QuantityShare,
-}
+use crate::export_row::ExportRow;
+use crate::export_rows;
+use crate::names::{ClaimName, id_of};
+use crate::note::{NoteKind, RefundNote};
+use crate::sale_rows::{self, ReportedSale};
+use crate::transaction::RefundTransaction;
 
 fn refused(error: ReportError, sale: &ReportedSale) -> Refusal {
     let refusal = Refusal::of(Code::ClaimAmountWrong).with("name", sale.export.name());
@@ -44,7 +39,7 @@ pub(crate) async fn report(
     let names = reports.iter().map(|sale| sale.export).collect();
     let mut rows = export_rows::load(&mut *step.tx, slot, &names).await?;
     rows.retain(|row| row.firm == firm && row.mode == ExportMode::Overseas);
-    let mut known = export_rows::sales(&mut *step.tx, slot, &names).await?;
+    let mut known = sale_rows::load(&mut *step.tx, slot, &names).await?;
     let (mut new, mut changed) = (Vec::new(), BTreeSet::new());
     for sale in reports {
         let row = rows.iter_mut().find(|row| row.name == sale.export);
@@ -70,7 +65,7 @@ pub(crate) async fn report(
         new.push(sale);
         changed.insert(row.name);
     }
-    export_rows::insert_sales(&mut *step.tx, slot, &new, step.now).await?;
+    sale_rows::insert(&mut *step.tx, slot, &new, step.now).await?;
     rows.retain(|row| changed.contains(&row.name));
     step.write_exports(&rows).await?;
     for sale in new {
@@ -164,7 +159,7 @@ async fn sold_of_line(
     qty_e5: i64,
 ) -> Result<QuantityShare, Fault> {
     let names = BTreeSet::from([export.name]);
-    let reports = export_rows::sales(&mut *step.tx, export.slot(), &names).await?;
+    let reports = sale_rows::load(&mut *step.tx, export.slot(), &names).await?;
     let qty: i64 = reports.values().map(|sold| sold.qty_e5).sum();
     let amount: i64 = reports.values().map(|sold| sold.fen).sum();
     let lines = claim_line_rows::of_export(&mut *step.tx, export.slot(), export.name.id).await?;

@@ -17,59 +17,12 @@ use store::request::Requests;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
 
-use crate::commit::{CLAIMS, MATCHES};
-use crate::export_rows::{self, ExportRow, Goods, JudgingDay};
-use crate::invalid_invoice::INVALID_INVOICES;
-use crate::judging::JUDGEMENTS;
+use crate::export_row::{ExportRow, Goods};
+use crate::export_rows::{self, JudgingDay};
 use crate::names::{ClaimName, id_of};
-use crate::{firm, unreleased_rows, wire};
-
-/// What happened, as the firm is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NoteKind {
-    ExportReleased,
-    ProofRecorded,
-    InvoiceRegistered,
-    InvoiceVerified,
-    ClaimProposed,
-    ClaimSubmitted,
-    FormRefused,
-    ClaimAccepted,
-    ClaimWithdrawn,
-    LineDropped,
-    QueryRaised,
-    QueryAnswered,
-    QueryLifted,
-    LineApproved,
-    LineRefused,
-    LinePaid,
-    LineSettled,
-    RecoveryOrdered,
-    LineRepaid,
-    Reminder,
-    GoodsBack,
-    SalesReported,
-    InvoiceInvalid,
-}
-
-/// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct RefundNote {
-    pub(crate) kind: NoteKind,
-    /// 0 for the whole.
-    pub(crate) line: u32,
-    pub(crate) fen: i64,
-    pub(crate) number: u64,
-    pub(crate) text: String,
-    pub(crate) text_zh: String,
-}
-
-impl RefundNote {
-    /// About the whole.
-    pub(crate) fn of(kind: NoteKind, text: impl Into<String>, text_zh: impl Into<String>) -> Self {
-        Self { kind, line: 0, fen: 0, number: 0, text: text.into(), text_zh: text_zh.into() }
-    }
-}
+use crate::note::{RefundNote, encode_notes};
+use crate::queues::{CLAIMS, INVALID_INVOICES, JUDGEMENTS, MATCHES};
+use crate::{firm, unreleased_rows};
 
 /// A transaction under way.
 pub(crate) struct RefundTransaction<'t> {
@@ -166,7 +119,7 @@ impl<'t> RefundTransaction<'t> {
                 topics: 1,
                 recorded_time: now,
                 trace: String::new(),
-                facts: wire::encode_notes(name, notes).into(),
+                facts: encode_notes(name, notes).into(),
                 shows_content: false,
                 body: Ok(None),
             });

@@ -11,7 +11,7 @@ use store::Fault;
 use time::Date;
 use uuid::Uuid;
 
-use crate::export_rows::{ExportRow, mode_column, mode_of, money_column, money_of};
+use crate::export_row::{ExportRow, mode_column, mode_of, money_column, money_of};
 use crate::names::ExportName;
 
 /// Lines of those of these declarations that are not released, in order.

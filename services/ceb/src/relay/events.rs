@@ -19,7 +19,9 @@ use uuid::Uuid;
 
 use crate::Ceb;
 use crate::commit::CebCommand;
-use crate::follow::{CustomsStep, EventBatch, Fact, LateEvent, OUT_OF_ORDER, ReceiptEvent};
+use crate::declaration_events::{
+    CustomsStep, EventBatch, Fact, LateEvent, OUT_OF_ORDER, ReceiptEvent,
+};
 
 /// What receipts are made of.
 const TOPICS: [Topic; 4] = [Topic::Content, Topic::Progress, Topic::Inspection, Topic::End];

@@ -9,7 +9,7 @@ use proto::v1;
 use store::queue::Item;
 
 use crate::Ceb;
-use crate::export_news::EXPORT_NEWS;
+use crate::queues::EXPORT_NEWS;
 
 /// What is to be told of exports.
 #[derive(Debug)]

@@ -14,7 +14,8 @@ use proto::v1::submit_stream_response::Result as Item;
 use store::queue;
 
 use crate::Ceb;
-use crate::filing_answer::{FILING, FilingOutcome};
+use crate::filing_answer::FilingOutcome;
+use crate::queues::FILING;
 use crate::relay::{each, take_down};
 use crate::stored_document::StoredDocument;
 
@@ -30,23 +31,24 @@ impl Port for FilingPort {
 
     async fn deliver(&self, items: &[queue::Item]) -> Vec<Delivery> {
         let Self(ceb, window) = self;
-        each(ceb, Self::QUEUE, items, async |papers| file_all(ceb, window, papers).await).await
+        each(ceb, Self::QUEUE, items, async |documents| file_all(ceb, window, documents).await)
+            .await
     }
 }
 
 /// Files inventories over one stream, and takes the answers down together.
-async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<StoredDocument>) -> Vec<Delivery> {
-    let items: Vec<v1::SubmitRequest> = papers
+async fn file_all(ceb: &Ceb, window: &Window, documents: Vec<StoredDocument>) -> Vec<Delivery> {
+    let items: Vec<v1::SubmitRequest> = documents
         .iter()
-        .map(|paper| v1::SubmitRequest {
-            request_id: paper.id.to_string(),
-            declaration: ceb::declaration(&paper.document),
+        .map(|stored| v1::SubmitRequest {
+            request_id: stored.id.to_string(),
+            declaration: ceb::declaration(&stored.document),
             validate_only: false,
-            pre_no: paper.pre_no.clone(),
+            pre_no: stored.pre_no.clone(),
         })
         .collect();
     let mut answers: Vec<Option<Result<FilingOutcome, Delivery>>> =
-        papers.iter().map(|_| None).collect();
+        documents.iter().map(|_| None).collect();
     let sent = client::submit_all(window, items, |place, answer| {
         answers[place] = Some(outcome(answer));
     });
@@ -59,11 +61,11 @@ async fn file_all(ceb: &Ceb, window: &Window, papers: Vec<StoredDocument>) -> Ve
         Ok(Err(status)) => Delivery::Away(format!("the declaration service: {status}")),
         Ok(Ok(())) | Err(_) => Delivery::Away("the declaration service did not answer".to_owned()),
     };
-    let deliveries = papers.iter().zip(answers).map(|(paper, answer)| {
+    let deliveries = documents.iter().zip(answers).map(|(stored, answer)| {
         let unanswered = &unanswered;
         async move {
             match answer {
-                Some(Ok(outcome)) => take_down(ceb, paper, outcome).await,
+                Some(Ok(outcome)) => take_down(ceb, stored, outcome).await,
                 Some(Err(became)) => became,
                 None => unanswered.clone(),
             }

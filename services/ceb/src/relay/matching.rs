@@ -9,7 +9,7 @@ use store::{Fault, queue};
 use crate::Ceb;
 use crate::commit::CebCommand;
 use crate::expire::Expiry;
-use crate::filing_answer::MATCHING;
+use crate::queues::MATCHING;
 use crate::relay::each;
 
 /// Inventories that have waited too long for their documents.
@@ -21,11 +21,11 @@ impl Port for MatchingPort {
 
     async fn deliver(&self, items: &[queue::Item]) -> Vec<Delivery> {
         let Self(ceb) = self;
-        each(ceb, Self::QUEUE, items, async |papers| {
-            let expired = papers.iter().map(|paper| {
-                let expired = Expiry::of(paper, ceb.clock.now());
+        each(ceb, Self::QUEUE, items, async |documents| {
+            let expired = documents.iter().map(|stored| {
+                let expired = Expiry::of(stored, ceb.clock.now());
                 let command = |reply| CebCommand::Expire(expired, reply);
-                ceb.batch.enqueue(paper.slot, &Share::Kept, command)
+                ceb.batch.enqueue(stored.slot, &Share::Kept, command)
             });
             let done = futures::future::join_all(expired).await;
             done.into_iter().map(settled).collect()

@@ -14,8 +14,10 @@ use tonic::Status;
 use uuid::Uuid;
 
 use crate::Ceb;
-use crate::document_set::{DocumentKeys, DocumentSet};
-use crate::filing_answer::{FilingOutcome, WITHDRAWAL};
+use crate::document_keys::DocumentKeys;
+use crate::document_set::DocumentSet;
+use crate::filing_answer::FilingOutcome;
+use crate::queues::WITHDRAWAL;
 use crate::relay::{each, take_down};
 use crate::stored_document::{FilingWork, StoredDocument};
 
@@ -31,8 +33,8 @@ impl Port for WithdrawalPort {
 
     async fn deliver(&self, items: &[queue::Item]) -> Vec<Delivery> {
         let Self(ceb, window) = self;
-        each(ceb, Self::QUEUE, items, async |papers| {
-            let withdrawn = papers.into_iter().map(|paper| withdraw(ceb, window, paper));
+        each(ceb, Self::QUEUE, items, async |documents| {
+            let withdrawn = documents.into_iter().map(|stored| withdraw(ceb, window, stored));
             futures::stream::iter(withdrawn).buffered(WITHDRAWALS_AT_ONCE).collect().await
         })
         .await
@@ -40,9 +42,9 @@ impl Port for WithdrawalPort {
 }
 
 /// Withdraws the inventory that a cancellation names, in whatever version it is.
-async fn withdraw(ceb: &Ceb, window: &Window, paper: StoredDocument) -> Delivery {
-    let outcome = match cancelled_inventory(&ceb.reads, ceb.tail.cipher(), &paper).await {
-        Ok(CancellationTarget::Declaration(id)) => try_withdraw(window, &paper, id).await,
+async fn withdraw(ceb: &Ceb, window: &Window, stored: StoredDocument) -> Delivery {
+    let outcome = match cancelled_inventory(&ceb.reads, ceb.tail.cipher(), &stored).await {
+        Ok(CancellationTarget::Declaration(id)) => try_withdraw(window, &stored, id).await,
         Ok(CancellationTarget::NotYet) => return Delivery::NotYet,
         Ok(CancellationTarget::Ended) => {
             let text = "清单已终结".to_owned();
@@ -51,7 +53,7 @@ async fn withdraw(ceb: &Ceb, window: &Window, paper: StoredDocument) -> Delivery
         Err(fault) => return Delivery::of(&fault),
     };
     match outcome {
-        Ok(outcome) => take_down(ceb, &paper, outcome).await,
+        Ok(outcome) => take_down(ceb, &stored, outcome).await,
         Err(became) => became,
     }
 }
@@ -70,13 +72,13 @@ enum CancellationTarget {
 async fn cancelled_inventory(
     pool: &PgPool,
     cipher: &Cipher,
-    paper: &StoredDocument,
+    stored: &StoredDocument,
 ) -> Result<CancellationTarget, Fault> {
     let mut wanted = DocumentKeys::default();
-    wanted.keys.insert((paper.kind.number(), paper.key.clone()));
+    wanted.keys.insert((stored.kind.number(), stored.key.clone()));
     let mut connection = pool.acquire().await?;
-    let shelf = DocumentSet::load(&mut connection, cipher, &wanted).await?;
-    let inventory = shelf.cancelled_by(paper);
+    let documents = DocumentSet::load(&mut connection, cipher, &wanted).await?;
+    let inventory = documents.cancelled_by(stored);
     Ok(match inventory {
         Some(inventory) => match inventory.declaration {
             Some(declaration) => CancellationTarget::Declaration(declaration),
@@ -89,7 +91,7 @@ async fn cancelled_inventory(
 
 async fn try_withdraw(
     window: &Window,
-    paper: &StoredDocument,
+    stored: &StoredDocument,
     id: Uuid,
 ) -> Result<FilingOutcome, Delivery> {
     let name = format!("declarations/{id}");
@@ -100,9 +102,9 @@ async fn try_withdraw(
         .map_err(|status| unanswered(&status))?
         .into_inner();
     let version = got.record.map_or(1, |record| record.version);
-    let reason = paper.document.value("reason").filter(|text| !text.trim().is_empty());
+    let reason = stored.document.value("reason").filter(|text| !text.trim().is_empty());
     let request = v1::WithdrawRequest {
-        request_id: paper.id.to_string(),
+        request_id: stored.id.to_string(),
         name,
         version,
         reason: reason.unwrap_or_else(|| "撤单".to_owned()),

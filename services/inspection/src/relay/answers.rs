@@ -11,7 +11,8 @@ use store::share::Share;
 
 use crate::Inspection;
 use crate::commit::InspectionCommand;
-use crate::outgoing_answers::{ANSWERS, DeliveredAnswer};
+use crate::delivered_answer::DeliveredAnswer;
+use crate::outgoing_answers::ANSWERS;
 
 /// Errands to the declaration service: what it must hear of an order.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl OutboxPort {
         let answer = v1::Answer::decode(item.body.as_slice())
             .map_err(|error| Delivery::Failed(format!("the answer cannot be read: {error}")))?;
         let reopens = matches!(answer.what, Some(v1::answer::What::Reopening(_)));
-        let result = inspection.board.ask(answer).await?;
+        let result = inspection.pending.ask(answer).await?;
         let refused = match result.result() {
             // The declaration was not stopped for it; a repetition would be a duplicate.
             v1::ResultCode::Ignored if reopens => "IGNORED",
@@ -56,7 +57,7 @@ impl OutboxPort {
         let settled =
             DeliveredAnswer { id: item.id, declaration, reopens, refused: refused.to_owned() };
         let command = |reply| InspectionCommand::Settle(vec![settled], reply);
-        let kept = inspection.asking.enqueue(Slot::of(""), &Share::Kept, command).await;
+        let kept = inspection.requests.enqueue(Slot::of(""), &Share::Kept, command).await;
         kept.map_err(|fault| Delivery::of(&fault))
     }
 }

@@ -72,7 +72,7 @@ impl ExchangeSeat for DeclarationEvents {
             }
             return;
         }
-        self.inspection.board.answer(result);
+        self.inspection.pending.answer(result);
     }
 }
 
@@ -95,7 +95,7 @@ impl Listener for DeclarationEvents {
         behind: Vec<Item>,
     ) -> Result<Vec<Option<WireDemands>>, Fault> {
         let command = |reply| InspectionCommand::ApplyEvents(events, behind, reply);
-        self.inspection.hearing.enqueue(Slot::of(""), &Share::Kept, command).await
+        self.inspection.events.enqueue(Slot::of(""), &Share::Kept, command).await
     }
 
     async fn take_late(&self, item: &Item, event: Arc<InboundEvent>) -> Result<(), Delivery> {
@@ -106,10 +106,10 @@ impl Listener for DeclarationEvents {
         if let Some(demands) = demands.into_iter().next().flatten() {
             let is_refusable = !demands.is_empty();
             let answer = risk_check((id, version, round), demands);
-            let result = inspection.board.ask(answer).await?;
+            let result = inspection.pending.ask(answer).await?;
             if is_refusable && result.result() == v1::ResultCode::Refused {
                 let command = |reply| InspectionCommand::Refused(id, version, result.code, reply);
-                let kept = inspection.asking.enqueue(Slot::of(""), &Share::Kept, command).await;
+                let kept = inspection.requests.enqueue(Slot::of(""), &Share::Kept, command).await;
                 kept.map_err(|fault| Delivery::of(&fault))?;
             }
         }

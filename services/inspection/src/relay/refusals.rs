@@ -22,7 +22,7 @@ pub(crate) async fn keep_all(inspection: &Arc<Inspection>, closing: &Cancellatio
     loop {
         let refused = |(id, version, code)| {
             let command = move |reply| InspectionCommand::Refused(id, version, code, reply);
-            inspection.asking.enqueue(Slot::of(""), &Share::Kept, command)
+            inspection.requests.enqueue(Slot::of(""), &Share::Kept, command)
         };
         let pause = match keep(&inspection.refused, refused).await {
             Ok(()) => LOOK,
