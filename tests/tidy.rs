@@ -133,6 +133,25 @@ fn wire_types_stay_at_the_door() {
 }
 
 #[test]
+fn what_is_kept_is_no_request_or_answer_of_a_call() {
+    for folder in ["services", "proto/src"] {
+        for file in files(folder, ".rs") {
+            let place = file.to_string_lossy().into_owned();
+            if place.contains("/client") || place.contains("/cli/") || place.contains("/window/") {
+                continue;
+            }
+            for (number, line) in (1_usize..).zip(read(&file).lines()) {
+                let read = line.contains("Request::decode(") || line.contains("Response::decode(");
+                assert!(
+                    !read,
+                    "{place}:{number}: it was stored; see docs/decisions/2026-11-30-what-is-stored.md"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn the_rules_are_pure() {
     for file in files("services/domain/src", ".rs") {
         let text = read(&file);

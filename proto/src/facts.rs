@@ -12,6 +12,7 @@ use domain::participant::Participant;
 use prost::Message as _;
 use uuid::Uuid;
 
+use crate::schema::single_window::stored::v1 as kept;
 use crate::v1;
 
 /// Encodes the facts of one journal entry, as they are stored and sent, with what the release waits for
@@ -49,7 +50,7 @@ pub enum FactsError {
 /// Encodes findings, as they are kept with the order.
 pub fn encode_findings(findings: &[Finding]) -> Vec<u8> {
     let findings = findings.iter().cloned().map(Into::into).collect();
-    v1::InspectionCompleted { order_id: String::new(), findings }.encode_to_vec()
+    kept::OrderFindings { findings }.encode_to_vec()
 }
 
 /// Reads findings that were kept with the order.
@@ -58,7 +59,7 @@ pub fn encode_findings(findings: &[Finding]) -> Vec<u8> {
 ///
 /// When the bytes are not findings, or one of them is none.
 pub fn decode_findings(bytes: &[u8]) -> Result<Vec<Finding>, FactsError> {
-    let kept = v1::InspectionCompleted::decode(bytes)?;
+    let kept = kept::OrderFindings::decode(bytes)?;
     let findings = kept.findings.into_iter().map(TryInto::try_into);
     findings.collect::<Result<_, _>>().map_err(FactsError::Finding)
 }
@@ -713,5 +714,34 @@ impl From<HistoryFact> for v1::Fact {
             }
         };
         Self { kind: Some(kind) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn findings_are_read_whole_or_not_at_all() {
+        let finding = |instructed_by| Finding {
+            instructed_by,
+            gnum: 1,
+            result: "QTY_MISMATCH".to_owned(),
+            text: "one is missing".to_owned(),
+            evidence: vec![vec![7; 32]],
+        };
+        let findings = vec![finding(Agency::Customs), finding(Agency::Quarantine)];
+        let stored = encode_findings(&findings);
+        assert_eq!(decode_findings(&stored).expect("they were kept"), findings);
+        assert!(decode_findings(&[0xff]).is_err(), "no message");
+
+        let damage: [fn(&mut v1::Finding); 2] =
+            [|finding| finding.instructed_by = 0, |finding| finding.evidence = vec![vec![7; 31]]];
+        for damage in damage {
+            let mut message = kept::OrderFindings::decode(&*stored).expect("it was encoded");
+            damage(&mut message.findings[1]);
+            let read = decode_findings(&message.encode_to_vec());
+            assert!(read.is_err(), "the first one alone is not what was found: {read:?}");
+        }
     }
 }

@@ -1,35 +1,8 @@
 //! What is kept in the database and read again: what cannot be read is never read as something else.
 
-use domain::clearance::Agency;
-use domain::history::Finding;
 use prost::Message as _;
 use proto::declaration::first_difference;
-use proto::facts::{decode_findings, encode_findings};
 use proto::{inspection, v1};
-
-#[test]
-fn findings_are_read_whole_or_not_at_all() {
-    let finding = |instructed_by| Finding {
-        instructed_by,
-        gnum: 1,
-        result: "QTY_MISMATCH".to_owned(),
-        text: "one is missing".to_owned(),
-        evidence: vec![vec![7; 32]],
-    };
-    let findings = vec![finding(Agency::Customs), finding(Agency::Quarantine)];
-    let kept = encode_findings(&findings);
-    assert_eq!(decode_findings(&kept).expect("they were kept"), findings);
-    assert!(decode_findings(&[0xff]).is_err(), "no message");
-
-    let damage: [fn(&mut v1::Finding); 2] =
-        [|finding| finding.instructed_by = 0, |finding| finding.evidence = vec![vec![7; 31]]];
-    for damage in damage {
-        let mut message = v1::InspectionCompleted::decode(&*kept).expect("it was encoded");
-        damage(&mut message.findings[1]);
-        let read = decode_findings(&message.encode_to_vec());
-        assert!(read.is_err(), "the first one alone is not what was found: {read:?}");
-    }
-}
 
 #[test]
 fn contents_that_cannot_be_read_are_not_the_same() {

@@ -7,6 +7,7 @@ use prost::Message as _;
 
 use super::examination::{instruction, wire_instruction};
 use super::{StoredBytesError, day, wire};
+use crate::schema::single_window::stored::v1 as kept;
 use crate::v1;
 
 fn reasoning(why: &Explanation) -> v1::Reasoning {
@@ -56,12 +57,20 @@ pub fn wire_assessment(assessment: &risk::Assessment) -> v1::Assessment {
 
 /// What the rules said about one version, as it is kept.
 pub fn encode_assessments(class: credit::Class, assessments: &[risk::Assessment]) -> Vec<u8> {
-    let kept = v1::GetAssessmentResponse {
-        class: class.word().to_owned(),
-        assessments: assessments.iter().map(wire_assessment).collect(),
-        ..Default::default()
-    };
-    kept.encode_to_vec()
+    let assessments = assessments.iter().map(wire_assessment).collect();
+    kept::Assessments { class: class.word().to_owned(), assessments }.encode_to_vec()
+}
+
+/// The credit class and what each rule set said, of assessments that were kept.
+///
+/// # Errors
+///
+/// When the bytes are no assessments.
+pub fn decode_assessments(bytes: &[u8]) -> Result<(String, Vec<v1::Assessment>), StoredBytesError> {
+    let unreadable = |_| StoredBytesError { what: "assessment" };
+    let kept::Assessments { class, assessments } =
+        kept::Assessments::decode(bytes).map_err(unreadable)?;
+    Ok((class, assessments))
 }
 
 /// What was demanded by an assessment that was kept, by agency.
@@ -70,8 +79,7 @@ pub fn encode_assessments(class: credit::Class, assessments: &[risk::Assessment]
 ///
 /// When the bytes are no assessment.
 pub fn decode_instructions(bytes: &[u8]) -> Result<Vec<Instruction>, StoredBytesError> {
-    let unreadable = |_| StoredBytesError { what: "assessment" };
-    let kept = v1::GetAssessmentResponse::decode(bytes).map_err(unreadable)?;
-    let all = kept.assessments.into_iter().flat_map(|assessment| assessment.instructions);
+    let (_, assessments) = decode_assessments(bytes)?;
+    let all = assessments.into_iter().flat_map(|assessment| assessment.instructions);
     all.map(|wire| instruction(wire).map_err(|what| StoredBytesError { what })).collect()
 }

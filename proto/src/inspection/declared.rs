@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use prost::Message as _;
 
 use super::StoredBytesError;
+use crate::schema::single_window::stored::v1 as kept;
 use crate::v1;
 
 /// A declaration as it came over the exchange: most of them are only counted, so it is read where it lies, and
@@ -63,8 +64,7 @@ impl DeclarationView {
 
     /// Its lines of goods, as they are kept with its order.
     pub fn encode_goods(&self) -> Vec<u8> {
-        v1::Declaration { lines: self.declared().lines.clone(), ..Default::default() }
-            .encode_to_vec()
+        kept::OrderedGoods { lines: self.declared().lines.clone() }.encode_to_vec()
     }
 
     /// As the rules see it.
@@ -73,12 +73,21 @@ impl DeclarationView {
     }
 }
 
+/// The lines of goods that were kept with an order.
+///
+/// # Errors
+///
+/// When the bytes are no goods.
+pub fn decode_goods(goods: &[u8]) -> Result<Vec<v1::GoodsLine>, StoredBytesError> {
+    let kept = kept::OrderedGoods::decode(goods).map_err(|_| StoredBytesError { what: "goods" })?;
+    Ok(kept.lines)
+}
+
 /// Numbers of the lines of goods that were kept with an order.
 ///
 /// # Errors
 ///
 /// When the bytes are no goods.
 pub fn line_numbers(goods: &[u8]) -> Result<BTreeSet<u32>, StoredBytesError> {
-    let kept = v1::Declaration::decode(goods).map_err(|_| StoredBytesError { what: "goods" })?;
-    Ok(kept.lines.iter().map(|line| line.gnum).collect())
+    Ok(decode_goods(goods)?.iter().map(|line| line.gnum).collect())
 }

@@ -7,6 +7,7 @@ use domain::{DeclarationId, OrderId};
 use prost::Message as _;
 use time::OffsetDateTime;
 
+use super::declared::decode_goods;
 use super::examination::{
     appointment, examination, instruction, wire_appointment, wire_examination, wire_instruction,
 };
@@ -204,9 +205,7 @@ pub struct OrderView<'a> {
 ///
 /// When its goods, which were encoded here, cannot be read.
 pub fn record(shown: OrderView<'_>) -> Result<v1::OrderRecord, StoredBytesError> {
-    let goods =
-        v1::Declaration::decode(shown.goods).map_err(|_| StoredBytesError { what: "goods" })?;
-    Ok(v1::OrderRecord { lines: goods.lines, ..without_goods(shown) })
+    Ok(v1::OrderRecord { lines: decode_goods(shown.goods)?, ..without_goods(shown) })
 }
 
 fn without_goods(shown: OrderView<'_>) -> v1::OrderRecord {

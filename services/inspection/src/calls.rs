@@ -11,7 +11,6 @@ use domain::{DeclarationId, Slot};
 use futures::{Stream, StreamExt as _};
 use kit::rpc::{Call, Change};
 use kit::watch::{self, Journal, Subject, Watcher};
-use prost::Message as _;
 use proto::inspection;
 use proto::rule_file;
 use proto::v1;
@@ -385,9 +384,8 @@ impl Inspection {
                 ..Default::default()
             });
         };
-        let assessment =
-            v1::GetAssessmentResponse::decode(kept.body.as_slice()).map_err(damaged)?;
-        let mut assessments = assessment.assessments;
+        let (class, mut assessments) =
+            inspection::decode_assessments(&kept.body).map_err(damaged)?;
         if assessments.is_empty() {
             // No rule matched: which sets were asked is all there is to say.
             let sets = [(Agency::Customs, kept.rules.0), (Agency::Quarantine, kept.rules.1)];
@@ -402,7 +400,7 @@ impl Inspection {
             name: id.name(),
             version: kept.version,
             time: Some(proto::timestamp(kept.made_time)),
-            class: assessment.class,
+            class,
             assessments,
             refused: kept.refused,
         })
