@@ -16,6 +16,19 @@ fn with(condition: Value) -> Value {
 }
 
 #[test]
+fn samples_are_sound_and_printed_as_they_are_kept() {
+    let files = [
+        (Agency::Customs, include_str!("../../docs/examples/rules/customs.json")),
+        (Agency::Quarantine, include_str!("../../docs/examples/rules/quarantine.json")),
+    ];
+    for (agency, file) in files {
+        let set = sample(agency);
+        assert_eq!((set.agency, set.sample, set.problems()), (agency, true, Vec::new()));
+        assert_eq!(print(set, true).expect("it can be written"), file.trim_end());
+    }
+}
+
+#[test]
 fn samples_survive_json() {
     for agency in [Agency::Customs, Agency::Quarantine] {
         for pretty in [false, true] {

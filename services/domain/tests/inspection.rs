@@ -21,7 +21,6 @@ use domain::inspection::order::{
 use domain::inspection::risk::{
     Area, RiskRule, RuleAction, RuleEffect, RuleInstruction, RuleSet, SelectionRates, assess,
 };
-use domain::inspection::samples::{SAMPLE_CUSTOMS, SAMPLE_QUARANTINE};
 use domain::inspection::statistics::{ClearedCase, StatisticsGroup, table};
 use domain::inspection::{Explanation, RuleSource};
 use domain::refusal::{Code, Refusal};
@@ -485,21 +484,6 @@ fn the_rate_is_that_of_the_class() {
 }
 
 #[test]
-fn the_samples_are_sound() {
-    for set in [&*SAMPLE_CUSTOMS, &*SAMPLE_QUARANTINE] {
-        assert!(set.sample);
-        assert_eq!(set.problems(), []);
-    }
-    let (parcel, context) = (parcel(), context());
-    let subject = RiskSubject::of(&parcel, &context);
-    let ids = |set: &RuleSet| -> Vec<String> {
-        assess(set, &subject, &draw_of(7)).matched.into_iter().map(|m| m.rule).collect()
-    };
-    assert_eq!(ids(&SAMPLE_CUSTOMS), ["C-900"]);
-    assert_eq!(ids(&SAMPLE_QUARANTINE), ["I-004", "I-900"]);
-}
-
-#[test]
 fn a_broken_rule_set_is_told_apart() {
     let demand = || RuleAction::Demand { wanted: vec![wanted("A")] };
     let bad = SelectionRates { advanced_bp: 0, general_bp: 10_001, untrusted_bp: 0 };
@@ -531,7 +515,6 @@ fn a_broken_rule_set_is_told_apart() {
     let places = vec!["rates.general_bp", "rules[a].id"];
     assert_eq!((refusal.code, fields), (Code::RuleSetRefused, places));
     assert_eq!(refusal.violations.len(), expected.len(), "all of them at once");
-    assert_eq!(SAMPLE_CUSTOMS.check(), Ok(()));
 }
 
 /// Where a set with one rule of this condition is wrong.

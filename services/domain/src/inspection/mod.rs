@@ -2,7 +2,7 @@
 //! what follows from it.
 //!
 //! Start with [`order`] (the life of the one joint inspection order of a declaration, 一次查验). Before
-//! it stand [`risk`] (rules as data, with [`condition`], [`rule_check`] and [`samples`]) and [`draw`] (双随机, random
+//! it stand [`risk`] (rules as data, with [`condition`] and [`rule_check`]) and [`draw`] (双随机, random
 //! selection of goods and of officers); beside it [`appointment`] (place and time) and [`finding`]
 //! (results and disposals); after it [`credit`] (traceability, measure 31 of 鲁政发〔2016〕13号) and
 //! [`statistics`] (measure 10). What is refused has its code in [`crate::refusal`], SW-16xx.
@@ -19,7 +19,6 @@ pub mod joint;
 pub mod order;
 pub mod risk;
 pub mod rule_check;
-pub mod samples;
 pub mod statistics;
 
 use crate::clearance::Agency;
