@@ -537,6 +537,27 @@ fn functions(text: &str) -> Vec<(usize, &str)> {
     found
 }
 
+/// What converts between a message and what the domain has says which way it goes.
+#[test]
+fn a_conversion_says_which_way_it_goes() {
+    let mut broken = Vec::new();
+    for file in files("proto/src/inspection", ".rs") {
+        for line in read(&file).lines() {
+            let Some((_, rest)) = line.split_once("fn ") else { continue };
+            let Some((name, rest)) = rest.split_once('(') else { continue };
+            let reads = rest.starts_with("wire: ");
+            if reads != name.ends_with("_from_wire") || name.starts_with("wire_") {
+                broken.push(format!("{}: {name}", file.display()));
+            }
+        }
+    }
+    assert!(
+        broken.is_empty(),
+        "x_from_wire reads a message, x_to_wire writes one:\n{}",
+        broken.join("\n")
+    );
+}
+
 #[test]
 fn functions_that_talk_are_noticed() {
     let text = "fn hear(&self) {}\n    pub(crate) async fn tell_all<T>(of: T) {\n}\n\

@@ -7,7 +7,7 @@ use domain::payment::parameters::Parameters;
 use domain::payment::tax::{Comparison, Step};
 use prost::Message as _;
 
-use crate::schema::single_window::stored::v1 as kept;
+use crate::schema::single_window::stored::v1 as stored;
 use crate::v1;
 
 /// What a bill is made of.
@@ -51,11 +51,11 @@ pub struct DutyLine {
 }
 
 impl DutyLine {
-    fn kept(&self) -> kept::DutyLine {
+    fn kept(&self) -> stored::DutyLine {
         let Self { gcode, tax_price_e5, billed } = self.clone();
         let BilledLine { gnum, qty_e5, returned_e5, price_e5, taxes } = billed;
         let [customs_tax_fen, vat_fen, consumption_fen] = taxes;
-        kept::DutyLine {
+        stored::DutyLine {
             gnum,
             gcode,
             tax_price_e5,
@@ -69,9 +69,9 @@ impl DutyLine {
     }
 }
 
-impl From<kept::DutyLine> for DutyLine {
-    fn from(line: kept::DutyLine) -> Self {
-        let kept::DutyLine {
+impl From<stored::DutyLine> for DutyLine {
+    fn from(line: stored::DutyLine) -> Self {
+        let stored::DutyLine {
             gnum,
             gcode,
             tax_price_e5,
@@ -136,7 +136,7 @@ impl DutyCase {
             refusal: (refusal_code, refusal_text),
             loct_no,
         } = self.clone();
-        kept::DutyCase {
+        stored::DutyCase {
             customs_code,
             agent_code,
             ebc_code,
@@ -160,7 +160,7 @@ impl DutyCase {
     ///
     /// When the bytes are none, which only a damaged database can cause.
     pub fn decode(bytes: &[u8]) -> Result<Self, prost::DecodeError> {
-        let kept::DutyCase {
+        let stored::DutyCase {
             customs_code,
             agent_code,
             ebc_code,
@@ -174,7 +174,7 @@ impl DutyCase {
             refusal_code,
             refusal_text,
             loct_no,
-        } = kept::DutyCase::decode(bytes)?;
+        } = stored::DutyCase::decode(bytes)?;
         Ok(Self {
             customs_code,
             agent_code,
@@ -228,10 +228,10 @@ impl ReturnedGoods {
         let Self { invt_no, guid, cop_no, logistics_no, lines } = self.clone();
         let line = |line: ImportReturnLine| {
             let ImportReturnLine { gnum, applied_e5, counted_e5 } = line;
-            kept::ReturnedLine { gnum, qty_e5: applied_e5, counted_e5 }
+            stored::ReturnedLine { gnum, qty_e5: applied_e5, counted_e5 }
         };
         let lines = lines.into_iter().map(line).collect();
-        kept::ReturnedGoods { invt_no, guid, lines, cop_no, logistics_no }.encode_to_vec()
+        stored::ReturnedGoods { invt_no, guid, lines, cop_no, logistics_no }.encode_to_vec()
     }
 
     /// Reads what was kept.
@@ -240,10 +240,10 @@ impl ReturnedGoods {
     ///
     /// When the bytes are none.
     pub fn decode(bytes: &[u8]) -> Result<Self, prost::DecodeError> {
-        let kept::ReturnedGoods { invt_no, guid, lines, cop_no, logistics_no } =
-            kept::ReturnedGoods::decode(bytes)?;
-        let line = |line: kept::ReturnedLine| {
-            let kept::ReturnedLine { gnum, qty_e5, counted_e5 } = line;
+        let stored::ReturnedGoods { invt_no, guid, lines, cop_no, logistics_no } =
+            stored::ReturnedGoods::decode(bytes)?;
+        let line = |line: stored::ReturnedLine| {
+            let stored::ReturnedLine { gnum, qty_e5, counted_e5 } = line;
             ImportReturnLine { gnum, applied_e5: qty_e5, counted_e5 }
         };
         let lines = lines.into_iter().map(line).collect();
@@ -259,7 +259,7 @@ pub fn encode_comparison(comparison: &Comparison, parameters: &Parameters) -> Ve
         Err(_) => "",
     };
     let refused = comparison.applies.as_ref().err().map(|refused| refused.info.clone());
-    kept::DutyTrace {
+    stored::DutyTrace {
         applies: applies.to_owned(),
         within: Some(step(&comparison.within.trace, parameters)),
         full: Some(step(&comparison.full.trace, parameters)),
@@ -271,10 +271,10 @@ pub fn encode_comparison(comparison: &Comparison, parameters: &Parameters) -> Ve
 
 /// What was missing for a calculation, in English and Chinese, as it is kept.
 pub fn encode_missing(missing: &[(String, String)]) -> Vec<u8> {
-    kept::DutyTrace {
+    stored::DutyTrace {
         missing: missing.iter().map(|(english, _)| english.clone()).collect(),
         missing_zh: missing.iter().map(|(_, chinese)| chinese.clone()).collect(),
-        ..kept::DutyTrace::default()
+        ..stored::DutyTrace::default()
     }
     .encode_to_vec()
 }
@@ -285,17 +285,17 @@ pub fn encode_missing(missing: &[(String, String)]) -> Vec<u8> {
 ///
 /// When the bytes are none, which only a damaged database can cause.
 pub fn decode_trace(bytes: &[u8]) -> Result<v1::GetDutyResponse, prost::DecodeError> {
-    let kept::DutyTrace { applies, within, full, missing, missing_zh } =
-        kept::DutyTrace::decode(bytes)?;
+    let stored::DutyTrace { applies, within, full, missing, missing_zh } =
+        stored::DutyTrace::decode(bytes)?;
     let (within, full) = (within.map(shown), full.map(shown));
     Ok(v1::GetDutyResponse { duty: None, applies, within, full, missing, missing_zh })
 }
 
-fn step(of: &Step, parameters: &Parameters) -> kept::TraceStep {
+fn step(of: &Step, parameters: &Parameters) -> stored::TraceStep {
     let inputs = of.inputs.iter().flat_map(|(name, value)| [(*name).to_owned(), value.clone()]);
     let read = of.parameters.iter().map(|read| {
         let law = &read.validity.law;
-        kept::TraceParameter {
+        stored::TraceParameter {
             name: read.name.clone(),
             value: read.value,
             valid_from: read.validity.from.to_string(),
@@ -304,7 +304,7 @@ fn step(of: &Step, parameters: &Parameters) -> kept::TraceStep {
             article: read.validity.article.clone(),
         }
     });
-    kept::TraceStep {
+    stored::TraceStep {
         title: of.title.clone(),
         title_zh: of.title_zh.clone(),
         rule: of.rule.clone(),
@@ -316,15 +316,15 @@ fn step(of: &Step, parameters: &Parameters) -> kept::TraceStep {
     }
 }
 
-fn shown(kept: kept::TraceStep) -> v1::TaxStep {
-    let kept::TraceStep { title, title_zh, rule, since, inputs, parameters, result_fen, steps } =
+fn shown(kept: stored::TraceStep) -> v1::TaxStep {
+    let stored::TraceStep { title, title_zh, rule, since, inputs, parameters, result_fen, steps } =
         kept;
     let input = |two: &[String]| match two {
         [name, value] => Some(v1::TaxInput { name: name.clone(), value: value.clone() }),
         _ => None,
     };
-    let parameter = |read: kept::TraceParameter| {
-        let kept::TraceParameter { name, value, valid_from, valid_to, law, article } = read;
+    let parameter = |read: stored::TraceParameter| {
+        let stored::TraceParameter { name, value, valid_from, valid_to, law, article } = read;
         v1::TaxParameter { name, value, valid_from, valid_to, law, article }
     };
     v1::TaxStep {

@@ -18,7 +18,7 @@ use crate::{raw, text, v1};
 /// # Errors
 ///
 /// A refusal that names what cannot be read.
-pub fn exchange_answer(by: Subscriber, answer: raw::Answer) -> Result<ExchangeAnswer, Refusal> {
+pub fn answer_from_wire(by: Subscriber, answer: raw::Answer) -> Result<ExchangeAnswer, Refusal> {
     text::check(&answer)?;
     let raw::Answer { request_id, declaration_id, version, round, trace_id: _, what } = answer;
     let what = what.ok_or_else(|| Refusal::of(Code::Required).with("field", "what"))?;
@@ -53,7 +53,7 @@ pub fn check(facts: &[u8], declaration: Option<&[u8]>) -> Result<(), prost::Deco
 }
 
 /// An answer as it goes over the wire; what a repetition is compared by, and what waits to be said.
-pub fn wire_answer(answer: &ExchangeAnswer) -> v1::Answer {
+pub fn answer_to_wire(answer: &ExchangeAnswer) -> v1::Answer {
     let ExchangeAnswer { request, declaration, version, round, by: _, what } = answer;
     let what = match what {
         Payload::Verdict { outcome, reasons, demands, documents } => {

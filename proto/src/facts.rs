@@ -12,7 +12,7 @@ use domain::participant::Participant;
 use prost::Message as _;
 use uuid::Uuid;
 
-use crate::schema::single_window::stored::v1 as kept;
+use crate::schema::single_window::stored::v1 as stored;
 use crate::v1;
 
 /// Encodes the facts of one journal entry, as they are stored and sent, with what the release waits for
@@ -50,7 +50,7 @@ pub enum FactsError {
 /// Encodes findings, as they are kept with the order.
 pub fn encode_findings(findings: &[Finding]) -> Vec<u8> {
     let findings = findings.iter().cloned().map(Into::into).collect();
-    kept::OrderFindings { findings }.encode_to_vec()
+    stored::OrderFindings { findings }.encode_to_vec()
 }
 
 /// Reads findings that were kept with the order.
@@ -59,7 +59,7 @@ pub fn encode_findings(findings: &[Finding]) -> Vec<u8> {
 ///
 /// When the bytes are not findings, or one of them is none.
 pub fn decode_findings(bytes: &[u8]) -> Result<Vec<Finding>, FactsError> {
-    let kept = kept::OrderFindings::decode(bytes)?;
+    let kept = stored::OrderFindings::decode(bytes)?;
     let findings = kept.findings.into_iter().map(TryInto::try_into);
     findings.collect::<Result<_, _>>().map_err(FactsError::Finding)
 }
@@ -738,7 +738,7 @@ mod tests {
         let damage: [fn(&mut v1::Finding); 2] =
             [|finding| finding.instructed_by = 0, |finding| finding.evidence = vec![vec![7; 31]]];
         for damage in damage {
-            let mut message = kept::OrderFindings::decode(&*stored).expect("it was encoded");
+            let mut message = stored::OrderFindings::decode(&*stored).expect("it was encoded");
             damage(&mut message.findings[1]);
             let read = decode_findings(&message.encode_to_vec());
             assert!(read.is_err(), "the first one alone is not what was found: {read:?}");

@@ -4,7 +4,7 @@ use domain::payment::ledger::Currency;
 use domain::{DeclarationId, history};
 use prost::Message as _;
 
-use crate::schema::single_window::stored::v1 as kept;
+use crate::schema::single_window::stored::v1 as stored;
 use crate::v1;
 
 /// Who paid, and what was written.
@@ -26,12 +26,12 @@ impl ReceiptDetails {
     /// As it is kept, to be encrypted.
     pub fn encode(&self) -> Vec<u8> {
         let Self { party, texts } = self.clone();
-        kept::ReceiptDetails { party, texts }.encode_to_vec()
+        stored::ReceiptDetails { party, texts }.encode_to_vec()
     }
 
     /// Reads what was kept; `None` when it is none, which only a damaged database can cause.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let kept::ReceiptDetails { party, texts } = kept::ReceiptDetails::decode(bytes).ok()?;
+        let stored::ReceiptDetails { party, texts } = stored::ReceiptDetails::decode(bytes).ok()?;
         Some(Self { party, texts })
     }
 }
@@ -97,13 +97,13 @@ impl DutyPayment {
     /// As it waits in its queue.
     pub fn encode(&self) -> Vec<u8> {
         let Self { payer, ent_duty_no, amount_fen, reference } = self.clone();
-        kept::DutyPayment { payer, ent_duty_no, amount_fen, reference }.encode_to_vec()
+        stored::DutyPayment { payer, ent_duty_no, amount_fen, reference }.encode_to_vec()
     }
 
     /// Reads what waited; `None` when it is none, which only a damaged database can cause.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let kept::DutyPayment { payer, ent_duty_no, amount_fen, reference } =
-            kept::DutyPayment::decode(bytes).ok()?;
+        let stored::DutyPayment { payer, ent_duty_no, amount_fen, reference } =
+            stored::DutyPayment::decode(bytes).ok()?;
         Some(Self { payer, ent_duty_no, amount_fen, reference })
     }
 }
@@ -131,13 +131,13 @@ impl TaxRefund {
     /// As it waits in its queue.
     pub fn encode(&self) -> Vec<u8> {
         let Self { firm, claim, line, fen, is_recovery, time, number } = self.clone();
-        kept::TaxRefund { firm, claim, line, fen, is_recovery, time, number }.encode_to_vec()
+        stored::TaxRefund { firm, claim, line, fen, is_recovery, time, number }.encode_to_vec()
     }
 
     /// Reads what waited; `None` when it is none, which only a damaged database can cause.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let kept::TaxRefund { firm, claim, line, fen, is_recovery, time, number } =
-            kept::TaxRefund::decode(bytes).ok()?;
+        let stored::TaxRefund { firm, claim, line, fen, is_recovery, time, number } =
+            stored::TaxRefund::decode(bytes).ok()?;
         Some(Self { firm, claim, line, fen, is_recovery, time, number })
     }
 }

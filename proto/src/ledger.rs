@@ -9,7 +9,7 @@ use prost::Message as _;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::schema::single_window::stored::v1 as kept;
+use crate::schema::single_window::stored::v1 as stored;
 
 /// A purpose as it is in its column.
 pub fn purpose_column(purpose: Purpose) -> i16 {
@@ -28,19 +28,19 @@ pub fn purpose_column(purpose: Purpose) -> i16 {
 
 /// Encodes legs, such as those of a hold.
 pub fn encode_legs(legs: &[Leg]) -> Vec<u8> {
-    kept::LedgerLegs { legs: legs.iter().map(leg).collect() }.encode_to_vec()
+    stored::LedgerLegs { legs: legs.iter().map(leg).collect() }.encode_to_vec()
 }
 
 /// Reads legs; `None` when they are none, which only a damaged database can cause.
 pub fn decode_legs(bytes: &[u8]) -> Option<Vec<Leg>> {
-    read_legs(kept::LedgerLegs::decode(bytes).ok()?.legs)
+    read_legs(stored::LedgerLegs::decode(bytes).ok()?.legs)
 }
 
 /// Encodes an entry with what it did; its id and times are columns.
 pub fn encode_record(record: &Record) -> Vec<u8> {
     let Record { entry, moved, after } = record;
     let Basis { event, declaration, bill, actor, rule } = entry.basis.clone();
-    kept::LedgerEntry {
+    stored::LedgerEntry {
         action: Some(action(&entry.action)),
         event,
         declaration_id: optional(declaration),
@@ -58,8 +58,8 @@ pub fn decode_record(
     (id, effective, recorded): (Uuid, OffsetDateTime, OffsetDateTime),
     bytes: &[u8],
 ) -> Option<Record> {
-    let kept::LedgerEntry { action, event, declaration_id, bill_id, actor, rule, moved, after } =
-        kept::LedgerEntry::decode(bytes).ok()?;
+    let stored::LedgerEntry { action, event, declaration_id, bill_id, actor, rule, moved, after } =
+        stored::LedgerEntry::decode(bytes).ok()?;
     let (declaration, bill) = (read_optional(&declaration_id)?, read_optional(&bill_id)?);
     let basis = Basis { event, declaration, bill, actor, rule };
     let action = read_action(action?)?;
@@ -68,17 +68,17 @@ pub fn decode_record(
     Some(Record { entry, moved: read_legs(moved)?, after })
 }
 
-fn action(action: &Action) -> kept::ledger_entry::Action {
-    use kept::ledger_entry::Action as Kept;
-    let part = |of: &Uuid, amounts: &[i64]| kept::LedgerPart {
+fn action(action: &Action) -> stored::ledger_entry::Action {
+    use stored::ledger_entry::Action as Kept;
+    let part = |of: &Uuid, amounts: &[i64]| stored::LedgerPart {
         of: of.as_bytes().to_vec(),
         amounts: amounts.to_vec(),
     };
     match action {
         Action::Transfer(legs) => {
-            Kept::Transfer(kept::LedgerLegs { legs: legs.iter().map(leg).collect() })
+            Kept::Transfer(stored::LedgerLegs { legs: legs.iter().map(leg).collect() })
         }
-        Action::Hold { legs, until, after } => Kept::Hold(kept::LedgerHold {
+        Action::Hold { legs, until, after } => Kept::Hold(stored::LedgerHold {
             legs: legs.iter().map(leg).collect(),
             until: until.map(microseconds),
             after: optional(*after),
@@ -88,7 +88,7 @@ fn action(action: &Action) -> kept::ledger_entry::Action {
         Action::Expire(hold) => Kept::Expire(hold.as_bytes().to_vec()),
         Action::Reverse { of, amounts } => Kept::Reverse(part(of, amounts)),
         Action::SetCreditLine(CreditLine { account, from, amount }) => {
-            Kept::CreditLine(kept::LedgerCreditLine {
+            Kept::CreditLine(stored::LedgerCreditLine {
                 account: Some(self::account(account)),
                 from: microseconds(*from),
                 amount: *amount,
@@ -97,11 +97,11 @@ fn action(action: &Action) -> kept::ledger_entry::Action {
     }
 }
 
-fn read_action(kept: kept::ledger_entry::Action) -> Option<Action> {
-    use kept::ledger_entry::Action as Kept;
+fn read_action(kept: stored::ledger_entry::Action) -> Option<Action> {
+    use stored::ledger_entry::Action as Kept;
     Some(match kept {
         Kept::Transfer(legs) => Action::Transfer(read_legs(legs.legs)?),
-        Kept::Hold(kept::LedgerHold { legs, until, after }) => Action::Hold {
+        Kept::Hold(stored::LedgerHold { legs, until, after }) => Action::Hold {
             legs: read_legs(legs)?,
             until: match until {
                 Some(until) => Some(moment(until)?),
@@ -113,49 +113,49 @@ fn read_action(kept: kept::ledger_entry::Action) -> Option<Action> {
         Kept::Void(hold) => Action::Void(read_id(&hold)?),
         Kept::Expire(hold) => Action::Expire(read_id(&hold)?),
         Kept::Reverse(part) => Action::Reverse { of: read_id(&part.of)?, amounts: part.amounts },
-        Kept::CreditLine(kept::LedgerCreditLine { account, from, amount }) => {
+        Kept::CreditLine(stored::LedgerCreditLine { account, from, amount }) => {
             let (account, from) = (read_account(account?)?, moment(from)?);
             Action::SetCreditLine(CreditLine { account, from, amount })
         }
     })
 }
 
-fn account(account: &Account) -> kept::LedgerAccount {
-    kept::LedgerAccount {
+fn account(account: &Account) -> stored::LedgerAccount {
+    stored::LedgerAccount {
         owner: account.owner.clone(),
         currency: account.currency.letters().to_owned(),
         purpose: purpose_column(account.purpose).into(),
     }
 }
 
-fn read_account(kept: kept::LedgerAccount) -> Option<Account> {
-    let kept::LedgerAccount { owner, currency, purpose } = kept;
+fn read_account(kept: stored::LedgerAccount) -> Option<Account> {
+    let stored::LedgerAccount { owner, currency, purpose } = kept;
     let is_kept_so = |it: &Purpose| i32::from(purpose_column(*it)) == purpose;
     let purpose = Purpose::ALL.into_iter().find(is_kept_so)?;
     Some(Account { owner, currency: Currency::of(&currency)?, purpose })
 }
 
-fn leg(leg: &Leg) -> kept::LedgerLeg {
+fn leg(leg: &Leg) -> stored::LedgerLeg {
     let (from, to) = (Some(account(&leg.from)), Some(account(&leg.to)));
-    kept::LedgerLeg { from, to, amount: leg.amount }
+    stored::LedgerLeg { from, to, amount: leg.amount }
 }
 
-fn read_legs(legs: Vec<kept::LedgerLeg>) -> Option<Vec<Leg>> {
-    let read = |leg: kept::LedgerLeg| {
+fn read_legs(legs: Vec<stored::LedgerLeg>) -> Option<Vec<Leg>> {
+    let read = |leg: stored::LedgerLeg| {
         let (from, to) = (read_account(leg.from?)?, read_account(leg.to?)?);
         Some(Leg { from, to, amount: leg.amount })
     };
     legs.into_iter().map(read).collect()
 }
 
-fn totals(account: &Account, totals: &Totals) -> kept::LedgerTotals {
+fn totals(account: &Account, totals: &Totals) -> stored::LedgerTotals {
     let Totals { debits, credits, held_debits, held_credits } = *totals;
     let account = Some(self::account(account));
-    kept::LedgerTotals { account, debits, credits, held_debits, held_credits }
+    stored::LedgerTotals { account, debits, credits, held_debits, held_credits }
 }
 
-fn read_totals(kept: kept::LedgerTotals) -> Option<(Account, Totals)> {
-    let kept::LedgerTotals { account, debits, credits, held_debits, held_credits } = kept;
+fn read_totals(kept: stored::LedgerTotals) -> Option<(Account, Totals)> {
+    let stored::LedgerTotals { account, debits, credits, held_debits, held_credits } = kept;
     Some((read_account(account?)?, Totals { debits, credits, held_debits, held_credits }))
 }
 

@@ -4,7 +4,7 @@ use domain::DeclarationId;
 use prost::Message as _;
 use uuid::Uuid;
 
-use crate::schema::single_window::stored::v1 as kept;
+use crate::schema::single_window::stored::v1 as stored;
 
 /// What an enterprise asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,24 +34,24 @@ impl FilingRecord {
     /// As it is kept.
     pub fn encode(&self) -> Vec<u8> {
         let kind = match self.kind {
-            FilingKind::Submit => kept::FilingKind::Submit,
-            FilingKind::Amend => kept::FilingKind::Amend,
-            FilingKind::Withdraw => kept::FilingKind::Withdraw,
-            FilingKind::Provide => kept::FilingKind::Provide,
+            FilingKind::Submit => stored::FilingKind::Submit,
+            FilingKind::Amend => stored::FilingKind::Amend,
+            FilingKind::Withdraw => stored::FilingKind::Withdraw,
+            FilingKind::Provide => stored::FilingKind::Provide,
         };
         let declaration_id = self.declaration.uuid().as_bytes().to_vec();
-        kept::Filing { kind: kind.into(), declaration_id, version: self.version }.encode_to_vec()
+        stored::Filing { kind: kind.into(), declaration_id, version: self.version }.encode_to_vec()
     }
 
     /// Reads what was kept; `None` when it is no filing, which only a damaged database can cause.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let filing = kept::Filing::decode(bytes).ok()?;
+        let filing = stored::Filing::decode(bytes).ok()?;
         let kind = match filing.kind() {
-            kept::FilingKind::Submit => FilingKind::Submit,
-            kept::FilingKind::Amend => FilingKind::Amend,
-            kept::FilingKind::Withdraw => FilingKind::Withdraw,
-            kept::FilingKind::Provide => FilingKind::Provide,
-            kept::FilingKind::Unspecified => return None,
+            stored::FilingKind::Submit => FilingKind::Submit,
+            stored::FilingKind::Amend => FilingKind::Amend,
+            stored::FilingKind::Withdraw => FilingKind::Withdraw,
+            stored::FilingKind::Provide => FilingKind::Provide,
+            stored::FilingKind::Unspecified => return None,
         };
         let declaration = Uuid::from_slice(&filing.declaration_id).ok()?;
         let declaration = DeclarationId::from_uuid(declaration);

@@ -10,7 +10,7 @@ use super::{StoredBytesError, day, parse_day};
 use crate::v1;
 
 /// Credit as it is said and kept.
-pub fn wire_credit(firm: &str, credit: &Credit) -> v1::CreditRecord {
+pub fn credit_to_wire(firm: &str, credit: &Credit) -> v1::CreditRecord {
     let entry = |(source, entry): (&String, &credit::CreditEntry)| v1::CreditEntry {
         source: source.clone(),
         cause: match entry.cause {
@@ -45,7 +45,7 @@ pub fn wire_credit(firm: &str, credit: &Credit) -> v1::CreditRecord {
 
 /// Credit as it is kept.
 pub fn encode_credit(firm: &str, credit: &Credit) -> Vec<u8> {
-    wire_credit(firm, credit).encode_to_vec()
+    credit_to_wire(firm, credit).encode_to_vec()
 }
 
 /// Reads credit that was kept.
@@ -87,7 +87,7 @@ pub fn decode_credit(bytes: &[u8]) -> Result<Credit, StoredBytesError> {
 }
 
 /// One change of credit in words: what, and why.
-pub fn change(change: &credit::CreditChange) -> (String, Explanation) {
+pub fn change_texts(change: &credit::CreditChange) -> (String, Explanation) {
     use credit::CreditNews;
     let what = match &change.what {
         CreditNews::Entry(source) => format!("entry {source}"),

@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 use prost::Message as _;
 
 use super::StoredBytesError;
-use crate::schema::single_window::stored::v1 as kept;
+use crate::schema::single_window::stored::v1 as stored;
 use crate::v1;
 
 /// A declaration as it came over the exchange: most of them are only counted, so it is read where it lies, and
@@ -64,7 +64,7 @@ impl DeclarationView {
 
     /// Its lines of goods, as they are kept with its order.
     pub fn encode_goods(&self) -> Vec<u8> {
-        kept::OrderedGoods { lines: self.declared().lines.clone() }.encode_to_vec()
+        stored::OrderedGoods { lines: self.declared().lines.clone() }.encode_to_vec()
     }
 
     /// As the rules see it.
@@ -79,7 +79,8 @@ impl DeclarationView {
 ///
 /// When the bytes are no goods.
 pub fn decode_goods(goods: &[u8]) -> Result<Vec<v1::GoodsLine>, StoredBytesError> {
-    let kept = kept::OrderedGoods::decode(goods).map_err(|_| StoredBytesError { what: "goods" })?;
+    let kept =
+        stored::OrderedGoods::decode(goods).map_err(|_| StoredBytesError { what: "goods" })?;
     Ok(kept.lines)
 }
 

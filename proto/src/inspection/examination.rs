@@ -9,11 +9,11 @@ use domain::inspection::order::{
     Treatment,
 };
 
-use super::{WireResult, agency, wire};
+use super::{WireResult, agency_from_wire, agency_to_wire};
 use crate::v1;
 
 /// The way of looking that is meant.
-pub fn method(wire: i32) -> Option<Method> {
+pub fn method_from_wire(wire: i32) -> Option<Method> {
     match v1::Method::try_from(wire) {
         Ok(v1::Method::Machine) => Some(Method::Machine),
         Ok(v1::Method::Manual) => Some(Method::Manual),
@@ -21,7 +21,7 @@ pub fn method(wire: i32) -> Option<Method> {
     }
 }
 
-fn wire_method(method: Method) -> i32 {
+fn method_to_wire(method: Method) -> i32 {
     match method {
         Method::Machine => v1::Method::Machine,
         Method::Manual => v1::Method::Manual,
@@ -30,7 +30,7 @@ fn wire_method(method: Method) -> i32 {
 }
 
 /// Who is meant to have been there.
-pub fn attendance(wire: i32) -> Option<Attendance> {
+pub fn attendance_from_wire(wire: i32) -> Option<Attendance> {
     match v1::Attendance::try_from(wire) {
         Ok(v1::Attendance::Declarant) => Some(Attendance::Declarant),
         Ok(v1::Attendance::SiteOperator) => Some(Attendance::SiteOperator),
@@ -38,7 +38,7 @@ pub fn attendance(wire: i32) -> Option<Attendance> {
     }
 }
 
-fn wire_attendance(attendance: Option<Attendance>) -> i32 {
+fn attendance_to_wire(attendance: Option<Attendance>) -> i32 {
     match attendance {
         None => v1::Attendance::Unspecified,
         Some(Attendance::Declarant) => v1::Attendance::Declarant,
@@ -47,37 +47,37 @@ fn wire_attendance(attendance: Option<Attendance>) -> i32 {
     .into()
 }
 
-pub(super) fn wire_instruction(
+pub(super) fn instruction_to_wire(
     instruction: &Instruction,
     answered_on_version: u32,
 ) -> v1::Instruction {
     let Instruction { key, text, text_zh, lines, method, sampling } = instruction.clone();
     v1::Instruction {
-        agency: wire(key.agency),
+        agency: agency_to_wire(key.agency),
         id: key.id,
         text,
         text_zh,
         lines,
-        method: wire_method(method),
+        method: method_to_wire(method),
         sampling,
         answered_on_version,
     }
 }
 
-pub(super) fn instruction(wire: v1::Instruction) -> WireResult<Instruction> {
-    let agency = agency(wire.agency).ok_or("instruction.agency")?;
+pub(super) fn instruction_from_wire(wire: v1::Instruction) -> WireResult<Instruction> {
+    let agency = agency_from_wire(wire.agency).ok_or("instruction.agency")?;
     Ok(Instruction {
         key: InstructionKey { agency, id: wire.id },
         text: wire.text,
         text_zh: wire.text_zh,
         lines: wire.lines,
-        method: method(wire.method).ok_or("instruction.method")?,
+        method: method_from_wire(wire.method).ok_or("instruction.method")?,
         sampling: wire.sampling,
     })
 }
 
 /// Where and when, as it is said.
-pub fn wire_appointment(appointment: &Appointment) -> v1::Appointment {
+pub fn appointment_to_wire(appointment: &Appointment) -> v1::Appointment {
     v1::Appointment {
         place: appointment.place.clone(),
         start: Some(crate::timestamp(appointment.window.start)),
@@ -86,7 +86,7 @@ pub fn wire_appointment(appointment: &Appointment) -> v1::Appointment {
     }
 }
 
-pub(super) fn appointment(wire: v1::Appointment) -> WireResult<Appointment> {
+pub(super) fn appointment_from_wire(wire: v1::Appointment) -> WireResult<Appointment> {
     let time = |time: Option<_>| time.and_then(crate::time).ok_or("appointment");
     let window = appointment::TimeWindow { start: time(wire.start)?, end: time(wire.end)? };
     Ok(Appointment { place: wire.place, window })
@@ -97,8 +97,8 @@ pub(super) fn appointment(wire: v1::Appointment) -> WireResult<Appointment> {
 /// # Errors
 ///
 /// The field that means nothing.
-pub fn sample(wire: v1::Sample) -> WireResult<Sample> {
-    let agency = agency(wire.agency).ok_or("sample.agency")?;
+pub fn sample_from_wire(wire: v1::Sample) -> WireResult<Sample> {
+    let agency = agency_from_wire(wire.agency).ok_or("sample.agency")?;
     Ok(Sample {
         id: wire.id,
         instruction: InstructionKey { agency, id: wire.instruction },
@@ -112,8 +112,8 @@ pub fn sample(wire: v1::Sample) -> WireResult<Sample> {
 /// # Errors
 ///
 /// The field that means nothing.
-pub fn finding(wire: v1::ExaminationFinding) -> WireResult<ExaminationFinding> {
-    let agency = agency(wire.agency).ok_or("findings.agency")?;
+pub fn finding_from_wire(wire: v1::ExaminationFinding) -> WireResult<ExaminationFinding> {
+    let agency = agency_from_wire(wire.agency).ok_or("findings.agency")?;
     let digest = |bytes: Vec<u8>| bytes.try_into().map_err(|_| "findings.evidence");
     Ok(ExaminationFinding {
         key: FindingKey {
@@ -122,7 +122,7 @@ pub fn finding(wire: v1::ExaminationFinding) -> WireResult<ExaminationFinding> {
             sample: Some(wire.sample).filter(|sample| !sample.is_empty()),
         },
         result: FoundResult::parse(&wire.result).ok_or("findings.result")?,
-        method: method(wire.method).ok_or("findings.method")?,
+        method: method_from_wire(wire.method).ok_or("findings.method")?,
         text: wire.text,
         evidence: wire.evidence.into_iter().map(digest).collect::<WireResult<_>>()?,
         officer: wire.officer,
@@ -130,16 +130,16 @@ pub fn finding(wire: v1::ExaminationFinding) -> WireResult<ExaminationFinding> {
     })
 }
 
-fn wire_finding(finding: &ExaminationFinding) -> v1::ExaminationFinding {
+fn finding_to_wire(finding: &ExaminationFinding) -> v1::ExaminationFinding {
     let ExaminationFinding { key, result, method, text, evidence, officer, revision } =
         finding.clone();
     v1::ExaminationFinding {
-        agency: wire(key.instruction.agency),
+        agency: agency_to_wire(key.instruction.agency),
         instruction: key.instruction.id,
         gnum: key.gnum,
         sample: crate::text(key.sample),
         result: result.code().to_owned(),
-        method: wire_method(method),
+        method: method_to_wire(method),
         text,
         evidence: evidence.into_iter().map(Vec::from).collect(),
         officer,
@@ -152,20 +152,20 @@ fn wire_finding(finding: &ExaminationFinding) -> v1::ExaminationFinding {
 /// # Errors
 ///
 /// The field that means nothing.
-pub fn treatment(wire: v1::Treatment) -> WireResult<Treatment> {
+pub fn treatment_from_wire(wire: v1::Treatment) -> WireResult<Treatment> {
     let digest = wire.digest.try_into().map_err(|_| "treatment.digest")?;
     Ok(Treatment { certificate: wire.certificate, digest, passed: wire.passed })
 }
 
-fn wire_treatment(treatment: &Treatment) -> v1::Treatment {
+fn treatment_to_wire(treatment: &Treatment) -> v1::Treatment {
     let Treatment { certificate, digest, passed } = treatment.clone();
     v1::Treatment { certificate, digest: digest.into(), passed }
 }
 
-pub(super) fn wire_examination(work: &Examination) -> v1::Examination {
+pub(super) fn examination_to_wire(work: &Examination) -> v1::Examination {
     let sample = |sample: &Sample| v1::Sample {
         id: sample.id.clone(),
-        agency: wire(sample.instruction.agency),
+        agency: agency_to_wire(sample.instruction.agency),
         instruction: sample.instruction.id.clone(),
         gnum: sample.gnum,
         officer: sample.officer.clone(),
@@ -178,20 +178,20 @@ pub(super) fn wire_examination(work: &Examination) -> v1::Examination {
     };
     v1::Examination {
         officers: work.officers.iter().map(duty).collect(),
-        attendance: wire_attendance(work.attendance),
-        methods: work.methods.iter().map(|method| wire_method(*method)).collect(),
+        attendance: attendance_to_wire(work.attendance),
+        methods: work.methods.iter().map(|method| method_to_wire(*method)).collect(),
         samples: work.samples.values().map(sample).collect(),
-        findings: work.findings.values().map(wire_finding).collect(),
-        treatment: work.treatment.as_ref().map(wire_treatment),
+        findings: work.findings.values().map(finding_to_wire).collect(),
+        treatment: work.treatment.as_ref().map(treatment_to_wire),
     }
 }
 
-pub(super) fn examination(wire: v1::Examination) -> WireResult<Examination> {
+pub(super) fn examination_from_wire(wire: v1::Examination) -> WireResult<Examination> {
     let mut sent = BTreeMap::new();
     let mut samples = BTreeMap::new();
     for mut wire in wire.samples {
         let laboratory = std::mem::take(&mut wire.laboratory);
-        let sample = self::sample(wire)?;
+        let sample = self::sample_from_wire(wire)?;
         if !laboratory.is_empty() {
             sent.insert(sample.id.clone(), laboratory);
         }
@@ -200,21 +200,21 @@ pub(super) fn examination(wire: v1::Examination) -> WireResult<Examination> {
     let duty = |duty: v1::Duty| {
         (duty.officer, if duty.replaced { OfficerDuty::Replaced } else { OfficerDuty::On })
     };
-    let methods = wire.methods.into_iter().map(|wire| method(wire).ok_or("methods"));
+    let methods = wire.methods.into_iter().map(|wire| method_from_wire(wire).ok_or("methods"));
     let findings = wire.findings.into_iter().map(|wire| {
-        let finding = finding(wire)?;
+        let finding = finding_from_wire(wire)?;
         Ok((finding.key.clone(), finding))
     });
     Ok(Examination {
         officers: wire.officers.into_iter().map(duty).collect(),
         attendance: match wire.attendance {
             0 => None,
-            wire => Some(attendance(wire).ok_or("attendance")?),
+            wire => Some(attendance_from_wire(wire).ok_or("attendance")?),
         },
         methods: methods.collect::<WireResult<BTreeSet<_>>>()?,
         samples,
         sent,
         findings: findings.collect::<WireResult<_>>()?,
-        treatment: wire.treatment.map(treatment).transpose()?,
+        treatment: wire.treatment.map(treatment_from_wire).transpose()?,
     })
 }

@@ -49,7 +49,7 @@ pub fn parse_day(text: &str) -> Option<Date> {
 }
 
 /// The agency that is meant; `None` for the site and for nobody.
-pub fn agency(wire: i32) -> Option<Agency> {
+pub fn agency_from_wire(wire: i32) -> Option<Agency> {
     match v1::Agency::try_from(wire) {
         Ok(v1::Agency::Customs) => Some(Agency::Customs),
         Ok(v1::Agency::Quarantine) => Some(Agency::Quarantine),
@@ -57,7 +57,7 @@ pub fn agency(wire: i32) -> Option<Agency> {
     }
 }
 
-fn wire(agency: Agency) -> i32 {
+fn agency_to_wire(agency: Agency) -> i32 {
     v1::Agency::from(agency).into()
 }
 

@@ -6,7 +6,7 @@ use prost::Message as _;
 use time::Date;
 
 use super::place::is_id;
-use super::{StoredBytesError, agency, day, parse_day, wire, wrong};
+use super::{StoredBytesError, agency_from_wire, agency_to_wire, day, parse_day, wrong};
 use crate::v1;
 
 /// An officer that somebody puts; whether the officer left.
@@ -14,8 +14,8 @@ use crate::v1;
 /// # Errors
 ///
 /// Everything that is wrong with it.
-pub fn officer(wire: v1::Officer) -> Result<(Candidate, bool), Refusal> {
-    let agency = agency(wire.agency).ok_or_else(|| {
+pub fn officer_from_wire(wire: v1::Officer) -> Result<(Candidate, bool), Refusal> {
+    let agency = agency_from_wire(wire.agency).ok_or_else(|| {
         wrong(Code::Required, "officer.agency", "customs or quarantine", "须为海关或国检")
     })?;
     if !is_id(&wire.id) {
@@ -38,10 +38,10 @@ pub fn officer(wire: v1::Officer) -> Result<(Candidate, bool), Refusal> {
 }
 
 /// An officer as it is said.
-pub fn wire_officer(candidate: &Candidate, left: bool) -> v1::Officer {
+pub fn officer_to_wire(candidate: &Candidate, left: bool) -> v1::Officer {
     let leave = |(first, last): &(Date, Date)| v1::Leave { first: day(*first), last: day(*last) };
     v1::Officer {
-        agency: wire(candidate.agency),
+        agency: agency_to_wire(candidate.agency),
         id: candidate.officer.clone(),
         leave: candidate.leave.iter().map(leave).collect(),
         related_firms: candidate.related_firms.clone(),
@@ -53,7 +53,7 @@ pub fn wire_officer(candidate: &Candidate, left: bool) -> v1::Officer {
 /// An officer as it is kept, without the firm that changes.
 pub fn encode_officer(candidate: &Candidate, left: bool) -> Vec<u8> {
     let kept = Candidate { last_firm: None, ..candidate.clone() };
-    wire_officer(&kept, left).encode_to_vec()
+    officer_to_wire(&kept, left).encode_to_vec()
 }
 
 /// Reads an officer that was kept.
@@ -63,11 +63,11 @@ pub fn encode_officer(candidate: &Candidate, left: bool) -> Vec<u8> {
 /// When the bytes are no officer.
 pub fn decode_officer(bytes: &[u8]) -> Result<(Candidate, bool), StoredBytesError> {
     let wire = v1::Officer::decode(bytes).map_err(|_| StoredBytesError { what: "officer" })?;
-    officer(wire).map_err(|_| StoredBytesError { what: "officer" })
+    officer_from_wire(wire).map_err(|_| StoredBytesError { what: "officer" })
 }
 
 /// A conflict in words.
-pub fn conflict(conflict: &Conflict) -> String {
+pub fn conflict_text(conflict: &Conflict) -> String {
     match conflict {
         Conflict::OnLeave { until } => format!("on leave until {}", day(*until)),
         Conflict::SameFirmAsLastTime { firm } => format!("examined goods of {firm} last time"),

@@ -9,9 +9,10 @@ use time::OffsetDateTime;
 
 use super::declared::decode_goods;
 use super::examination::{
-    appointment, examination, instruction, wire_appointment, wire_examination, wire_instruction,
+    appointment_from_wire, appointment_to_wire, examination_from_wire, examination_to_wire,
+    instruction_from_wire, instruction_to_wire,
 };
-use super::{StoredBytesError, WireResult, wire};
+use super::{StoredBytesError, WireResult, agency_to_wire};
 use crate::v1;
 
 const STAGES: [(Stage, v1::OrderStage); 12] = [
@@ -30,40 +31,40 @@ const STAGES: [(Stage, v1::OrderStage); 12] = [
 ];
 
 /// A stage as it is said.
-pub fn stage(stage: Stage) -> v1::OrderStage {
+pub fn stage_to_wire(stage: Stage) -> v1::OrderStage {
     let found = STAGES.into_iter().find(|(domain, _)| *domain == stage);
     found.map_or(v1::OrderStage::Unspecified, |(_, wire)| wire)
 }
 
 /// The stage that is meant; `None` when none is.
-pub fn parse_stage(wire: i32) -> Option<Stage> {
+pub fn stage_from_wire(wire: i32) -> Option<Stage> {
     let wire = v1::OrderStage::try_from(wire).ok()?;
     let found = STAGES.into_iter().find(|(_, known)| *known == wire);
     found.map(|(stage, _)| stage).filter(|stage| *stage != Stage::None)
 }
 
 /// An order as it is said and kept.
-pub fn state(order: &JointOrder) -> v1::OrderState {
+pub fn order_to_wire(order: &JointOrder) -> v1::OrderState {
     let word = |disposal: Option<Disposal>| disposal.map_or("", Disposal::code).to_owned();
     v1::OrderState {
-        stage: stage(order.stage).into(),
+        stage: stage_to_wire(order.stage).into(),
         version: order.version,
         examination: order.examination,
-        instructions: order.instructions.values().map(|i| wire_instruction(i, 0)).collect(),
-        late: order.late.values().map(|(on, i)| wire_instruction(i, *on)).collect(),
+        instructions: order.instructions.values().map(|i| instruction_to_wire(i, 0)).collect(),
+        late: order.late.values().map(|(on, i)| instruction_to_wire(i, *on)).collect(),
         appointments: order.appointments,
-        appointment: order.appointment.as_ref().map(wire_appointment),
+        appointment: order.appointment.as_ref().map(appointment_to_wire),
         reschedules: order.reschedules,
         no_shows: order.no_shows,
-        work: Some(wire_examination(&order.work)),
-        first: order.first.as_ref().map(wire_examination),
+        work: Some(examination_to_wire(&order.work)),
+        first: order.first.as_ref().map(examination_to_wire),
         by_customs: word(order.by_customs),
         by_quarantine: word(order.by_quarantine),
         disposal: word(order.disposal),
     }
 }
 
-fn order(wire: v1::OrderState) -> WireResult<JointOrder> {
+fn order_from_wire(wire: v1::OrderState) -> WireResult<JointOrder> {
     let decided = |word: &str, field| {
         if word.is_empty() {
             return Ok(None);
@@ -71,26 +72,26 @@ fn order(wire: v1::OrderState) -> WireResult<JointOrder> {
         Disposal::parse(word).map(Some).ok_or(field)
     };
     let keyed = |wire: v1::Instruction| {
-        let instruction = instruction(wire)?;
+        let instruction = instruction_from_wire(wire)?;
         Ok((instruction.key.clone(), instruction))
     };
     let late = |wire: v1::Instruction| {
         let on = wire.answered_on_version;
-        let instruction = instruction(wire)?;
+        let instruction = instruction_from_wire(wire)?;
         Ok((instruction.key.clone(), (on, instruction)))
     };
     Ok(JointOrder {
-        stage: parse_stage(wire.stage).ok_or("stage")?,
+        stage: stage_from_wire(wire.stage).ok_or("stage")?,
         version: wire.version,
         examination: wire.examination,
         instructions: wire.instructions.into_iter().map(keyed).collect::<WireResult<_>>()?,
         late: wire.late.into_iter().map(late).collect::<WireResult<_>>()?,
         appointments: wire.appointments,
-        appointment: wire.appointment.map(appointment).transpose()?,
+        appointment: wire.appointment.map(appointment_from_wire).transpose()?,
         reschedules: wire.reschedules,
         no_shows: wire.no_shows,
-        work: examination(wire.work.ok_or("work")?)?,
-        first: wire.first.map(examination).transpose()?,
+        work: examination_from_wire(wire.work.ok_or("work")?)?,
+        first: wire.first.map(examination_from_wire).transpose()?,
         by_customs: decided(&wire.by_customs, "by_customs")?,
         by_quarantine: decided(&wire.by_quarantine, "by_quarantine")?,
         disposal: decided(&wire.disposal, "disposal")?,
@@ -99,7 +100,7 @@ fn order(wire: v1::OrderState) -> WireResult<JointOrder> {
 
 /// An order as it is kept.
 pub fn encode_order(order: &JointOrder) -> Vec<u8> {
-    state(order).encode_to_vec()
+    order_to_wire(order).encode_to_vec()
 }
 
 /// Reads an order that was kept.
@@ -109,15 +110,15 @@ pub fn encode_order(order: &JointOrder) -> Vec<u8> {
 /// When the bytes are no order.
 pub fn decode_order(bytes: &[u8]) -> Result<JointOrder, StoredBytesError> {
     let wire = v1::OrderState::decode(bytes).map_err(|_| StoredBytesError { what: "order" })?;
-    order(wire).map_err(|what| StoredBytesError { what })
+    order_from_wire(wire).map_err(|what| StoredBytesError { what })
 }
 
 /// A fact as it is said.
-fn fact(fact: &OrderFact) -> v1::OrderFact {
+fn fact_to_wire(fact: &OrderFact) -> v1::OrderFact {
     use v1::OrderFactKind as K;
     let of = |kind: K, agency: Option<Agency>, detail: String| v1::OrderFact {
         kind: kind.into(),
-        agency: agency.map_or(0, wire),
+        agency: agency.map_or(0, agency_to_wire),
         detail,
     };
     let plain = |kind| of(kind, None, String::new());
@@ -204,12 +205,12 @@ pub struct OrderView<'a> {
 /// # Errors
 ///
 /// When its goods, which were encoded here, cannot be read.
-pub fn record(shown: OrderView<'_>) -> Result<v1::OrderRecord, StoredBytesError> {
-    Ok(v1::OrderRecord { lines: decode_goods(shown.goods)?, ..without_goods(shown) })
+pub fn record_to_wire(shown: OrderView<'_>) -> Result<v1::OrderRecord, StoredBytesError> {
+    Ok(v1::OrderRecord { lines: decode_goods(shown.goods)?, ..record_without_goods(shown) })
 }
 
-fn without_goods(shown: OrderView<'_>) -> v1::OrderRecord {
-    let mut state = state(shown.order);
+fn record_without_goods(shown: OrderView<'_>) -> v1::OrderRecord {
+    let mut state = order_to_wire(shown.order);
     if let Some(appointment) = &mut state.appointment {
         let (en, zh) = shown.place;
         en.clone_into(&mut appointment.place_name);
@@ -234,7 +235,7 @@ fn without_goods(shown: OrderView<'_>) -> v1::OrderRecord {
 
 /// An order as it is kept with an entry of the journal, without its goods.
 pub fn encode_record(shown: OrderView<'_>) -> Vec<u8> {
-    without_goods(shown).encode_to_vec()
+    record_without_goods(shown).encode_to_vec()
 }
 
 /// Reads an order that was kept with an entry.
@@ -295,7 +296,7 @@ pub fn encode_order_facts(notices: &[OrderNotice]) -> bytes::Bytes {
     use v1::OrderFactKind as K;
     let plain = |kind: K, detail: String| v1::OrderFact { kind: kind.into(), agency: 0, detail };
     let facts = notices.iter().map(|notices| match notices {
-        OrderNotice::Fact(fact) => self::fact(fact),
+        OrderNotice::Fact(fact) => self::fact_to_wire(fact),
         OrderNotice::Claimed(by) => plain(K::Claimed, by.clone()),
         OrderNotice::ObjectionMade => plain(K::ObjectionMade, String::new()),
         OrderNotice::ObjectionRefused => plain(K::ObjectionRefused, String::new()),

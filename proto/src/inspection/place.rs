@@ -13,7 +13,7 @@ use crate::v1;
 /// # Errors
 ///
 /// Everything that is wrong with it.
-pub fn place(wire: v1::Place) -> Result<(appointment::Place, Vec<String>), Refusal> {
+pub fn place_from_wire(wire: v1::Place) -> Result<(appointment::Place, Vec<String>), Refusal> {
     let mut violations = Vec::new();
     let mut wrong = |field: &str, text: &str, text_zh: &str| {
         violations.push(Violation {
@@ -44,7 +44,8 @@ pub fn place(wire: v1::Place) -> Result<(appointment::Place, Vec<String>), Refus
     if opens.is_none() || closes.is_none() {
         wrong("opens", "opens and closes are HH:MM", "开放和关闭时间格式为HH:MM");
     }
-    let rest_days: Option<Vec<Weekday>> = wire.rest_days.iter().map(|day| weekday(*day)).collect();
+    let rest_days: Option<Vec<Weekday>> =
+        wire.rest_days.iter().map(|day| weekday_from_wire(*day)).collect();
     if rest_days.is_none() {
         wrong("rest_days", "1 Monday to 7 Sunday", "1（周一）至7（周日）");
     }
@@ -78,13 +79,13 @@ pub fn place(wire: v1::Place) -> Result<(appointment::Place, Vec<String>), Refus
 /// Examinations at once at one place.
 const CAPACITY_MAX: u32 = 10_000;
 
-fn weekday(number: u32) -> Option<Weekday> {
+fn weekday_from_wire(number: u32) -> Option<Weekday> {
     let from_monday = number.checked_sub(1).and_then(|n| u8::try_from(n).ok())?;
     (from_monday < 7).then(|| Weekday::Monday.nth_next(from_monday))
 }
 
 /// A place as it is said.
-pub fn wire_place(place: &appointment::Place, port_codes: &[String]) -> v1::Place {
+pub fn place_to_wire(place: &appointment::Place, port_codes: &[String]) -> v1::Place {
     let hour = |time: Time| format!("{:02}:{:02}", time.hour(), time.minute());
     v1::Place {
         id: place.id.clone(),
@@ -102,7 +103,7 @@ pub fn wire_place(place: &appointment::Place, port_codes: &[String]) -> v1::Plac
 
 /// A place as it is kept.
 pub fn encode_place(place: &appointment::Place, port_codes: &[String]) -> Vec<u8> {
-    wire_place(place, port_codes).encode_to_vec()
+    place_to_wire(place, port_codes).encode_to_vec()
 }
 
 /// Reads a place that was kept.
@@ -112,7 +113,7 @@ pub fn encode_place(place: &appointment::Place, port_codes: &[String]) -> Vec<u8
 /// When the bytes are no place.
 pub fn decode_place(bytes: &[u8]) -> Result<(appointment::Place, Vec<String>), StoredBytesError> {
     let wire = v1::Place::decode(bytes).map_err(|_| StoredBytesError { what: "place" })?;
-    place(wire).map_err(|_| StoredBytesError { what: "place" })
+    place_from_wire(wire).map_err(|_| StoredBytesError { what: "place" })
 }
 
 /// Whether something can be an id of a place or an officer.

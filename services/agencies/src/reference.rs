@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn the_places_are_in_order() {
         for place in places() {
-            let read = proto::inspection::place(place.clone());
+            let read = proto::inspection::place_from_wire(place.clone());
             assert!(read.is_ok(), "{}: {read:?}", place.id);
         }
     }

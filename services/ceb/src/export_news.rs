@@ -181,7 +181,7 @@ fn report_as(step: &mut CebTransaction, inventory: Uuid, which: &str, moved: Exp
         kind: 0,
         subject: declaration,
         place: 0,
-        body: proto::exchange::wire_answer(&decision).encode_to_vec(),
+        body: proto::exchange::answer_to_wire(&decision).encode_to_vec(),
         due: step.now,
         tries: 0,
     });

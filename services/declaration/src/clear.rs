@@ -311,7 +311,7 @@ pub(crate) async fn look_up(
 /// To tell a repetition from another decision under the same request id.
 fn digest(decision: &ExchangeAnswer) -> AnswerDigest {
     let whole: [u8; 32] =
-        Sha256::digest(proto::exchange::wire_answer(decision).encode_to_vec()).into();
+        Sha256::digest(proto::exchange::answer_to_wire(decision).encode_to_vec()).into();
     let mut digest = AnswerDigest::default();
     digest.copy_from_slice(&whole[..16]);
     digest

@@ -96,7 +96,7 @@ fn decide(
 ) -> BoxFuture<'static, raw::Result> {
     let request_id = answer.request_id.clone();
     let trace = proto::call::kept_trace(Some(&answer.trace_id));
-    let read = wire::exchange_answer(by, answer);
+    let read = wire::answer_from_wire(by, answer);
     Box::pin(async move {
         match read {
             Err(refusal) => wire::result(request_id, Err(refusal)),

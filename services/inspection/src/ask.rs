@@ -76,7 +76,7 @@ fn named(refusal: Refusal, filed: &OrderRow) -> Refusal {
     match refusal.code {
         Code::AlreadyReported | Code::RequestIdReused => refusal
             .with("existing", proto::inspection::order_name(filed.id))
-            .with("state", proto::inspection::stage(filed.case.order.stage).as_str_name()),
+            .with("state", proto::inspection::stage_to_wire(filed.case.order.stage).as_str_name()),
         _ => refusal,
     }
 }

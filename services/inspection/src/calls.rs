@@ -83,7 +83,7 @@ impl Inspection {
         let appealed = CreditRequest { request_id, caller, firm: about, digest, what, reason };
         let command = |reply| InspectionCommand::Appeal(Box::new(appealed), reply);
         let credit = self.requests.try_enqueue(slot, &Share::of(principal), command).await??;
-        Ok(Some(inspection::wire_credit(&firm, &credit)))
+        Ok(Some(inspection::credit_to_wire(&firm, &credit)))
     }
 
     async fn put(&self, put: ReferenceChange) -> Answer<()> {
@@ -273,7 +273,7 @@ impl Inspection {
         let view = View::of(&self.reads, &call.principal).await?;
         let places = reference::places(&self.reads).await?;
         let places = places.iter().filter(|site| view.shows_place(&site.place.id));
-        let places = places.map(|site| inspection::wire_place(&site.place, &site.port_codes));
+        let places = places.map(|site| inspection::place_to_wire(&site.place, &site.port_codes));
         Ok(v1::ListPlacesResponse { places: places.collect() })
     }
 
@@ -283,7 +283,7 @@ impl Inspection {
         asked: v1::PutPlaceRequest,
     ) -> Answer<v1::PutPlaceResponse> {
         let wire = asked.place.ok_or_else(|| refused(Code::Required, "place"))?;
-        let (place, port_codes) = inspection::place(wire).map_err(of_request)?;
+        let (place, port_codes) = inspection::place_from_wire(wire).map_err(of_request)?;
         self.put(ReferenceChange::Site(SitePlace { place, port_codes })).await?;
         Ok(v1::PutPlaceResponse {})
     }
@@ -295,7 +295,8 @@ impl Inspection {
     ) -> Answer<v1::ListOfficersResponse> {
         let principal = &*call.principal;
         let view = View::of(&self.reads, principal).await?;
-        let mut officers = read::officers(&self.reads, inspection::agency(asked.agency)).await?;
+        let mut officers =
+            read::officers(&self.reads, inspection::agency_from_wire(asked.agency)).await?;
         if let View::At(site) = &view {
             // Those who come to it.
             let sent = read::sent_to(&self.reads, site).await?;
@@ -311,7 +312,7 @@ impl Inspection {
         asked: v1::PutOfficerRequest,
     ) -> Answer<v1::PutOfficerResponse> {
         let wire = asked.officer.ok_or_else(|| refused(Code::Required, "officer"))?;
-        let (candidate, left) = inspection::officer(wire).map_err(of_request)?;
+        let (candidate, left) = inspection::officer_from_wire(wire).map_err(of_request)?;
         if agency_of(&call.principal) != Some(candidate.agency) {
             return Err(Refusal::of(Code::NotYourAgency).into());
         }
@@ -327,7 +328,7 @@ impl Inspection {
         _: &Call,
         asked: v1::ListRuleSetsRequest,
     ) -> Answer<v1::ListRuleSetsResponse> {
-        let sets = read::rule_sets(&self.reads, inspection::agency(asked.agency)).await?;
+        let sets = read::rule_sets(&self.reads, inspection::agency_from_wire(asked.agency)).await?;
         let mut newest: Option<Agency> = None;
         let set = |set: read::StoredRules| {
             let in_force = newest != Some(set.agency);
@@ -441,7 +442,7 @@ impl Inspection {
         let today = self.today();
         let firms = firms
             .into_iter()
-            .map(|(firm, credit)| inspection::wire_credit(&firm, &on(credit, today)));
+            .map(|(firm, credit)| inspection::credit_to_wire(&firm, &on(credit, today)));
         Ok(v1::ListCreditResponse { firms: firms.collect(), next_page_token })
     }
 
@@ -463,7 +464,7 @@ impl Inspection {
             because: Some(v1::Reasoning { text, text_zh }),
         });
         Ok(v1::GetCreditResponse {
-            credit: Some(inspection::wire_credit(&firm, &credit)),
+            credit: Some(inspection::credit_to_wire(&firm, &credit)),
             changes: changes.collect(),
         })
     }

@@ -10,7 +10,7 @@ use domain::inspection::order::{JointOrder, OrderFact};
 use domain::inspection::{Explanation, agency_word};
 use domain::refusal::Refusal;
 use domain::{OrderId, Slot};
-use proto::inspection::{change, decode_credit, encode_credit};
+use proto::inspection::{change_texts, decode_credit, encode_credit};
 use sqlx::PgConnection;
 use store::Fault;
 use time::{Date, OffsetDateTime};
@@ -84,7 +84,7 @@ impl Credits {
         self.firms.insert(firm.to_owned(), then);
         self.touched.insert(firm.to_owned());
         for credit_change in &changes {
-            let (what, why) = change(credit_change);
+            let (what, why) = change_texts(credit_change);
             self.changes.push((firm.to_owned(), what, why));
         }
         Ok(true)

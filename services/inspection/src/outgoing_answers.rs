@@ -196,7 +196,7 @@ pub(crate) async fn insert(
             subject: content.declaration.uuid(),
             // Their ids say the order.
             place: 0,
-            body: proto::exchange::wire_answer(content).encode_to_vec(),
+            body: proto::exchange::answer_to_wire(content).encode_to_vec(),
             due: now,
             tries: 0,
         }

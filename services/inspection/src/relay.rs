@@ -3,7 +3,7 @@
 //! An event is taken down before it is acknowledged, and what the rules demand goes out after it is kept
 //! ([`events`]). One that cannot be taken down waits in a queue, and with it what comes about the same
 //! declaration: that one is not released meanwhile, since nobody says what the rules demand.
-//! Errands are items of a queue as well; they are said, and struck off when the window has answered
+//! Answers are items of a queue as well; they are sent, and done when the window has taken them
 //! ([`answers`]).
 
 pub(crate) mod answers;
@@ -32,7 +32,7 @@ fn risk_check(
     let name = format!("targeting/{declaration}/{version}");
     let demands =
         demands.into_iter().map(|(agency, instructions)| Demand { agency, instructions }).collect();
-    proto::exchange::wire_answer(&ExchangeAnswer {
+    proto::exchange::answer_to_wire(&ExchangeAnswer {
         request: RequestId(Uuid::new_v5(&NAMESPACE, name.as_bytes())),
         declaration,
         version,

@@ -135,7 +135,7 @@ pub(crate) fn shown(
     principal: &Principal,
     filed: &OrderRow,
 ) -> Result<v1::OrderRecord, ServiceError> {
-    let mut record = inspection::record(filed.shown()).map_err(damaged)?;
+    let mut record = inspection::record_to_wire(filed.shown()).map_err(damaged)?;
     if is_veiled(principal) {
         inspection::redact_for_enterprise(&mut record);
     }
@@ -174,14 +174,14 @@ pub(crate) fn broken(broken: Vec<rule_file::RuleFileError>) -> Refusal {
 pub(crate) fn filter(asked: v1::ListOrdersRequest) -> Result<OrderFilter, Refusal> {
     let v1::ListOrdersRequest { stages, place, declarant_code, undecided_by, .. } = asked;
     let stage = |wire: &i32| {
-        inspection::parse_stage(*wire).ok_or_else(|| refused(Code::CodeUnknown, "stages"))
+        inspection::stage_from_wire(*wire).ok_or_else(|| refused(Code::CodeUnknown, "stages"))
     };
     short(&place, "place")?;
     short(&declarant_code, "declarant_code")?;
     let undecided_by = match undecided_by {
         0 => None,
         wire => {
-            let agency = inspection::agency(wire);
+            let agency = inspection::agency_from_wire(wire);
             Some(agency.ok_or_else(|| refused(Code::CodeUnknown, "undecided_by"))?)
         }
     };
@@ -203,21 +203,23 @@ pub(crate) fn reported(step: Option<Step>) -> Result<SiteReport, Refusal> {
         }
         Step::Treatment(wire) => {
             id(&wire.certificate, "treatment.certificate")?;
-            return Ok(SiteReport::Treated(inspection::treatment(wire).map_err(unknown)?));
+            return Ok(SiteReport::Treated(
+                inspection::treatment_from_wire(wire).map_err(unknown)?,
+            ));
         }
         Step::Presentation(v1::Presentation { attendance }) => {
-            let attendance = inspection::attendance(attendance);
+            let attendance = inspection::attendance_from_wire(attendance);
             SiteAct::Present { attendance: attendance.ok_or_else(|| unknown("attendance"))? }
         }
         Step::Beginning(v1::Beginning { method, officer }) => {
             id(&officer, "beginning.officer")?;
-            let method = inspection::method(method).ok_or_else(|| unknown("method"))?;
+            let method = inspection::method_from_wire(method).ok_or_else(|| unknown("method"))?;
             SiteAct::Examine { method, officer }
         }
         Step::Sample(wire) => {
             id(&wire.id, "sample.id")?;
             id(&wire.officer, "sample.officer")?;
-            SiteAct::Take { sample: inspection::sample(wire).map_err(unknown)? }
+            SiteAct::Take { sample: inspection::sample_from_wire(wire).map_err(unknown)? }
         }
         Step::Dispatch(v1::Dispatch { sample, laboratory }) => {
             id(&sample, "dispatch.sample")?;
@@ -232,8 +234,9 @@ pub(crate) fn reported(step: Option<Step>) -> Result<SiteReport, Refusal> {
                 id(&finding.officer, "findings.officer")?;
                 short(&finding.text, "findings.text")?;
             }
-            let findings =
-                findings.into_iter().map(|wire| inspection::finding(wire).map_err(unknown));
+            let findings = findings
+                .into_iter()
+                .map(|wire| inspection::finding_from_wire(wire).map_err(unknown));
             SiteAct::Report { findings: findings.collect::<Result<_, _>>()? }
         }
     };
@@ -242,7 +245,7 @@ pub(crate) fn reported(step: Option<Step>) -> Result<SiteReport, Refusal> {
 
 /// An officer as the caller may see it: where somebody's relatives work is no business of a site.
 pub(crate) fn named(principal: &Principal, candidate: &Candidate, left: bool) -> v1::Officer {
-    let mut officer = inspection::wire_officer(candidate, left);
+    let mut officer = inspection::officer_to_wire(candidate, left);
     if principal.kind == Kind::Site {
         officer.leave.clear();
         officer.related_firms.clear();
@@ -257,7 +260,7 @@ pub(crate) fn drawn(principal: &Principal, draws: Draws) -> Vec<v1::DrawnOfficer
         Conflict::Related { .. }
         | Conflict::OnLeave { .. }
         | Conflict::SameFirmAsLastTime { .. }
-        | Conflict::ExaminedBefore => inspection::conflict(conflict),
+        | Conflict::ExaminedBefore => inspection::conflict_text(conflict),
     };
     let of = |(agency, selection): (Agency, domain::inspection::draw::Selection)| {
         selection.ranks.into_iter().map(move |rank| v1::DrawnOfficer {

@@ -51,7 +51,7 @@ impl ExchangeSeat for PaymentSeat {
         listen::take_events(&*self.exports, events).await?;
         let taken = listen::take_events(&*self.imports, events).await?;
         let answer = taken.into_iter().filter_map(|taken| Some((taken.at, taken.outcome?)));
-        Ok(answer.map(|(at, answer)| (at, proto::exchange::wire_answer(&answer))).collect())
+        Ok(answer.map(|(at, answer)| (at, proto::exchange::answer_to_wire(&answer))).collect())
     }
 
     fn handle_result(&self, result: &v1::Result) {
@@ -91,7 +91,7 @@ impl Listener for ImportEvents {
         let answers = self.take(vec![event], Vec::new()).await;
         let answers = answers.map_err(|fault| Delivery::of(&fault))?;
         if let Some(answers) = answers.into_iter().next().flatten() {
-            payment.pending.ask(proto::exchange::wire_answer(&answers)).await?;
+            payment.pending.ask(proto::exchange::answer_to_wire(&answers)).await?;
         }
         settle(&payment.work, EVENTS, item).await
     }

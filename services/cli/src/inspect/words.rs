@@ -22,7 +22,7 @@ pub(super) fn either_text(language: Language, english: String, chinese: String) 
 
 /// Where an order stands, in English and Chinese.
 pub(super) fn stage(stage: v1::OrderStage) -> (&'static str, &'static str) {
-    let known = proto::inspection::parse_stage(stage.into());
+    let known = proto::inspection::stage_from_wire(stage.into());
     known.map_or(("UNKNOWN", "未知"), |stage| (stage.word(), stage.zh()))
 }
 
@@ -92,7 +92,7 @@ pub(super) fn parse_disposal(text: &str) -> Result<Disposal, String> {
 
 /// How goods are looked at.
 pub fn method(language: Language, method: v1::Method) -> &'static str {
-    let known = proto::inspection::method(method.into());
+    let known = proto::inspection::method_from_wire(method.into());
     words::title(language, known.map_or(("unknown", "未知"), Method::titles))
 }
 

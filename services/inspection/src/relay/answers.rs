@@ -1,4 +1,4 @@
-//! Errands to the declaration service: what it must hear of an order, and what it answered.
+//! Answers to the declaration service about orders, and what it said to them.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::commit::InspectionCommand;
 use crate::delivered_answer::DeliveredAnswer;
 use crate::outgoing_answers::ANSWERS;
 
-/// Errands to the declaration service: what it must hear of an order.
+/// Delivers answers to the declaration service about orders.
 #[derive(Debug)]
 pub(crate) struct OutboxPort(pub(crate) Arc<Inspection>);
 

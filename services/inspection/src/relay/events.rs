@@ -138,7 +138,7 @@ fn inbound_event(event: &Arc<v1::Event>) -> Option<InboundEvent> {
 
 /// What a fact means here: nothing, for many; `None` for one that cannot be read.
 fn what(fact: Wire) -> Option<Option<InboundChange>> {
-    let agency = proto::inspection::agency;
+    let agency = proto::inspection::agency_from_wire;
     let reasons = |reasons: Vec<v1::Reason>| reasons.into_iter().map(Into::into).collect();
     let order = |id: &str| Uuid::try_parse(id).ok().map(OrderId);
     Some(Some(match fact {

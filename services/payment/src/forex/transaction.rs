@@ -264,7 +264,7 @@ impl<'t> ForexTransaction<'t> {
             kind: 0,
             subject: decision.declaration.uuid(),
             place,
-            body: proto::exchange::wire_answer(decision).encode_to_vec(),
+            body: proto::exchange::answer_to_wire(decision).encode_to_vec(),
             due: now,
             tries: 0,
         });
