@@ -10,6 +10,7 @@
 //! bounds of time are narrower.
 #![expect(clippy::print_stdout, reason = "tests tell people what they measured")]
 
+mod attachments;
 mod bare;
 mod calls;
 mod doors;

@@ -101,6 +101,14 @@ impl Spelling {
     }
 }
 
+/// How issuers sign certificates. The SHA-1 one is what the old authority of e-port used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IssuerAlgorithm {
+    RsaSha1,
+    RsaSha256,
+    Sm2Sm3,
+}
+
 #[cfg(test)]
 mod tests {
     use base64::Engine;

@@ -10,6 +10,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::oid_registry::{Oid, asn1_rs::oid};
 use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo, X509Name};
 
+use crate::algorithm::IssuerAlgorithm;
 use crate::key::{PublicKey, SM2_USER};
 
 /// Bytes of a certificate. Those of e-port have some 1,200.
@@ -56,14 +57,6 @@ pub struct Certificate {
     pub(crate) signed: Vec<u8>,
     pub(crate) issuer_signature: Vec<u8>,
     pub(crate) issuer_algorithm: Option<IssuerAlgorithm>,
-}
-
-/// How issuers sign certificates. The SHA-1 one is what the old authority of e-port used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum IssuerAlgorithm {
-    RsaSha1,
-    RsaSha256,
-    Sm2Sm3,
 }
 
 /// A certificate that cannot be read, with the reason in both languages.

@@ -7,8 +7,7 @@ use ring::signature::{
 use sm2::dsa::VerifyingKey;
 use sm2::dsa::signature::Verifier;
 
-use crate::algorithm::Algorithm;
-use crate::certificate::IssuerAlgorithm;
+use crate::algorithm::{Algorithm, IssuerAlgorithm};
 
 /// The user id that goes into every SM2 signature, unless agreed otherwise (GB/T 35276).
 pub(crate) const SM2_USER: &str = "1234567812345678";

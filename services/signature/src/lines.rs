@@ -5,6 +5,7 @@
 //! lines count differently.
 
 use crate::canonical::Canonical;
+use crate::text::line_breaks;
 
 /// Keeps the places where the difference between both counts changes, and nothing between them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,11 +54,4 @@ impl<'i> Counter<'i> {
     pub(crate) fn into_lines(self) -> Lines {
         self.lines
     }
-}
-
-/// Lines of text that end before the end of a text.
-pub(crate) fn line_breaks(text: &str) -> u32 {
-    let breaks = text.bytes().filter(|&byte| byte == b'\n').count();
-    // A message has at most five megabytes.
-    u32::try_from(breaks).unwrap_or(u32::MAX)
 }

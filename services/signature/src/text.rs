@@ -30,3 +30,10 @@ fn continues_name(character: char) -> bool {
         || matches!(character,
             '-' | '.' | '0'..='9' | '\u{B7}' | '\u{300}'..='\u{36F}' | '\u{203F}' | '\u{2040}')
 }
+
+/// Lines of text that end before the end of a text.
+pub(crate) fn line_breaks(text: &str) -> u32 {
+    let breaks = text.bytes().filter(|&byte| byte == b'\n').count();
+    // A message has at most five megabytes.
+    u32::try_from(breaks).unwrap_or(u32::MAX)
+}

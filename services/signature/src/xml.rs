@@ -14,8 +14,7 @@ use quick_xml::events::attributes::{Attribute as RawAttribute, Attributes};
 use quick_xml::name::PrefixDeclaration;
 
 use crate::SignatureRefusal;
-use crate::lines::line_breaks;
-use crate::text::{is_character, is_ncname, is_space};
+use crate::text::{is_character, is_ncname, is_space, line_breaks};
 
 /// The namespace that the prefix xml stands for, always.
 const XML: &str = "http://www.w3.org/XML/1998/namespace";

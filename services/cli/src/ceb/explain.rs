@@ -15,7 +15,7 @@ use super::super::words::{self, pick};
 use super::super::{Exit, Output, input, print_json, print_line, print_refusal};
 use super::seal::Seal;
 use super::set::{self, SetDocument};
-use super::walk::{self, Leaf};
+use super::walk::{self, Leaf, shown};
 use super::{FileArgs, glossary, message, standing};
 
 /// Columns that a meaning takes.
@@ -434,17 +434,6 @@ fn decoded(element: &str, value: &str, language: Language) -> String {
         _ => None,
     };
     word.map(|word| format!(" ({word})")).unwrap_or_default() // most values are no codes
-}
-
-/// `Inventory[1]/InventoryList[2]/gcode`, as faults name elements; heads stand once.
-pub(super) fn shown(path: &[(String, u32)]) -> String {
-    let last = path.len().saturating_sub(1);
-    let part = |(depth, (name, number)): (usize, &(String, u32))| {
-        let numbered = depth == 0 || (depth < last || name.ends_with("List")) && *number > 0;
-        let is_head = name.contains("Head");
-        if numbered && !is_head { format!("{name}[{number}]") } else { name.clone() }
-    };
-    path.iter().enumerate().map(part).collect::<Vec<_>>().join("/")
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::super::problem::BrokenRule;
 use super::super::words::pick;
-use super::walk::Leaf;
+use super::walk::{Leaf, shown};
 
 /// Where the rules of the match are explained.
 const MATCH_PAGE: &str = "docs/ceb.md#three-document-match-三单对碰";
@@ -142,7 +142,7 @@ impl<'a> SetDocument<'a> {
         });
         let fits = |leaf: &&Leaf| leaf.name() == field.element && list(leaf) == group;
         match leaves().find(fits) {
-            Some(leaf) => (leaf.line, super::explain::shown(&leaf.path)),
+            Some(leaf) => (leaf.line, shown(&leaf.path)),
             None => (self.line, format!("{}[{}]/{}", self.payload, self.number, field.element)),
         }
     }

@@ -158,6 +158,17 @@ fn is_reference(name: &str) -> bool {
     }
 }
 
+/// `Inventory[1]/InventoryList[2]/gcode`, as faults name elements; heads stand once.
+pub(super) fn shown(path: &[(String, u32)]) -> String {
+    let last = path.len().saturating_sub(1);
+    let part = |(depth, (name, number)): (usize, &(String, u32))| {
+        let numbered = depth == 0 || (depth < last || name.ends_with("List")) && *number > 0;
+        let is_head = name.contains("Head");
+        if numbered && !is_head { format!("{name}[{number}]") } else { name.clone() }
+    };
+    path.iter().enumerate().map(part).collect::<Vec<_>>().join("/")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tonic_types::StatusExt as _;
 
 use super::super::ceb::message::contents;
+use super::filed_request::Filing;
 use super::traffic::{CallOutcome, StatusNotice};
 
 /// A call, as far as scenarios know it.
@@ -106,20 +107,6 @@ impl CallKind {
     pub(crate) fn is_grpc(self) -> bool {
         matches!(self, Self::SubmitGrpc | Self::AmendGrpc | Self::SendGrpc | Self::ReadGrpc(_))
     }
-}
-
-/// What a request says that files or amends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Filing {
-    pub(crate) order_no: String,
-    /// request_id, or the guid of the document.
-    pub(crate) request_id: String,
-    /// SHA-256 of what is said.
-    pub(crate) content: String,
-    /// It files: no amendment, and no document besides the inventory.
-    pub(crate) is_filing: bool,
-    /// Types of its documents, for national messages.
-    pub(crate) documents: Vec<u32>,
 }
 
 /// Reads a request; `None` when nothing can be known of it, which is for the window to say.

@@ -377,7 +377,7 @@ fn status(statuses: &[i32], window: &WindowView) -> CheckResult {
 mod tests {
     use time::OffsetDateTime;
 
-    use super::super::filing::Filing;
+    use super::super::filed_request::Filing;
     use super::*;
 
     /// A filing with this id and content that came so many milliseconds after the first.

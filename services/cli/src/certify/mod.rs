@@ -5,6 +5,7 @@
 //! through it ([`filing`], [`traffic`]) and what the window says to the same caller is compared with what a scenario
 //! expects ([`judge`]). Scenarios are files ([`scenario`]); nothing of one is in the program.
 
+mod filed_request;
 mod filing;
 mod judge;
 mod listener;

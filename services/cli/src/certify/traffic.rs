@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use tokio::sync::Notify;
 
-use super::filing::Filing;
+use super::filed_request::Filing;
 use super::scenario::TransportFault;
 
 /// A filing or an amendment as it came, and what became of it.
