@@ -8,6 +8,7 @@ use domain::clearance::Agency;
 use domain::declaration::Direction;
 use domain::inspection::credit::Class;
 use domain::inspection::order::Method;
+use domain::inspection::rule_check::RuleSetProblem;
 use domain::inspection::{Explanation, RuleSource, risk};
 use serde::{Deserialize, Serialize};
 use time::Date;
@@ -26,7 +27,7 @@ pub enum RuleFileError {
         column: usize,
     },
     /// It is one that cannot be put in force.
-    Rule(risk::RuleSetProblem),
+    Rule(RuleSetProblem),
 }
 
 /// A sample rule set of an agency, so that the sandbox has something to assess. It is no rule set of any authority: what

@@ -3,7 +3,7 @@
 //! Sources: the parameter tables of the national system as published by third parties; entries marked
 //! GK are from general knowledge and unverified. Tables, not code: correct them here.
 
-use crate::declaration::Direction;
+use crate::direction::Direction;
 
 /// Customs units of quantity (计量单位代码表), sorted.
 const UNITS: &[&str] = &[

@@ -3,18 +3,9 @@
 //! The fields are plain, because a message with forty mistakes must be held to answer all forty at
 //! once. [`Declaration::check`] is the door: what it returns as [`ValidDeclaration`] obeys every rule.
 
+pub use crate::direction::Direction;
 use crate::participant::{Participant, Stands};
 use crate::refusal::Violation;
-use crate::rules;
-
-/// Which way the goods cross the border (ieFlag).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Direction {
-    /// Into the country.
-    Import,
-    /// Out of the country.
-    Export,
-}
 
 /// An amount in 1/100000 of the currency's main unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -210,23 +201,4 @@ pub struct ValidDeclaration {
     pub direction: Direction,
     /// Rules that were broken without stopping it.
     pub warnings: Vec<Violation>,
-}
-
-impl Declaration {
-    /// Checks every rule.
-    ///
-    /// # Errors
-    ///
-    /// Every violation, not only the first; at most [`crate::limits::VIOLATIONS_MAX`] of them.
-    pub fn check(self, profile: &Profile) -> Result<ValidDeclaration, Vec<Violation>> {
-        let lenient = profile.sandbox && profile.sample_declarants.contains(&self.declarant.code);
-        let mut report = rules::ViolationReport::new(lenient);
-        let direction = rules::check(&self, profile, &mut report);
-        match (direction, report.finish()) {
-            (Some(direction), (violations, warnings)) if violations.is_empty() => {
-                Ok(ValidDeclaration { declaration: self, direction, warnings })
-            }
-            (_, (violations, _)) => Err(violations),
-        }
-    }
 }

@@ -9,6 +9,7 @@ pub mod attachment;
 pub mod clearance;
 pub mod codes;
 pub mod declaration;
+pub mod direction;
 pub mod document_request;
 pub mod documents;
 pub mod history;

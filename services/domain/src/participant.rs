@@ -7,7 +7,7 @@
 //! inspection. A *check* is answered once a version, and says only that it is done; the risk rules may demand
 //! inspections with it.
 
-use crate::declaration::Direction;
+use crate::direction::Direction;
 
 /// Who takes part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

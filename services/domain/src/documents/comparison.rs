@@ -6,46 +6,12 @@
 use super::matching::{
     self, IMPORT, MatchPolicy, MissingDocument, RuleBreach, same, same_id, same_if_given,
 };
+pub use super::member::Member;
 use super::parcel::{
     InventoryLine, OrderLine, ParcelDocuments, ParcelInventory, ParcelOrder, Payment, Waybill,
 };
 use crate::codes::CNY;
 use crate::rules::decimal;
-
-/// A document of a parcel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Member {
-    /// The inventory (603, 621).
-    Inventory,
-    /// The order (303, 311).
-    Order,
-    /// The payment (411).
-    Payment,
-    /// The waybill (505, 511).
-    Waybill,
-}
-
-impl Member {
-    /// In English.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Inventory => "inventory",
-            Self::Order => "order",
-            Self::Payment => "payment",
-            Self::Waybill => "waybill",
-        }
-    }
-
-    /// In Chinese.
-    pub fn title_zh(self) -> &'static str {
-        match self {
-            Self::Inventory => "清单",
-            Self::Order => "订单",
-            Self::Payment => "支付单",
-            Self::Waybill => "运单",
-        }
-    }
-}
 
 /// A field of a document. Values may be personal data: `Debug` shows none.
 #[derive(Clone, PartialEq, Eq)]
@@ -193,19 +159,6 @@ pub fn line_totals(order: &ParcelOrder) -> Vec<FieldDifference> {
         }
     }
     found.0
-}
-
-/// Which documents a rule of the import match looks at. Empty for a rule that refuses nothing by itself.
-pub(super) fn members(rule: &str) -> &'static [Member] {
-    use Member as M;
-    match rule {
-        "M3" | "M6" | "M7" | "M14" => &[M::Order, M::Payment],
-        "M5" | "M13" => &[M::Order],
-        "M8" | "M9" | "M10" | "M11" => &[M::Inventory, M::Order],
-        "M12" => &[M::Order, M::Waybill],
-        "M16" | "M17" | "M18" => &[M::Inventory],
-        _ => &[],
-    }
 }
 
 /// The fields that a broken rule compared and that differ.

@@ -181,6 +181,10 @@ pub fn find(code: i32) -> Option<(&'static str, &'static str)> {
     Some((ERRORS[at].1, ERRORS[at].2))
 }
 
+pub(super) fn coded(code: &str, text: &str) -> String {
+    format!("[Code:{code};Desc:{text}]")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,8 @@
 use time::macros::date;
 use time::{Date, Duration};
 
-use super::returns::{ReceiptStatus, coded, status};
+use super::errors::coded;
+use super::returns::{ReceiptStatus, status};
 use super::tax::Band;
 use crate::payment::built_in;
 use crate::rules::{E5, FEN_E5, decimal};

@@ -8,12 +8,12 @@
 //! receipts. Rows without a code have a text of our own. Rows that look at one document only are
 //! enforced when it is filed and named here with the place.
 
-use super::comparison::{self, Member};
+use super::errors::coded;
+use super::member::{Member, members};
 pub use super::parcel::{
     BondedStock, Consignee, InventoryLine, OrderLine, ParcelDocuments, ParcelInventory,
     ParcelOrder, Payment, Person, PositiveList, Restriction, Set, Waybill,
 };
-use super::returns::coded;
 use super::{identity, mask};
 use crate::codes::{CNY, Mode};
 use crate::rules::decimal;
@@ -243,7 +243,7 @@ pub fn match_parts(parts: &ParcelDocuments<'_>, policy: &MatchPolicy<'_>) -> Vec
         Member::Payment => parts.payment.is_some(),
         Member::Waybill => parts.waybill.is_some(),
     };
-    refused(&full, |rule| comparison::members(rule.id).iter().all(there))
+    refused(&full, |rule| members(rule.id).iter().all(there))
 }
 
 fn refused(full: &Full<'_>, wanted: impl Fn(&MatchRule) -> bool) -> Vec<RuleBreach> {

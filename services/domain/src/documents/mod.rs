@@ -16,6 +16,7 @@ pub mod kind;
 pub mod limits;
 pub mod mask;
 pub mod matching;
+mod member;
 mod parcel;
 pub mod reference;
 pub mod refund;

@@ -4,7 +4,7 @@
 //! Sources: status lists of the CEB specification 202205 and of its schema comments; texts as
 //! observed in receipts of 2019 and 2020. Texts marked unverified follow the pattern of those.
 
-use super::errors;
+use super::errors::{self, coded};
 use super::kind::DocumentKind;
 use super::matching::{self, RuleBreach};
 
@@ -301,10 +301,6 @@ impl ReceiptStatus {
     fn coded(status: i32, code: &str, text: &str) -> Self {
         Self::new(status, coded(code, text))
     }
-}
-
-pub(super) fn coded(code: &str, text: &str) -> String {
-    format!("[Code:{code};Desc:{text}]")
 }
 
 fn with_reason(what: &str, reason: &str) -> String {

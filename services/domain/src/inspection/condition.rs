@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 
 use time::Date;
 
-use super::Explanation;
 use super::credit::Class;
-use super::risk::Area;
+use super::{Explanation, RuleSource};
 use crate::codes::CNY;
 use crate::declaration::{Declaration, Direction};
 
@@ -424,4 +423,21 @@ fn quarantine(
             format!("{country}为疫区：{}", reason.zh),
         )
     })
+}
+
+/// A country with a disease or a danger, for some goods and some time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Area {
+    /// Three-digit customs code.
+    pub country: String,
+    /// Beginnings of goods codes that are meant; none means all goods.
+    pub goods: Vec<String>,
+    /// What is the matter.
+    pub reason: Explanation,
+    /// First day.
+    pub valid_from: Date,
+    /// Last day, when there is one.
+    pub valid_to: Option<Date>,
+    /// Who says so.
+    pub source: RuleSource,
 }

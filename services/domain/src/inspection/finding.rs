@@ -2,7 +2,7 @@
 //! both sets are our own (domain brief §4.4).
 
 use super::Explanation;
-use super::order::{InstructionKey, Method};
+use super::order::instruction::{InstructionKey, Method};
 
 /// The result of an examination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

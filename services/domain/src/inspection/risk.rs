@@ -7,11 +7,10 @@
 
 use time::Date;
 
-pub use super::condition::{Condition, Context, GoodsFacts, Range, RiskSubject};
+pub use super::condition::{Area, Condition, Context, GoodsFacts, Range, RiskSubject};
 use super::credit::Class;
 use super::draw::{Draw, DrawnNumber};
 use super::order::{Instruction, InstructionKey, Method};
-pub use super::rule_check::RuleSetProblem;
 use super::{Explanation, RuleSource};
 use crate::clearance::Agency;
 
@@ -114,23 +113,6 @@ impl SelectionRates {
             Class::Untrusted => self.untrusted_bp,
         }
     }
-}
-
-/// A country with a disease or a danger, for some goods and some time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Area {
-    /// Three-digit customs code.
-    pub country: String,
-    /// Beginnings of goods codes that are meant; none means all goods.
-    pub goods: Vec<String>,
-    /// What is the matter.
-    pub reason: Explanation,
-    /// First day.
-    pub valid_from: Date,
-    /// Last day, when there is one.
-    pub valid_to: Option<Date>,
-    /// Who says so.
-    pub source: RuleSource,
 }
 
 impl Area {

@@ -11,10 +11,29 @@ mod lines;
 mod trade;
 
 use crate::codes::{self, Mode};
-use crate::declaration::{Declaration, Direction, Money, Profile};
+use crate::declaration::{Declaration, Direction, Money, Profile, ValidDeclaration};
 use crate::limits;
 use crate::refusal::{Code, Violation};
 use fields::{HEAD, optional_parts, text};
+
+impl Declaration {
+    /// Checks every rule.
+    ///
+    /// # Errors
+    ///
+    /// Every violation, not only the first; at most [`limits::VIOLATIONS_MAX`] of them.
+    pub fn check(self, profile: &Profile) -> Result<ValidDeclaration, Vec<Violation>> {
+        let lenient = profile.sandbox && profile.sample_declarants.contains(&self.declarant.code);
+        let mut report = ViolationReport::new(lenient);
+        let direction = check(&self, profile, &mut report);
+        match (direction, report.finish()) {
+            (Some(direction), (violations, warnings)) if violations.is_empty() => {
+                Ok(ValidDeclaration { declaration: self, direction, warnings })
+            }
+            (_, (violations, _)) => Err(violations),
+        }
+    }
+}
 
 /// Order numbers that begin with this script the simulated agencies of the sandbox.
 pub const SCRIPT_PREFIX: &str = "SBX-";

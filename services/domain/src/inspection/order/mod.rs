@@ -37,7 +37,7 @@ mod decide;
 mod demand;
 mod event;
 mod examine;
-mod instruction;
+pub(super) mod instruction;
 mod work;
 
 use std::collections::BTreeMap;
