@@ -251,13 +251,17 @@ impl ReturnedGoods {
     }
 }
 
+/// A way of collection as the schema calls it.
+pub fn band_word(band: Band) -> &'static str {
+    match band {
+        Band::Within => "WITHIN",
+        Band::Above => "FULL",
+    }
+}
+
 /// How a duty was computed, as it is kept: both ways and which applies, by these numbers of the law.
 pub fn encode_comparison(comparison: &Comparison, parameters: &Parameters) -> Vec<u8> {
-    let applies = match &comparison.applies {
-        Ok(Band::Within) => "WITHIN",
-        Ok(Band::Above) => "FULL",
-        Err(_) => "",
-    };
+    let applies = comparison.applies.as_ref().map_or("", |band| band_word(*band));
     let refused = comparison.applies.as_ref().err().map(|refused| refused.info.clone());
     kept::DutyTrace {
         applies: applies.to_owned(),
@@ -289,6 +293,11 @@ pub fn decode_trace(bytes: &[u8]) -> Result<v1::GetDutyResponse, prost::DecodeEr
         kept::DutyTrace::decode(bytes)?;
     let (within, full) = (within.map(shown), full.map(shown));
     Ok(v1::GetDutyResponse { duty: None, applies, within, full, missing, missing_zh })
+}
+
+/// A step of a calculation for whoever asks before anything is filed.
+pub fn tax_step(of: &Step, parameters: &Parameters) -> v1::TaxStep {
+    shown(step(of, parameters))
 }
 
 fn step(of: &Step, parameters: &Parameters) -> kept::TraceStep {

@@ -8,6 +8,7 @@ use futures::stream::FuturesUnordered;
 use proto::v1::{self, fact::Kind};
 use uuid::Uuid;
 
+use crate::harness::http::Http;
 use crate::harness::people::{
     Enterprise, FIRM_A, code, count, filing, finds_no_difference, import,
 };
@@ -392,6 +393,106 @@ async fn what_cannot_be_taxed_is_named_and_waits_for_a_new_version() {
     .await;
     firm.amends(&name, 1, import("QD-UNKNOWN-1", FIRM_A, 41_000)).await.expect("it is open");
     firm.sees(&name, v1::State::Released).await;
+}
+
+/// What an import would cost, as it is asked of the window.
+async fn calculated(
+    window: &client::Window,
+    declaration: v1::Declaration,
+    day: &str,
+) -> v1::CalculateDutyResponse {
+    let declaration = Some(declaration);
+    let request = v1::CalculateDutyRequest { declaration, day: day.to_owned() };
+    window.payment().calculate_duty(request).await.expect("it answers").into_inner()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_import_would_cost_is_said_before_it_is_filed() {
+    let sandbox = Sandbox::start().await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let accountant = Accountant(sandbox.connect("enterprise-a").await);
+    let parcel = import("QD-CALC-1", FIRM_A, 41_000);
+    let told = calculated(&firm.0, parcel.clone(), "").await;
+    assert_eq!(told.applies, "WITHIN");
+    let (within, full) = (told.within.clone().expect("a tree"), told.full.clone().expect("a tree"));
+    // 410.00 with a duty of 12 % and 13 % of VAT: 49.20 and 59.70.
+    assert_eq!((within.result_fen, full.result_fen), (TAX_FEN, 4_920 + 5_970));
+    assert_eq!((told.missing.len(), told.refusal.clone(), told.remarks.len()), (0, None, 0));
+    // Nothing is kept; what is filed then costs that, by the same steps.
+    let duties = firm.0.payment().list_duties(v1::ListDutiesRequest::default()).await;
+    assert_eq!(duties.expect("it answers").into_inner().duties, []);
+    let name = files(&firm, parcel.clone()).await;
+    firm.sees(&name, v1::State::Released).await;
+    let filed = accountant.duty(&name).await;
+    assert_eq!((filed.within, filed.full), (told.within, told.full));
+
+    // By the numbers of another day: 17 % of VAT.
+    let then = calculated(&firm.0, parcel.clone(), "2018-04-30").await;
+    assert_eq!(then.within.expect("a tree").result_fen, 4_879);
+    assert_eq!(then.day, "2018-04-30");
+    // All that is missing is named, with its field.
+    let mut lacking = parcel.clone();
+    lacking.freight = None;
+    lacking.lines[0].gcode = "9999999999".to_owned();
+    let lacks = calculated(&firm.0, lacking, "").await;
+    assert_eq!((lacks.within, lacks.full, lacks.applies.as_str()), (None, None, ""));
+    let fields: Vec<_> = lacks.missing.iter().map(|it| (&*it.code, &*it.field)).collect();
+    let expected = [("SW-2001", "declaration.freight"), ("SW-2005", "declaration.lines[0].gcode")];
+    assert_eq!(fields, expected);
+    // Above the single limit with two pieces customs would refuse it; both ways are told all the same.
+    let mut two = import("QD-CALC-2", FIRM_A, 500_001);
+    two.lines[0].qty = Some(v1::Quantity { unit: "011".into(), value_e5: 200_000 });
+    let refused = calculated(&firm.0, two, "").await;
+    assert_eq!(refused.refusal.expect("above the limit").code, "-621005");
+    assert!(refused.applies.is_empty() && refused.within.is_some() && refused.full.is_some());
+
+    for (declaration, day, expected) in
+        [(None, "", "SW-2001"), (Some(parcel.clone()), "2026-02-30", "SW-2021")]
+    {
+        let request = v1::CalculateDutyRequest { declaration, day: day.to_owned() };
+        let refused = firm.0.payment().calculate_duty(request).await.expect_err("it is wrong");
+        assert_eq!(code(&refused).0, expected);
+    }
+    let site = sandbox.connect("site").await;
+    let request =
+        v1::CalculateDutyRequest { declaration: Some(parcel.clone()), ..Default::default() };
+    let forbidden = site.payment().calculate_duty(request).await.expect_err("it counts goods");
+    assert_eq!(code(&forbidden).0, "SW-1303");
+
+    // The same in JSON over HTTP, and on the command line.
+    let mut http = Http::with_key(&sandbox, &sandbox.api_key("enterprise-a")).await;
+    let body = serde_json::json!({ "declaration": parcel, "day": "2018-04-30" }).to_string();
+    let answer =
+        http.call("POST", "/v1/duties:calculate", "application/json", body.as_bytes()).await;
+    assert_eq!(answer.status, 200, "{answer}");
+    let told = answer.json();
+    assert_eq!(
+        (&told["applies"], &told["within"]["resultFen"]),
+        (&"WITHIN".into(), &"4879".into())
+    );
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(&file, serde_json::to_string(&parcel).expect("JSON")).expect("ours");
+    let path = file.path().display().to_string();
+    let pay = ["--as", "enterprise-a", "pay", "calculate", &path];
+    let shown = |args: &[&str]| {
+        let output = sandbox.command(&[&pay[..], args].concat());
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (exit, text) = shown(&[]);
+    assert_eq!(exit, Some(0), "{text}");
+    for part in ["37.31", "108.90", "410 × 13 % × 70 %"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("410 × 12 %") && shown(&["--both"]).1.contains("410 × 12 %"), "{text}");
+    let (_, rows) = shown(&["--output", "csv", "--on", "2018-04-30"]);
+    assert!(rows.contains(",QD-CALC-1,2018-04-30,48.79,") && rows.contains(",WITHIN,"), "{rows}");
+    std::fs::write(
+        &file,
+        serde_json::to_string(&parcel).expect("JSON").replace("2106909090", "9999999999"),
+    )
+    .expect("ours");
+    let (exit, text) = shown(&[]);
+    assert!(exit == Some(1) && text.contains("lines[0].gcode"), "{exit:?} {text}");
 }
 
 /// Firms share the load; one of them has to wait for its money in between.

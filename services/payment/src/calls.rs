@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::documents::limits::{Reservation, annual_limit, single_limit};
+use domain::payment::built_in;
 use domain::payment::ledger::EntryCheck;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Kind, Slot, limits};
@@ -19,9 +20,9 @@ use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeOutcome};
 use crate::ledger::{Ledger, Needs};
 use crate::verify::{VerificationLimit, verify_slots};
 use crate::wire::{
-    account, account_of, amount, bill, bill_status, declaration, duty, duty_order, duty_state,
-    entry, hold, hold_state, import_return, may_see, own, places, reference, return_state,
-    slots_to_verify, time, today,
+    account, account_of, amount, bill, bill_status, calculation, calculation_day, declaration,
+    duty, duty_order, duty_state, entry, hold, hold_state, import_return, may_see, own, places,
+    reference, return_state, slots_to_verify, time, today,
 };
 use crate::{Payments, duty_rows, purchases, read, transaction};
 
@@ -224,6 +225,18 @@ impl Payments {
         let trace = proto::duty::decode_trace(&trace)
             .map_err(|_| Fault::Broken(format!("how the duty of {id} was computed is damaged")))?;
         Ok(v1::GetDutyResponse { duty: Some(duty(&row)), ..trace })
+    }
+
+    pub(crate) async fn calculate_duty(
+        &self,
+        _call: &Call,
+        asked: v1::CalculateDutyRequest,
+    ) -> Answer<v1::CalculateDutyResponse> {
+        let v1::CalculateDutyRequest { declaration, day } = asked;
+        let required = || Refusal::of(Code::Required).with("field", "declaration");
+        let declared = declaration.ok_or_else(required)?.into();
+        let day = calculation_day(&day)?.unwrap_or_else(|| today(self.clock.now()));
+        Ok(calculation(built_in::parameters(), &declared, day))
     }
 
     pub(crate) async fn list_duties(

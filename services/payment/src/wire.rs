@@ -1,13 +1,20 @@
 //! Messages become questions, and answers become messages.
 
 use domain::CHINA;
+use domain::Declaration;
+use domain::documents::ReceiptStatus;
 use domain::payment::bill::BillStatus;
+use domain::payment::declared;
 use domain::payment::duty::DutyState;
+use domain::payment::import_list::Remark;
 use domain::payment::import_return::{ImportReturnLine, ImportReturnState};
 use domain::payment::ledger::{Account, Action, Currency, HoldState, Leg, Purpose, Record, Totals};
+use domain::payment::parameters::{self, Parameters};
+use domain::payment::tax::Comparison;
 use domain::principal::ALL_PLACES;
-use domain::refusal::{Code, Refusal};
+use domain::refusal::{Code, Refusal, Violation};
 use domain::{DeclarationId, Kind, Principal, Slot, limits};
+use proto::duty::{band_word, tax_step};
 use proto::v1;
 use time::{Date, OffsetDateTime};
 
@@ -247,6 +254,44 @@ pub(crate) fn duty(row: &DutyRow) -> v1::ImportDuty {
         invt_no: row.invt_no.clone(),
         filed_time: Some(proto::timestamp(row.filed_time)),
         changed_time: Some(proto::timestamp(row.changed_time)),
+    }
+}
+
+/// The day by whose numbers a tax is asked for, where one is named.
+pub(crate) fn calculation_day(text: &str) -> Result<Option<Date>, Refusal> {
+    let refusal = || Refusal::of(Code::DateWrong).with("field", "day");
+    if text.is_empty() {
+        return Ok(None);
+    }
+    parameters::date(text).map(Some).ok_or_else(refusal)
+}
+
+/// What an import would cost by the numbers of a day, or everything that is missing to say so.
+pub(crate) fn calculation(
+    parameters: &Parameters,
+    declared: &Declaration,
+    day: Date,
+) -> v1::CalculateDutyResponse {
+    let unknown = v1::CalculateDutyResponse { day: day.to_string(), ..Default::default() };
+    let assessed = match declared::assess(parameters, declared, Some(day)) {
+        Ok(assessed) => assessed,
+        Err(violations) => {
+            let of_request =
+                |it: Violation| Violation { field: format!("declaration.{}", it.field), ..it };
+            let missing = violations.into_iter().map(|it| of_request(it).into()).collect();
+            return v1::CalculateDutyResponse { missing, ..unknown };
+        }
+    };
+    let Comparison { within, full, applies } = &assessed.comparison;
+    let remark = |it: &Remark| v1::ImportRemark { text: it.to_string(), text_zh: it.zh() };
+    let reason = |it: &ReceiptStatus| v1::Reason { code: it.code(), text: it.info.clone() };
+    v1::CalculateDutyResponse {
+        applies: proto::text(applies.as_ref().ok().map(|band| band_word(*band).to_owned())),
+        within: Some(tax_step(&within.trace, parameters)),
+        full: Some(tax_step(&full.trace, parameters)),
+        refusal: applies.as_ref().err().map(reason),
+        remarks: assessed.remarks.iter().map(remark).collect(),
+        ..unknown
     }
 }
 

@@ -149,6 +149,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "为收汇询价结汇；未指定金额时卖出全部余额",
     ),
     (
+        "Ask the window what an import would cost before it is filed: within the limits and in full, with every step, by the tariff of the window",
+        "申报前向单一窗口询问一票进口的税款：限值以内与全额征税并列，列明每一步，按单一窗口所用税则",
+    ),
+    (
         "Assign to its receipt what a bank executed after an order had ended; until then it lies in \
          suspense",
         "将指令终结后银行执行的款项认领到其收汇；此前为待核查",
@@ -204,6 +208,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "By the numbers of this day, as 2026-11-24 [default: the day of declaration]",
         "按此日的税率和限值，如 2026-11-24 [默认：申报日期]",
+    ),
+    (
+        "By the numbers of this day, as 2026-11-24 [default: today, as if it was filed now]",
+        "按该日期的税率与限值，如2026-11-24 [默认：今天，如同现在申报]",
     ),
     (
         "CONFORM, DOC_MISMATCH, QTY_MISMATCH, NAME_OR_CODE_MISMATCH, IP_INFRINGEMENT, \
@@ -1529,6 +1537,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Your API key (swk_…), instead of --cert and --key", "您的接口密钥（swk_…），代替--cert、--key"),
     ("Your certificate (PEM)", "您的证书（PEM）"),
+    (
+        "`tax explain` computes the same from the numbers of this program, and asks no window. The exit code is 1 when something is missing, or when customs would refuse the order",
+        "tax explain 按本程序自带的税率计算同样内容，不访问单一窗口。缺少计税所需内容或海关会退单时退出码为1",
+    ),
     (
         "bank-documents, bank-transactions or institution",
         "bank-documents（银行审单）、bank-transactions（银行凭交易电子信息）或institution（支付机构）",

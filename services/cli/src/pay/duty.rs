@@ -174,7 +174,7 @@ fn card(found: &v1::GetDutyResponse, language: Language) -> String {
 }
 
 /// A calculation as a tree, with the numbers of the law that it read.
-fn tree(text: &mut String, step: &v1::TaxStep, language: Language, depth: usize) {
+pub(super) fn tree(text: &mut String, step: &v1::TaxStep, language: Language, depth: usize) {
     let indent = "  ".repeat(depth);
     let title = match language {
         Language::English => &step.title,

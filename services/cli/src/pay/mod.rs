@@ -1,6 +1,7 @@
 //! `pay`: guarantee accounts, what moved on them, what is held, the duty of imports and its bills (支付).
 //! For a firm's accountant, who must know at any time what is held, owed and due, and why.
 
+mod calculate;
 mod duty;
 mod forex;
 pub mod listing;
@@ -24,7 +25,7 @@ use super::{Exit, Language, OutputFormat, Session};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Money:  accounts, balance, entries, holds, deposit, credit-line
-Duty:   duties, duty, bills, bill, orders, pay-order
+Duty:   calculate, duties, duty, bills, bill, orders, pay-order
 Back:   returns, goods-back
 Buyer:  quota
 Forex:  sales, receipts, match, unmatch, quote, settle, keep, settlements, assign, bop, declare,
@@ -45,6 +46,7 @@ enum Verb {
     Holds(money::Holds),
     Deposit(money::Deposit),
     CreditLine(money::CreditLineArgs),
+    Calculate(calculate::Calculate),
     Duties(duty::Duties),
     Duty(duty::Duty),
     Bills(duty::Bills),
@@ -96,6 +98,7 @@ pub(super) async fn run(
         Verb::Holds(args) => money::holds(teller, args).await,
         Verb::Deposit(args) => money::deposit(teller, args).await,
         Verb::CreditLine(args) => money::credit_line(teller, args).await,
+        Verb::Calculate(args) => calculate::calculate(teller, args).await,
         Verb::Duties(args) => duty::duties(teller, args).await,
         Verb::Duty(args) => duty::duty(teller, args).await,
         Verb::Bills(args) => duty::bills(teller, args).await,

@@ -1,6 +1,6 @@
 //! `tax`: what an import costs and why, what held on a day, and what changed between two. Asks no window.
 
-mod declared;
+pub(super) mod declared;
 mod diff;
 mod explain;
 mod rates;
@@ -48,7 +48,7 @@ pub(super) fn run(voice: TaxPrinter, args: &TaxArgs) -> anyhow::Result<Exit> {
 }
 
 /// A day on the command line.
-fn parse_day(text: &str) -> Result<Date, String> {
+pub(super) fn parse_day(text: &str) -> Result<Date, String> {
     parameters::date(text).ok_or_else(|| "a day is YYYY-MM-DD and exists, as 2026-11-24".to_owned())
 }
 
