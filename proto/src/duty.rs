@@ -3,6 +3,7 @@
 use domain::documents::tax::{Band, LineTax, Tax};
 use domain::payment::bill::{BilledLine, Taxes};
 use domain::payment::import_return::ImportReturnLine;
+use domain::payment::parameter_set::{ParameterFile, ParameterSet};
 use domain::payment::parameters::Parameters;
 use domain::payment::tax::{Comparison, Step};
 use prost::Message as _;
@@ -260,7 +261,8 @@ pub fn band_word(band: Band) -> &'static str {
 }
 
 /// How a duty was computed, as it is kept: both ways and which applies, by these numbers of the law.
-pub fn encode_comparison(comparison: &Comparison, parameters: &Parameters) -> Vec<u8> {
+pub fn encode_comparison(comparison: &Comparison, set: &ParameterSet) -> Vec<u8> {
+    let parameters = &set.parameters;
     let applies = comparison.applies.as_ref().map_or("", |band| band_word(*band));
     let refused = comparison.applies.as_ref().err().map(|refused| refused.info.clone());
     kept::DutyTrace {
@@ -269,15 +271,17 @@ pub fn encode_comparison(comparison: &Comparison, parameters: &Parameters) -> Ve
         full: Some(step(&comparison.full.trace, parameters)),
         missing: refused.iter().cloned().collect(),
         missing_zh: refused.into_iter().collect(),
+        files: set.files.iter().map(kept_file).collect(),
     }
     .encode_to_vec()
 }
 
 /// What was missing for a calculation, in English and Chinese, as it is kept.
-pub fn encode_missing(missing: &[(String, String)]) -> Vec<u8> {
+pub fn encode_missing(missing: &[(String, String)], set: &ParameterSet) -> Vec<u8> {
     kept::DutyTrace {
         missing: missing.iter().map(|(english, _)| english.clone()).collect(),
         missing_zh: missing.iter().map(|(_, chinese)| chinese.clone()).collect(),
+        files: set.files.iter().map(kept_file).collect(),
         ..kept::DutyTrace::default()
     }
     .encode_to_vec()
@@ -289,10 +293,27 @@ pub fn encode_missing(missing: &[(String, String)]) -> Vec<u8> {
 ///
 /// When the bytes are none, which only a damaged database can cause.
 pub fn decode_trace(bytes: &[u8]) -> Result<v1::GetDutyResponse, prost::DecodeError> {
-    let kept::DutyTrace { applies, within, full, missing, missing_zh } =
+    let kept::DutyTrace { applies, within, full, missing, missing_zh, files } =
         kept::DutyTrace::decode(bytes)?;
     let (within, full) = (within.map(shown), full.map(shown));
-    Ok(v1::GetDutyResponse { duty: None, applies, within, full, missing, missing_zh })
+    let file = |it: kept::TraceFile| v1::ParameterFile { name: it.name, sha256: hex(&it.sha256) };
+    let files = files.into_iter().map(file).collect();
+    Ok(v1::GetDutyResponse { duty: None, applies, within, full, missing, missing_zh, files })
+}
+
+/// The files of a set for whoever asks.
+pub fn parameter_files(set: &ParameterSet) -> Vec<v1::ParameterFile> {
+    let file =
+        |it: &ParameterFile| v1::ParameterFile { name: it.name.clone(), sha256: hex(&it.sha256) };
+    set.files.iter().map(file).collect()
+}
+
+fn kept_file(file: &ParameterFile) -> kept::TraceFile {
+    kept::TraceFile { name: file.name.clone(), sha256: file.sha256.to_vec() }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A step of a calculation for whoever asks before anything is filed.
@@ -311,6 +332,8 @@ fn step(of: &Step, parameters: &Parameters) -> kept::TraceStep {
             valid_to: crate::text(read.validity.to.map(|day| day.to_string())),
             law: parameters.law(law).unwrap_or(law).to_owned(),
             article: read.validity.article.clone(),
+            checked_on: read.validity.checked_on.to_string(),
+            verified: read.validity.is_verified,
         }
     });
     kept::TraceStep {
@@ -333,8 +356,17 @@ fn shown(kept: kept::TraceStep) -> v1::TaxStep {
         _ => None,
     };
     let parameter = |read: kept::TraceParameter| {
-        let kept::TraceParameter { name, value, valid_from, valid_to, law, article } = read;
-        v1::TaxParameter { name, value, valid_from, valid_to, law, article }
+        let kept::TraceParameter {
+            name,
+            value,
+            valid_from,
+            valid_to,
+            law,
+            article,
+            checked_on,
+            verified,
+        } = read;
+        v1::TaxParameter { name, value, valid_from, valid_to, law, article, checked_on, verified }
     };
     v1::TaxStep {
         title,

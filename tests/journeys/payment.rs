@@ -6,13 +6,14 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 use proto::v1::{self, fact::Kind};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::harness::http::Http;
 use crate::harness::people::{
     Enterprise, FIRM_A, code, count, filing, finds_no_difference, import,
 };
-use crate::harness::{PATIENCE, Sandbox, eventually};
+use crate::harness::{PATIENCE, Sandbox, binary, data_dir, eventually, output, workspace};
 
 /// The customs code of the sandbox's `enterprise-b`, whose guarantee has 10 yuan.
 const FIRM_B: &str = "3702960002";
@@ -493,6 +494,70 @@ async fn what_an_import_would_cost_is_said_before_it_is_filed() {
     .expect("ours");
     let (exit, text) = shown(&[]);
     assert!(exit == Some(1) && text.contains("lines[0].gcode"), "{exit:?} {text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tariff_of_ones_own_is_what_imports_are_taxed_by() {
+    // The sample, in which our goods have the reduced rate.
+    let sample = include_str!("../../services/domain/data/sample-tariff.toml");
+    let at = sample.find("code = \"2106909090\"").expect("a row");
+    let (before, row) = sample.split_at(at);
+    let ours = format!("{before}{}", row.replacen("vat.general_bp", "vat.reduced_bp", 1));
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("our-tariff.toml");
+    std::fs::write(&file, &ours).expect("ours");
+    let path = file.display().to_string();
+    let sandbox = Sandbox::with(&["--import-tax", &path]).await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let accountant = Accountant(sandbox.connect("enterprise-a").await);
+    let parcel = import("QD-OWN-1", FIRM_A, 41_000);
+    let told = calculated(&firm.0, parcel.clone(), "").await;
+    // 410.00 with 9 % and 70 %.
+    assert_eq!(told.within.as_ref().expect("a tree").result_fen, 2_583);
+    let name = files(&firm, parcel).await;
+    firm.sees(&name, v1::State::Released).await;
+    let bill = eventually("a bill is made", PATIENCE, async || {
+        accountant.bill(&name).await.ok_or("no bill")
+    })
+    .await;
+    assert_eq!(bill.vat_fen, 2_583);
+    // What is kept with it says by which files, and when each number was compared with the law.
+    let duty = accountant.duty(&name).await;
+    let digest = format!("{:x}", Sha256::digest(ours.as_bytes()));
+    let names: Vec<_> = duty.files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["our-tariff.toml", "import-tax.toml", "sample-import-list.toml"]);
+    assert_eq!((&duty.files[0].sha256, &duty.files), (&digest, &told.files));
+    let read = &duty.within.expect("a tree").steps[0].parameters[0];
+    assert_eq!((read.name.as_str(), read.verified), ("vat.reduced_bp", false));
+    assert!(read.checked_on.starts_with("20"), "{read:?}");
+    let shown = sandbox.command(&["--as", "enterprise-a", "pay", "duty", &name]);
+    let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.contains(&format!("by our-tariff.toml {}", &digest[..12])), "{shown}");
+
+    // Without a window the same; a file with faults is refused with all of them.
+    let explain = ["tax", "--import-tax", &path, "explain", "--output", "json"];
+    let example = workspace().join("docs/examples/import-9610.json").display().to_string();
+    let told = sandbox.command(&[&explain[..], &[&example]].concat());
+    let told: serde_json::Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    assert_eq!(
+        (&told["files"][0]["sha256"], &told["within"]["lines"][0]["vat_fen"]),
+        (&digest.into(), &1_694.into())
+    );
+    let wrong =
+        ours.replacen("duty_bp = 1000", "duty_bp = 10%", 1).replacen("= \"sample\"", "= sample", 1);
+    std::fs::write(&file, wrong).expect("ours");
+    let other = data_dir();
+    let mut start = std::process::Command::new(binary());
+    start.args(["sandbox", "--quiet", "--listen", "127.0.0.1:0", "--import-tax", &path]);
+    let refused = output(start.arg("--data-dir").arg(other.path()));
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success(), "{said}");
+    for part in ["our-tariff.toml: line ", "duty_bp = 10%", "= sample"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let refused = sandbox.command(&["tax", "--import-tax", &path, "rates"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("duty_bp = 10%"), "{said}");
 }
 
 /// Firms share the load; one of them has to wait for its money in between.

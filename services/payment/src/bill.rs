@@ -64,7 +64,7 @@ pub(crate) fn make(
     released_time: OffsetDateTime,
 ) -> Result<(), Fault> {
     let row = step.duty(id)?.clone();
-    let deadlines = days(step.writer.parameters, id, released_time)?;
+    let deadlines = days(&step.writer.numbers.parameters, id, released_time)?;
     let (from, to) = (yuan(&row.payer, Purpose::DutyPayable), yuan(TREASURY, Purpose::Revenue));
     let leg = |amount: i64| Leg { from: from.clone(), to: to.clone(), amount };
     let legs: Vec<Leg> = row.case.taxes().into_iter().filter(|it| *it > 0).map(leg).collect();

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use domain::documents::limits::{Reservation, annual_limit, single_limit};
-use domain::payment::built_in;
 use domain::payment::ledger::EntryCheck;
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Kind, Slot, limits};
@@ -236,7 +235,7 @@ impl Payments {
         let required = || Refusal::of(Code::Required).with("field", "declaration");
         let declared = declaration.ok_or_else(required)?.into();
         let day = calculation_day(&day)?.unwrap_or_else(|| today(self.clock.now()));
-        Ok(calculation(built_in::parameters(), &declared, day))
+        Ok(calculation(&self.numbers, &declared, day))
     }
 
     pub(crate) async fn list_duties(

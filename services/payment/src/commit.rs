@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::answer::ExchangeAnswer;
-use domain::payment::parameters::Parameters;
+use domain::payment::parameter_set::ParameterSet;
 use domain::refusal::Refusal;
 use domain::{DeclarationId, Slot};
 use proto::duty::ReturnedGoods;
@@ -84,7 +84,8 @@ pub(crate) struct PaymentWriter {
     pub(crate) clock: Clock,
     /// Of what waits in queues.
     pub(crate) cipher: Cipher,
-    pub(crate) parameters: &'static Parameters,
+    /// What taxes and their days are computed by.
+    pub(crate) numbers: Arc<ParameterSet>,
     /// Firms that have no guarantee account yet get one with a credit line.
     pub(crate) sandbox: bool,
     /// Tells banks what was committed.

@@ -87,7 +87,7 @@ pub(crate) fn allow(
     }
     let bill = step.bill(id)?.clone();
     let released = bill.released_time.to_offset(CHINA).date();
-    let days = tax::deadlines(step.writer.parameters, released);
+    let days = tax::deadlines(&step.writer.numbers.parameters, released);
     let until = days
         .map_err(|absent| Fault::Broken(format!("the return of {id} has no days: {absent}")))?
         .goods_back;

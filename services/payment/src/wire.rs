@@ -9,12 +9,13 @@ use domain::payment::duty::DutyState;
 use domain::payment::import_list::Remark;
 use domain::payment::import_return::{ImportReturnLine, ImportReturnState};
 use domain::payment::ledger::{Account, Action, Currency, HoldState, Leg, Purpose, Record, Totals};
-use domain::payment::parameters::{self, Parameters};
+use domain::payment::parameter_set::ParameterSet;
+use domain::payment::parameters;
 use domain::payment::tax::Comparison;
 use domain::principal::ALL_PLACES;
 use domain::refusal::{Code, Refusal, Violation};
 use domain::{DeclarationId, Kind, Principal, Slot, limits};
-use proto::duty::{band_word, tax_step};
+use proto::duty::{band_word, parameter_files, tax_step};
 use proto::v1;
 use time::{Date, OffsetDateTime};
 
@@ -268,11 +269,12 @@ pub(crate) fn calculation_day(text: &str) -> Result<Option<Date>, Refusal> {
 
 /// What an import would cost by the numbers of a day, or everything that is missing to say so.
 pub(crate) fn calculation(
-    parameters: &Parameters,
+    set: &ParameterSet,
     declared: &Declaration,
     day: Date,
 ) -> v1::CalculateDutyResponse {
-    let unknown = v1::CalculateDutyResponse { day: day.to_string(), ..Default::default() };
+    let (parameters, files) = (&set.parameters, parameter_files(set));
+    let unknown = v1::CalculateDutyResponse { day: day.to_string(), files, ..Default::default() };
     let assessed = match declared::assess(parameters, declared, Some(day)) {
         Ok(assessed) => assessed,
         Err(violations) => {

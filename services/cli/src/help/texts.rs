@@ -42,6 +42,14 @@ pub const TEXTS: &[(&str, &str)] = &[
          缺项或海关会退单时退出码为1",
     ),
     (
+        "A file that taxes of imports are computed by: numbers of the law, a tariff, or the list of retail imports, in the place of the one of the program with the same tables; docs/tax.md describes it. May be given several times. Without it, the tariff and the list are samples",
+        "计算进口税所依据的文件：法规数值、税则或零售进口商品清单，代替程序自带的同类文件，见docs/tax.md；可多次给出。未给出时税则与清单为样例",
+    ),
+    (
+        "A file to compute by: numbers of the law, a tariff, or the list of retail imports, in the place of the one of the program with the same tables. May be given several times, as to `serve`",
+        "计算所依据的文件：法规数值、税则或零售进口商品清单，代替程序自带的同类文件；可多次给出，与serve相同",
+    ),
+    (
         "A firm that it is for (customs code); may be given several times [default: all that the caller sees]",
         "所需企业（海关编码），可多次给出 [默认：有权查看的全部企业]",
     ),

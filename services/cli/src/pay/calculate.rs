@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use proto::v1;
 use time::Date;
 
-use super::duty::tree;
+use super::duty::{files, tree};
 use super::{PayPrinter, yuan};
 use crate::table::{columns, fields};
 use crate::tax::declared::{self, FileDeclaration};
@@ -132,5 +132,7 @@ fn text(
             tree(&mut text, way, language, 0);
         }
     }
+    text.push('\n');
+    text.push_str(&files(&found.files, language));
     text
 }

@@ -170,7 +170,16 @@ fn card(found: &v1::GetDutyResponse, language: Language) -> String {
         text.push_str("\n\n");
         tree(&mut text, trace, language, 0);
     }
+    text.push('\n');
+    text.push_str(&files(&found.files, language));
     text
+}
+
+/// The files that a tax was computed by, with the beginning of their digests.
+pub(super) fn files(files: &[v1::ParameterFile], language: Language) -> String {
+    let file = |it: &v1::ParameterFile| format!("{} {:.12}", it.name, it.sha256);
+    let files = files.iter().map(file).collect::<Vec<_>>().join(", ");
+    format!("{} {files}", pick(language, "by", "依据"))
 }
 
 /// A calculation as a tree, with the numbers of the law that it read.
