@@ -267,11 +267,11 @@ pub fn encode_comparison(comparison: &Comparison, set: &ParameterSet) -> Vec<u8>
     let refused = comparison.applies.as_ref().err().map(|refused| refused.info.clone());
     kept::DutyTrace {
         applies: applies.to_owned(),
-        within: Some(step(&comparison.within.trace, parameters)),
-        full: Some(step(&comparison.full.trace, parameters)),
+        within: Some(kept_step(&comparison.within.trace, parameters)),
+        full: Some(kept_step(&comparison.full.trace, parameters)),
         missing: refused.iter().cloned().collect(),
         missing_zh: refused.into_iter().collect(),
-        files: set.files.iter().map(kept_file).collect(),
+        files: kept_files(set),
     }
     .encode_to_vec()
 }
@@ -281,7 +281,7 @@ pub fn encode_missing(missing: &[(String, String)], set: &ParameterSet) -> Vec<u
     kept::DutyTrace {
         missing: missing.iter().map(|(english, _)| english.clone()).collect(),
         missing_zh: missing.iter().map(|(_, chinese)| chinese.clone()).collect(),
-        files: set.files.iter().map(kept_file).collect(),
+        files: kept_files(set),
         ..kept::DutyTrace::default()
     }
     .encode_to_vec()
@@ -308,8 +308,11 @@ pub fn parameter_files(set: &ParameterSet) -> Vec<v1::ParameterFile> {
     set.files.iter().map(file).collect()
 }
 
-fn kept_file(file: &ParameterFile) -> kept::TraceFile {
-    kept::TraceFile { name: file.name.clone(), sha256: file.sha256.to_vec() }
+/// The files of a set, as they are kept.
+pub(crate) fn kept_files(set: &ParameterSet) -> Vec<kept::TraceFile> {
+    let file =
+        |it: &ParameterFile| kept::TraceFile { name: it.name.clone(), sha256: it.sha256.to_vec() };
+    set.files.iter().map(file).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -318,10 +321,11 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A step of a calculation for whoever asks before anything is filed.
 pub fn tax_step(of: &Step, parameters: &Parameters) -> v1::TaxStep {
-    shown(step(of, parameters))
+    shown(kept_step(of, parameters))
 }
 
-fn step(of: &Step, parameters: &Parameters) -> kept::TraceStep {
+/// A step of a calculation, as it is kept.
+pub(crate) fn kept_step(of: &Step, parameters: &Parameters) -> kept::TraceStep {
     let inputs = of.inputs.iter().flat_map(|(name, value)| [(*name).to_owned(), value.clone()]);
     let read = of.parameters.iter().map(|read| {
         let law = &read.validity.law;
@@ -344,7 +348,7 @@ fn step(of: &Step, parameters: &Parameters) -> kept::TraceStep {
         inputs: inputs.collect(),
         parameters: read.collect(),
         result_fen: of.result_fen,
-        steps: of.steps.iter().map(|inner| step(inner, parameters)).collect(),
+        steps: of.steps.iter().map(|inner| kept_step(inner, parameters)).collect(),
     }
 }
 

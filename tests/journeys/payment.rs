@@ -560,6 +560,104 @@ async fn a_tariff_of_ones_own_is_what_imports_are_taxed_by() {
     assert!(!refused.status.success() && said.contains("duty_bp = 10%"), "{said}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn duties_are_computed_again_and_what_comes_out_otherwise_is_named() {
+    let mut sandbox = Sandbox::start().await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    // Two lines with freight to share, and one.
+    let mut two: v1::Declaration =
+        serde_json::from_str(include_str!("../../docs/examples/import-9610.json")).expect("ours");
+    two.order_no = "QD-AGAIN-1".to_owned();
+    two.cop_no = "QDAGAIN1".to_owned();
+    two.logistics_no = "LAGAIN1".to_owned();
+    let first = files(&firm, two).await;
+    let second = files(&firm, import("QD-AGAIN-2", FIRM_A, 41_000)).await;
+    for name in [&first, &second] {
+        firm.sees(name, v1::State::Released).await;
+    }
+    let verified = |sandbox: &Sandbox, args: &[&str]| {
+        let output = sandbox.command(&[&["verify", "duties"], args].concat());
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    assert_eq!(
+        verified(&sandbox, &[]),
+        (Some(0), "2 duties recomputed, no difference\n".to_owned())
+    );
+    let asked = v1::VerifyDutiesRequest::default();
+    let forbidden = firm.0.payment().verify_duties(asked).await.expect_err("it is no operator");
+    assert_eq!(code(&forbidden).0, "SW-1303");
+    // A page at a time each is there once.
+    let admin = sandbox.connect("admin").await;
+    let mut asked = v1::VerifyDutiesRequest { page_size: 1, ..Default::default() };
+    let mut pages = Vec::new();
+    loop {
+        let page = admin.payment().verify_duties(asked.clone()).await.expect("it answers");
+        let page = page.into_inner();
+        pages.push(page.recomputed);
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        asked.page_token = page.next_page_token;
+    }
+    assert_eq!(pages.iter().sum::<i64>(), 2, "{pages:?}");
+
+    // A duty that says something else than its calculation.
+    let mut database = sandbox.database().await;
+    let id = second.trim_start_matches("declarations/").to_owned();
+    sqlx::query(
+        "update payment.duty set amount_fen = amount_fen + 1 where declaration_id = $1::uuid",
+    )
+    .bind(&id)
+    .execute(&mut database)
+    .await
+    .expect("the column is there");
+    let (exit, text) = verified(&sandbox, &[]);
+    assert_eq!(exit, Some(1), "{text}");
+    for part in [
+        second.as_str(),
+        "by the same files",
+        "the duty is 37.32, and its calculation comes to 37.31",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains(&first), "{text}");
+    sqlx::query(
+        "update payment.duty set amount_fen = amount_fen - 1 where declaration_id = $1::uuid",
+    )
+    .bind(&id)
+    .execute(&mut database)
+    .await
+    .expect("the column is there");
+
+    // A tariff that was put right: the rate of one kind of goods, at every import of it.
+    let sample = include_str!("../../services/domain/data/sample-tariff.toml");
+    let (before, row) = sample.split_at(sample.find("code = \"4202320000\"").expect("a row"));
+    let file = sandbox.directory.path().join("corrected.toml");
+    std::fs::write(
+        &file,
+        format!("{before}{}", row.replacen("vat.general_bp", "vat.reduced_bp", 1)),
+    )
+    .expect("ours");
+    sandbox.stop().expect("it runs").expect("in order");
+    sandbox.args = ["--import-tax".to_owned(), file.display().to_string()].into();
+    sandbox.spawn();
+    sandbox.ready().await;
+    let (exit, text) = verified(&sandbox, &["--output", "json"]);
+    assert_eq!(exit, Some(1), "{text}");
+    let told: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let found = told["differences"].as_array().expect("a list");
+    assert_eq!((found.len(), &told["recomputed"]), (1, &"2".into()), "{text}");
+    assert_eq!(found[0]["declaration"], first);
+    // 278.18 with 9 instead of 13 %: 17.53 for 25.31.
+    assert_eq!(
+        (&found[0]["kept_fen"], &found[0]["computed_fen"]),
+        (&"4977".into(), &"4199".into())
+    );
+    assert_eq!(found[0]["by_other_files"], true);
+    let texts = found[0]["texts"].to_string();
+    assert!(texts.contains("VAT: 25.31 was kept, 17.53 comes out"), "{texts}");
+}
+
 /// Firms share the load; one of them has to wait for its money in between.
 async fn load(windows: &[client::Window], imports: usize) -> Vec<String> {
     let filings: Vec<v1::SubmitRequest> = (0..imports)

@@ -27,6 +27,7 @@ mod ledger_rows;
 mod notice;
 mod purchases;
 mod read;
+mod recompute;
 mod relay;
 mod rpc;
 mod tax_refunds;

@@ -29,6 +29,7 @@ pub(crate) const API: Api = Api {
         ("SetCreditLine", LODGERS),
         ("GetDuty", READERS),
         ("CalculateDuty", READERS),
+        ("VerifyDuties", &[Kind::Administrator]),
         ("ListDuties", READERS),
         ("GetBill", READERS),
         ("ListBills", READERS),
@@ -97,6 +98,13 @@ impl PaymentService for Service {
         request: Request<v1::CalculateDutyRequest>,
     ) -> Answer<v1::CalculateDutyResponse> {
         rpc::unary(request, async |call, message| self.0.calculate_duty(&call, message).await).await
+    }
+
+    async fn verify_duties(
+        &self,
+        request: Request<v1::VerifyDutiesRequest>,
+    ) -> Answer<v1::VerifyDutiesResponse> {
+        rpc::unary(request, async |call, message| self.0.verify_duties(&call, message).await).await
     }
 
     async fn list_duties(

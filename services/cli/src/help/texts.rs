@@ -264,6 +264,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Compare the books of all services with each other: declarations, inspections, payments, tax refunds. The exit code is 1 when they differ",
         "核对各服务的账簿：清单、查验、支付、退税。存在差异时退出码为1",
     ),
+    (
+        "Compute the duties of imports again from what was kept of each calculation, by the numbers that the window has now, and name those that come out otherwise. The exit code is 1 when one does. Nothing is changed",
+        "按单一窗口现用数值，从每次计算所留存的内容重新计算进口税款，指出结果不同者。有不同时退出码为1。不作任何更改",
+    ),
     ("Connection", "连接"),
     (
         "Copy the database into a directory while the window goes on, or receive there what is written from now on",

@@ -195,8 +195,14 @@ pub(super) fn tree(text: &mut String, step: &v1::TaxStep, language: Language, de
         text.push_str(&format!("{indent}  · {name} = {value}\n"));
     }
     for read in &step.parameters {
-        let v1::TaxParameter { name, value, valid_from, law, article, .. } = read;
-        text.push_str(&format!("{indent}  · {name} = {value}  [{valid_from}; {law} {article}]\n"));
+        let v1::TaxParameter { name, value, valid_from, law, article, checked_on, .. } = read;
+        let checked = match checked_on.as_str() {
+            "" => String::new(),
+            day => format!("; {} {day}", pick(language, "checked", "核对于")),
+        };
+        text.push_str(&format!(
+            "{indent}  · {name} = {value}  [{valid_from}; {law} {article}{checked}]\n"
+        ));
     }
     for inner in &step.steps {
         tree(text, inner, language, depth + 1);

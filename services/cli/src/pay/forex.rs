@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::listing::Listing;
 use super::{PayPrinter, parse_yuan, yuan};
 use crate::words::{self, pick};
-use crate::{BilingualText, Exit, Language, print_line};
+use crate::{BilingualText, Exit, Language, OutputFormat, print_line};
 
 /// List exports for which money is to come, with what came and was settled.
 #[derive(Debug, clap::Args)]
@@ -565,7 +565,16 @@ pub(super) async fn payments(
     let session = teller.session;
     let records =
         session.window.forex().export_payments(session.request(request)).await?.into_inner();
-    PAYMENTS.print(teller, &records.try_collect::<Vec<_>>().await?)
+    let records = records.try_collect::<Vec<_>>().await?;
+    let exit = PAYMENTS.print(teller, &records)?;
+    if teller.format == OutputFormat::Table && records.iter().any(|it| it.is_provisional) {
+        print_line(pick(
+            session.language,
+            "! some deadlines reach into a year whose days off are not known here: they may move",
+            "! 部分期限跨入放假安排未知的年度，可能变动",
+        ))?;
+    }
+    Ok(exit)
 }
 
 /// Declares a receipt.
