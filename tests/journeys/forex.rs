@@ -94,8 +94,11 @@ impl Treasurer {
         &self,
         id: &str,
     ) -> Result<v1::AssignSettlementResponse, tonic::Status> {
-        let request =
-            v1::AssignSettlementRequest { request_id: request_id(), settlement: id.to_owned() };
+        let request = v1::AssignSettlementRequest {
+            request_id: request_id(),
+            settlement: id.to_owned(),
+            ..Default::default()
+        };
         Ok(self.0.forex().assign_settlement(request).await?.into_inner())
     }
 
@@ -230,11 +233,42 @@ async fn what_the_bank_does_otherwise_leaves_nothing_held() {
     let refused = treasurer.0.forex().match_receipt(by_hand(&rejected)).await.expect_err("paid");
     assert_eq!(code(&refused).0, "SW-1735");
     treasurer.0.forex().match_receipt(by_hand(&unnamed)).await.expect("it fits");
-    let undo = v1::UnmatchReceiptRequest { request_id: request_id(), receipt: waiting.id.clone() };
-    treasurer.0.forex().unmatch_receipt(undo).await.expect("nothing was settled");
+    let undo = v1::UnmatchReceiptRequest {
+        request_id: request_id(),
+        receipt: waiting.id.clone(),
+        ..Default::default()
+    };
+    // What it would be is said with what the firm would have, and nothing is done.
+    let forex = |found: &[v1::Account], purpose: v1::Purpose| {
+        let account = found.iter().find(|it| it.currency == "USD" && it.purpose() == purpose);
+        account.map_or(0, |it| it.balance)
+    };
+    let only =
+        v1::UnmatchReceiptRequest { request_id: request_id(), validate_only: true, ..undo.clone() };
+    let lying = treasurer.balance("USD", v1::Purpose::Settlement).await;
+    let would = treasurer.0.forex().unmatch_receipt(only).await.expect("it can be").into_inner();
+    let state = would.receipt.as_ref().map(v1::ForexReceipt::state);
+    assert_eq!(state, Some(v1::ForexReceiptState::Unmatched));
+    assert_eq!(forex(&would.accounts, v1::Purpose::Settlement), lying - 40_000, "{would:?}");
+    assert_eq!(forex(&would.accounts, v1::Purpose::Suspense), 40_000, "{would:?}");
+    assert_eq!(treasurer.balance("USD", v1::Purpose::Settlement).await, lying);
+    let now = treasurer.receipts().await.into_iter().find(|it| it.id == waiting.id);
+    assert_eq!(now.expect("it is there").state(), v1::ForexReceiptState::Matched);
+    let undone = treasurer.0.forex().unmatch_receipt(undo).await.expect("nothing was settled");
+    assert_eq!(undone.into_inner().accounts, would.accounts, "as it was said");
     let done = treasurer.0.forex().match_receipt(by_hand(&unnamed)).await.expect("again");
     assert_eq!(done.into_inner().receipt.expect("a receipt").available, 40_000);
-    let keep = v1::KeepReceiptRequest { request_id: request_id(), receipt: waiting.id.clone() };
+    let keep = v1::KeepReceiptRequest {
+        request_id: request_id(),
+        receipt: waiting.id.clone(),
+        ..Default::default()
+    };
+    let only =
+        v1::KeepReceiptRequest { request_id: request_id(), validate_only: true, ..keep.clone() };
+    let would = treasurer.0.forex().keep_receipt(only).await.expect("it can").into_inner();
+    assert_eq!(would.receipt.expect("a receipt").kept, 40_000);
+    let now = treasurer.receipts().await.into_iter().find(|it| it.id == waiting.id);
+    assert_eq!(now.expect("it is there").kept, 0, "it was only asked");
     let kept = treasurer.0.forex().keep_receipt(keep).await.expect("it stays").into_inner();
     assert_eq!(kept.receipt.expect("a receipt").kept, 40_000);
 
@@ -243,7 +277,14 @@ async fn what_the_bank_does_otherwise_leaves_nothing_held() {
     let to = Some(v1::move_clock_request::To::AdvanceSeconds(61));
     operator.sandbox().move_clock(v1::MoveClockRequest { to }).await.expect("forward");
     let refused = treasurer.accepts(&quote.id).await.expect_err("it does not bind any more");
-    assert_eq!(code(&refused).0, "SW-1731");
+    let (refusal, facts) = code(&refused);
+    assert_eq!(refusal, "SW-1731");
+    // It comes with the refusal, and binds.
+    let fresh = facts.get("quote").expect("a fresh quote");
+    assert_ne!(*fresh, quote.id);
+    let order = treasurer.accepts(fresh).await.expect("it binds");
+    assert_eq!((order.id.as_str(), order.sold), (fresh.as_str(), 20_000));
+    treasurer.ended(&order.id).await;
     finds_no_difference(&operator).await;
 
     // Class C settles nothing that is not registered.
@@ -253,7 +294,12 @@ async fn what_the_bank_does_otherwise_leaves_nothing_held() {
         supervision_class: v1::SupervisionClass::C.into(),
         is_listed: true,
         channel: v1::ForexChannel::BankOnTransactions.into(),
+        validate_only: true,
     };
+    operator.forex().set_forex_firm(request.clone()).await.expect("it could be said");
+    treasurer.quote(&treasurer.receipt_of(&rejected).await.id).await;
+    let request =
+        v1::SetForexFirmRequest { request_id: request_id(), validate_only: false, ..request };
     operator.forex().set_forex_firm(request).await.expect("the operator says it");
     let receipt = treasurer.receipt_of(&rejected).await.id;
     let request = v1::QuoteSettlementRequest { receipt, ..Default::default() };
@@ -413,7 +459,7 @@ async fn money_that_goes_back_after_it_was_settled_is_a_debt_of_the_firm() {
     ] {
         let text = format!("cover of {}", receipt.reference);
         let document = notice_of((FIRM_A, reference), cents, &text);
-        let request = v1::TakeBankFileRequest { document };
+        let request = v1::TakeBankFileRequest { document, ..Default::default() };
         operator.forex().take_bank_file(request).await.expect("a statement");
         stands(state, left).await;
         assert_eq!(treasurer.balance("USD", ReversalPayable).await, -left);
@@ -426,7 +472,10 @@ async fn money_that_goes_back_after_it_was_settled_is_a_debt_of_the_firm() {
     let receipt = treasurer.receipt_of(&name).await;
     let order = treasurer.accepts(&treasurer.quote(&receipt.id).await.id).await.expect("it binds");
     let document = statement((FIRM_A, "BACK9"), 20_000, &receipt.reference, true);
-    let request = v1::TakeBankFileRequest { document };
+    let only = v1::TakeBankFileRequest { document: document.clone(), validate_only: true };
+    let would = operator.forex().take_bank_file(only).await.expect("it is one").into_inner();
+    assert_eq!((would.taken, would.repeated), (1, 0), "{would:?}");
+    let request = v1::TakeBankFileRequest { document, ..Default::default() };
     let taken = operator.forex().take_bank_file(request).await.expect("a statement").into_inner();
     assert_eq!(taken.taken, 1, "{taken:?}");
     assert_eq!(treasurer.ended(&order.id).await.state(), v1::SettlementState::Rejected);
@@ -499,7 +548,7 @@ async fn money_that_a_payment_firm_announced_is_found_by_its_number() {
     };
     let pays = async |reference: &str, cents: i64, text: &str| {
         let document = notice_of(("3702960015", reference), cents, text);
-        let request = v1::TakeBankFileRequest { document };
+        let request = v1::TakeBankFileRequest { document, ..Default::default() };
         operator.forex().take_bank_file(request).await.expect("a statement");
     };
     // Money that came before anybody said what it is for.
@@ -592,7 +641,7 @@ async fn a_receipt_may_pay_many_exports() {
     let document = notice(100 * i64::try_from(exports).expect("a few"));
     operator
         .forex()
-        .take_bank_file(v1::TakeBankFileRequest { document })
+        .take_bank_file(v1::TakeBankFileRequest { document, ..Default::default() })
         .await
         .expect("a statement");
     let receipt = treasurer.receipts().await.pop().expect("it came");
@@ -607,7 +656,11 @@ async fn a_receipt_may_pay_many_exports() {
     let (matched, took) = (matched.receipt.expect("a receipt"), start.elapsed());
     assert_eq!(matched.matches.len(), exports);
     let start = std::time::Instant::now();
-    let keep = v1::KeepReceiptRequest { request_id: request_id(), receipt: receipt.id };
+    let keep = v1::KeepReceiptRequest {
+        request_id: request_id(),
+        receipt: receipt.id,
+        ..Default::default()
+    };
     treasurer.0.forex().keep_receipt(keep).await.expect("it stays");
     println!("{exports} exports: matched in {took:?}, kept in {:?}", start.elapsed());
     let settled = treasurer.0.forex().list_sales(v1::ListSalesRequest::default()).await;

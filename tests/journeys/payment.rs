@@ -150,6 +150,37 @@ async fn an_import_is_released_when_its_duty_is_secured_and_has_a_bill() {
     let treasury = operator.account("TREASURY", v1::Purpose::Revenue).await;
     assert_eq!(treasury, TAX_FEN);
 
+    // A balance at a time: of what counted until then, and of what was written until then.
+    let entries = v1::ListEntriesRequest { declaration: name.clone(), ..Default::default() };
+    let entries = accountant.0.payment().list_entries(entries).await.expect("it answers");
+    let entries = entries.into_inner().entries;
+    let made = entries.iter().find(|it| it.event == "bill.made_out").expect("the bill moved it");
+    assert_eq!((made.declaration.as_str(), made.bill.clone()), (&*name, format!("{name}/bill")));
+    let (counts, written) = (made.effective_time, made.recorded_time);
+    let nanos = |time: Option<pbjson_types::Timestamp>| {
+        time.map(|it| i128::from(it.seconds) * 1_000_000_000 + i128::from(it.nanos))
+    };
+    assert!(nanos(counts) < nanos(written), "{made:?}");
+    let before = counts.map(|it| pbjson_types::Timestamp { seconds: it.seconds - 1, ..it });
+    for (effective_time, recorded_time, expected) in [
+        (counts, None, -TAX_FEN),
+        (before, None, 0),
+        (None, counts, 0),
+        (counts, counts, 0),
+        (None, written, -TAX_FEN),
+    ] {
+        let request = v1::GetBalanceRequest {
+            owner: FIRM_A.to_owned(),
+            purpose: v1::Purpose::DutyPayable.into(),
+            effective_time,
+            recorded_time,
+            ..Default::default()
+        };
+        let found = accountant.0.payment().get_balance(request).await.expect("it answers");
+        let found = found.into_inner().balance;
+        assert_eq!(found, expected, "{effective_time:?} {recorded_time:?}");
+    }
+
     // It explains itself, and nobody else is told.
     let duty = accountant.duty(&name).await;
     assert_eq!(duty.applies, "WITHIN");

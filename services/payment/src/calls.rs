@@ -8,6 +8,7 @@ use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Kind, Slot, limits};
 use kit::rpc::{Call, Change};
 use proto::v1;
+use store::commit_queue;
 use store::page::Page;
 use store::share::Share;
 use store::{Fault, ServiceError};
@@ -19,9 +20,9 @@ use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeOutcome};
 use crate::ledger::{Ledger, Needs};
 use crate::verify::{VerificationLimit, verify_slots};
 use crate::wire::{
-    account, account_of, amount, bill, bill_status, calculation, calculation_day, declaration,
-    duty, duty_order, duty_state, entry, hold, hold_state, import_return, may_see, own, places,
-    reference, return_state, slots_to_verify, time, today,
+    account, account_of, account_view, amount, bill, bill_status, calculation, calculation_day,
+    declaration, duty, duty_order, duty_state, entry, hold, hold_state, import_return, may_see,
+    own, places, reference, return_state, slots_to_verify, time, today,
 };
 use crate::{Payments, duty_rows, purchases, read, transaction};
 
@@ -41,8 +42,8 @@ impl Payments {
         let now = self.clock.now();
         let (found, next_page_token) =
             read::accounts(&self.lists.get().await, &page, owners.as_deref(), &owner, now).await?;
-        let accounts = found.iter().map(|it| account(&it.account, &it.totals, it.credit_line));
-        Ok(v1::ListAccountsResponse { accounts: accounts.collect(), next_page_token })
+        let accounts = found.iter().map(account_view).collect();
+        Ok(v1::ListAccountsResponse { accounts, next_page_token })
     }
 
     pub(crate) async fn get_balance(
@@ -403,13 +404,18 @@ impl Payments {
             guid: application.to_uppercase(),
             lines: lines.collect(),
             places: places(&call.principal),
-            validate_only,
         };
         let (slot, share) = (declaration.slot(), Share::of(&call.principal));
         let command = |reply| PaymentCommand::CountGoods(Box::new(counted), reply);
-        let CountedGoods { row, repeated } =
-            self.asking.try_enqueue(slot, &share, command).await??;
-        Ok(v1::ReportGoodsBackResponse { goods: Some(import_return(&row)), repeated })
+        let CountedGoods { row, repeated, accounts } = if validate_only {
+            commit_queue::rehearse(&*self.writer, &self.work, command).await??
+        } else {
+            self.asking.try_enqueue(slot, &share, command).await??
+        };
+        // What a firm has is nothing to a site.
+        let sees = call.principal.kind == Kind::Administrator;
+        let accounts = accounts.iter().filter(|_| sees).map(account_view).collect();
+        Ok(v1::ReportGoodsBackResponse { goods: Some(import_return(&row)), repeated, accounts })
     }
 
     pub(crate) async fn pay_duty_order(
@@ -439,12 +445,16 @@ impl Payments {
             ent_duty_no,
             reference,
             amount_fen: None,
-            validate_only,
         };
         let command = |reply| PaymentCommand::PayOrder(Box::new(payment), reply);
-        let paid = self.asking.try_enqueue(slot, &Share::of(&call.principal), command).await??;
-        let PaidOrder { order, repeated } = paid;
+        let paid = if validate_only {
+            commit_queue::rehearse(&*self.writer, &self.work, command).await??
+        } else {
+            self.asking.try_enqueue(slot, &Share::of(&call.principal), command).await??
+        };
+        let PaidOrder { order, repeated, accounts } = paid;
         let order = Some(duty_order(&order, today(self.clock.now())));
-        Ok(v1::PayDutyOrderResponse { order, repeated })
+        let accounts = accounts.iter().map(account_view).collect();
+        Ok(v1::PayDutyOrderResponse { order, repeated, accounts })
     }
 }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::answer::ExchangeAnswer;
+use domain::payment::ledger::Purpose;
 use domain::payment::parameter_set::ParameterSet;
 use domain::refusal::Refusal;
 use domain::{DeclarationId, Slot};
@@ -229,12 +230,19 @@ fn needs(
             PaymentCommand::CountGoods(counted, _) => {
                 if let Some(bill) = bills.get(&counted.declaration) {
                     needs.id(bill.slot(), counted.entry_id());
+                    needs.account(bill.slot(), transaction::yuan(&bill.payer, Purpose::DutyPaid));
                 }
             }
             PaymentCommand::TaxRefund(refund, _) => tax_refunds::needs(&mut needs, refund),
             PaymentCommand::PayOrder(payment, _) => {
                 transaction::needs_of_payer(&mut needs, &payment.payer);
-                needs.id(payment.slot(), payment.entry_id());
+                let slot = payment.slot();
+                for owner in [payment.payer.as_str(), transaction::TREASURY] {
+                    needs.account(slot, transaction::yuan(owner, Purpose::DutyPaid));
+                }
+                needs.id(slot, payment.entry_id());
+                let of_order = bills.values().filter(|it| it.ent_duty_no == payment.ent_duty_no);
+                of_order.for_each(|bill| needs.id(slot, payment.bill_entry_id(bill.id)));
             }
         }
     }

@@ -107,6 +107,8 @@ pub(crate) struct Payments {
     pub(crate) hearing: CommitQueue<PaymentWriter>,
     /// For what is asked.
     pub(crate) asking: CommitQueue<PaymentWriter>,
+    /// For what is only checked of it.
+    pub(crate) writer: Arc<PaymentWriter>,
     /// For money from abroad.
     pub(crate) forex: CommitQueue<ForexWriter>,
     /// For what is only checked of it.
@@ -198,7 +200,7 @@ fn mount(
         notices: Arc::clone(&notices),
     });
     let (hearing, ears) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
-    let (asking, hands) = commit_queue::lanes(writer, &work, LANES, &parts.closing);
+    let (asking, hands) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
     let (forex, desks) =
         commit_queue::lanes(Arc::clone(&forex_writer), &work, LANES, &parts.closing);
     let mut loops = Loops::new(&MANIFEST, &work, parts);
@@ -213,6 +215,7 @@ fn mount(
         cipher,
         hearing,
         asking,
+        writer,
         forex,
         forex_writer,
         tail,

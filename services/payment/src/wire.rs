@@ -22,7 +22,7 @@ use time::{Date, OffsetDateTime};
 use crate::bill_rows::{DutyOrderRow, tax_no};
 use crate::duty_rows::DutyRow;
 use crate::import_return_rows::{ImportReturnRow, state_column};
-use crate::read::{BillView, HoldView};
+use crate::read::{AccountView, BillView, HoldView};
 
 /// No amount is above this: ten thousand million yuan.
 const AMOUNT_FEN_MAX: i64 = 1_000_000_000_000;
@@ -152,6 +152,11 @@ pub(crate) fn account(account: &Account, totals: &Totals, credit_line: i64) -> v
     }
 }
 
+/// An account as it was read.
+pub(crate) fn account_view(view: &AccountView) -> v1::Account {
+    account(&view.account, &view.totals, view.credit_line)
+}
+
 /// An entry as it is shown.
 pub(crate) fn entry(number: i64, record: &Record) -> v1::LedgerEntry {
     let (entry, basis) = (&record.entry, &record.entry.basis);
@@ -183,6 +188,13 @@ pub(crate) fn entry(number: i64, record: &Record) -> v1::LedgerEntry {
         declaration: proto::text(basis.declaration.map(|id| DeclarationId::from_uuid(id).name())),
         actor: basis.actor.clone(),
         rule: basis.rule.clone(),
+        // A bill has no name of its own: it is that of its declaration.
+        bill: proto::text(
+            basis
+                .declaration
+                .filter(|_| basis.bill.is_some())
+                .map(|id| format!("{}/bill", DeclarationId::from_uuid(id).name())),
+        ),
         effective_time: Some(proto::timestamp(entry.effective)),
         recorded_time: Some(proto::timestamp(entry.recorded)),
         legs,

@@ -814,6 +814,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Only of this port (customs house)", "仅列该口岸（海关）"),
     ("Only say what it would be then", "只显示匹配后的结果，不实际匹配"),
     ("Only say what the account would be then", "仅告知届时的账户情况，不办理"),
+    ("Only say what would be", "只说明结果，不实际办理"),
     ("Only say what would be declared", "只显示将申报的内容，不实际申报"),
     ("Only say what would be ordered", "只显示将发出的指令，不实际发出"),
     (

@@ -56,6 +56,9 @@ pub(super) struct ReceiptArg {
     /// The receipt.
     #[arg(value_name = "RECEIPT")]
     receipt: String,
+    /// Only say what would be.
+    #[arg(long)]
+    validate_only: bool,
 }
 
 /// Ask for a rate at which a receipt would be settled; without a side, all that is left is sold.
@@ -115,6 +118,9 @@ pub(super) struct AssignArgs {
     /// The order to settle.
     #[arg(value_name = "SETTLEMENT")]
     settlement: String,
+    /// Only say what would be.
+    #[arg(long)]
+    validate_only: bool,
 }
 
 /// Tell what is declared of receipts to the balance of payments (国际收支申报), and what is missing.
@@ -154,6 +160,9 @@ pub(super) struct StatementArgs {
     /// The file.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Only say what would be.
+    #[arg(long)]
+    validate_only: bool,
 }
 
 /// Say how SAFE supervises a firm; by the operator.
@@ -171,6 +180,9 @@ pub(super) struct FirmArgs {
     /// bank-documents, bank-transactions or institution.
     #[arg(long, value_name = "CHANNEL", value_parser = parse_channel, default_value = "bank-transactions")]
     channel: v1::ForexChannel,
+    /// Only check it.
+    #[arg(long)]
+    validate_only: bool,
 }
 
 fn parse_state(text: &str) -> Result<v1::ForexReceiptState, String> {
@@ -480,7 +492,11 @@ pub(super) async fn match_receipt(teller: PayPrinter<'_>, args: MatchArgs) -> an
 
 /// Takes a match back.
 pub(super) async fn unmatch(teller: PayPrinter<'_>, args: ReceiptArg) -> anyhow::Result<Exit> {
-    let request = v1::UnmatchReceiptRequest { request_id: request_id(), receipt: args.receipt };
+    let request = v1::UnmatchReceiptRequest {
+        request_id: request_id(),
+        receipt: args.receipt,
+        validate_only: args.validate_only,
+    };
     let session = teller.session;
     let make = async |it: &client::Window, ask| it.forex().unmatch_receipt(ask).await;
     RECEIPTS.print(teller, session.ask(request, make).await?.receipt.as_slice())
@@ -518,7 +534,11 @@ pub(super) async fn settle(teller: PayPrinter<'_>, args: SettleArgs) -> anyhow::
 
 /// Keeps forex.
 pub(super) async fn keep(teller: PayPrinter<'_>, args: KeepArgs) -> anyhow::Result<Exit> {
-    let request = v1::KeepReceiptRequest { request_id: request_id(), receipt: args.of.receipt };
+    let request = v1::KeepReceiptRequest {
+        request_id: request_id(),
+        receipt: args.of.receipt,
+        validate_only: args.of.validate_only,
+    };
     let session = teller.session;
     let make = async |it: &client::Window, ask| it.forex().keep_receipt(ask).await;
     RECEIPTS.print(teller, session.ask(request, make).await?.receipt.as_slice())
@@ -548,8 +568,9 @@ pub(super) async fn statements(
 
 /// Assigns what came late.
 pub(super) async fn assign(teller: PayPrinter<'_>, args: AssignArgs) -> anyhow::Result<Exit> {
-    let AssignArgs { settlement } = args;
-    let request = v1::AssignSettlementRequest { request_id: request_id(), settlement };
+    let AssignArgs { settlement, validate_only } = args;
+    let request =
+        v1::AssignSettlementRequest { request_id: request_id(), settlement, validate_only };
     let session = teller.session;
     let make = async |it: &client::Window, ask| it.forex().assign_settlement(ask).await;
     SETTLEMENTS.print(teller, session.ask(request, make).await?.settlement.as_slice())
@@ -611,7 +632,7 @@ pub(super) async fn statement(teller: PayPrinter<'_>, args: StatementArgs) -> an
     let document = document.map_err(|error| {
         anyhow::Error::new(error).context(BilingualText::unreadable(&args.file))
     })?;
-    let request = v1::TakeBankFileRequest { document };
+    let request = v1::TakeBankFileRequest { document, validate_only: args.validate_only };
     let session = teller.session;
     let make = async |it: &client::Window, ask| it.forex().take_bank_file(ask).await;
     let found = session.ask(request, make).await?;
@@ -637,17 +658,21 @@ pub(super) async fn statement(teller: PayPrinter<'_>, args: StatementArgs) -> an
 
 /// Says how a firm is supervised.
 pub(super) async fn firm(teller: PayPrinter<'_>, args: FirmArgs) -> anyhow::Result<Exit> {
-    let FirmArgs { owner, class, listed, channel } = args;
+    let FirmArgs { owner, class, listed, channel, validate_only } = args;
     let request = v1::SetForexFirmRequest {
         request_id: request_id(),
         owner,
         supervision_class: class.into(),
         is_listed: listed,
         channel: channel.into(),
+        validate_only,
     };
     let session = teller.session;
     let make = async |it: &client::Window, ask| it.forex().set_forex_firm(ask).await;
     session.ask(request, make).await?;
-    print_line(pick(session.language, "it holds from now on", "自即日起生效"))?;
+    print_line(match validate_only {
+        true => pick(session.language, "it could be said so", "可如此设定"),
+        false => pick(session.language, "it holds from now on", "自即日起生效"),
+    })?;
     Ok(Exit::Done)
 }

@@ -7,12 +7,14 @@
 //!
 //! The rules of SAFE (`domain::payment::forex`) are asked when a rate is quoted and again when it is accepted.
 
+use std::collections::BTreeSet;
+
 use domain::CHINA;
 use domain::history::ReceiptStep;
 use domain::payment::amount::shown;
 use domain::payment::buying_rates::{SOURCE, buying_e8};
 use domain::payment::forex::{BrokenForexRule, Channel, ForexReceipt, rules};
-use domain::payment::ledger::{Action, Currency, Leg, Purpose};
+use domain::payment::ledger::{Account, Action, Currency, Leg, Purpose, Totals};
 use domain::payment::settlement::{Error as QuoteError, FixedSide, Quote};
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, RequestId, Slot, limits};
@@ -39,6 +41,8 @@ use super::{
     firm_rows, match_rows, payments_rows, quote_rows, receipt_rows, sale_rows, settlement_rows,
 };
 use super::{matching, reversal};
+use crate::ledger::Needs;
+use crate::read::AccountView;
 use crate::transaction::{BANK, id_of};
 
 /// The queue of orders whose term is over at a time.
@@ -93,6 +97,13 @@ pub(crate) enum ForexOutcome {
     Firm(bool),
 }
 
+/// The same, with the accounts of its firm as they are then.
+#[derive(Debug, Clone)]
+pub(crate) struct ForexAnswer {
+    pub(crate) outcome: ForexOutcome,
+    pub(crate) accounts: Vec<AccountView>,
+}
+
 type Answer<T> = Result<Result<T, Refusal>, Fault>;
 
 /// The slot that a request is about; `None` where there is nothing of its name.
@@ -121,8 +132,53 @@ pub(crate) async fn slot(
     })
 }
 
-/// Does what is asked for, once.
+/// Does what is asked for, once; and says what its firm has then.
 pub(crate) async fn change(
+    step: &mut ForexTransaction<'_>,
+    change: &ForexChange,
+    key: Option<RequestKey>,
+) -> Answer<ForexAnswer> {
+    let outcome = match once(step, change, key).await? {
+        Ok(outcome) => outcome,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let accounts = match &outcome {
+        ForexOutcome::Receipt(row, ..) => {
+            accounts(step, (row.slot, &row.owner), row.currency).await?
+        }
+        ForexOutcome::Settlement(row, _) => {
+            accounts(step, (row.slot, &row.owner), row.currency).await?
+        }
+        ForexOutcome::Quote(..) | ForexOutcome::Declared(..) | ForexOutcome::Firm(_) => Vec::new(),
+    };
+    Ok(Ok(ForexAnswer { outcome, accounts }))
+}
+
+/// The accounts of a firm in a currency and in yuan, as far as something ever moved there.
+async fn accounts(
+    step: &mut ForexTransaction<'_>,
+    (slot, owner): (Slot, &str),
+    currency: Currency,
+) -> Result<Vec<AccountView>, Fault> {
+    let purposes = [Purpose::Suspense, Purpose::Settlement, Purpose::ReversalPayable];
+    let currencies: BTreeSet<Currency> = [currency, Currency::Cny].into();
+    let all = currencies
+        .into_iter()
+        .flat_map(|currency| purposes.map(|purpose| account(owner, currency, purpose)));
+    let all: Vec<Account> = all.collect();
+    let mut needs = Needs::default();
+    all.iter().for_each(|account| needs.account(slot, account.clone()));
+    step.ledger.load(&mut *step.tx, &needs).await?;
+    let balances = step.ledger.balances(slot)?;
+    let view = |account: Account| {
+        let totals = balances.totals(&account);
+        let moved = totals != Totals::default();
+        moved.then_some(AccountView { account, totals, credit_line: 0 })
+    };
+    Ok(all.into_iter().filter_map(view).collect())
+}
+
+async fn once(
     step: &mut ForexTransaction<'_>,
     change: &ForexChange,
     key: Option<RequestKey>,
