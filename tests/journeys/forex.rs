@@ -308,6 +308,43 @@ async fn what_the_bank_does_otherwise_leaves_nothing_held() {
 }
 
 #[tokio::test]
+async fn what_is_missing_is_a_fee_within_the_tolerance_and_still_due_beyond_it() {
+    let sandbox = Sandbox::start().await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let treasurer = Treasurer(sandbox.connect("enterprise-a").await);
+    let operator = sandbox.connect("admin").await;
+    let sale_of = async |name: &str| {
+        let found = treasurer.0.forex().list_sales(v1::ListSalesRequest::default()).await;
+        let sales = found.expect("it answers").into_inner().sales;
+        sales.into_iter().find(|it| it.declaration == name)
+    };
+    // 5.00 a receipt (`receipt.tolerance_hundredths`): 95.00 of 100.00 is all of it, 94.99 is not.
+    for (order, cents, fee) in
+        [("SBX-ACCEPT-NOPAY-TOL1", 9_500, 500), ("SBX-ACCEPT-NOPAY-TOL2", 9_499, 0)]
+    {
+        let name = files(&firm, sale(order, 10_000)).await;
+        eventually("it is due", PATIENCE, async || {
+            let found = sale_of(&name).await;
+            let is_due = found.as_ref().is_some_and(|it| it.state() == v1::SaleState::Released);
+            if is_due { Ok(()) } else { Err(found) }
+        })
+        .await;
+        let document = notice_of((FIRM_A, order), cents, &format!("payment of {order}"));
+        let request = v1::TakeBankFileRequest { document, ..Default::default() };
+        operator.forex().take_bank_file(request).await.expect("a notice");
+        let receipt = treasurer.receipt_of(&name).await;
+        assert_eq!((receipt.matches[0].amount, receipt.matches[0].fee), (cents, fee), "{order}");
+        let sale = sale_of(&name).await.expect("it is there");
+        assert_eq!((sale.amount, sale.received), (10_000, cents + fee), "{order}");
+    }
+    let open = v1::ListSalesRequest { only_open: true, ..Default::default() };
+    let open = treasurer.0.forex().list_sales(open).await.expect("it answers").into_inner().sales;
+    let open: Vec<_> = open.iter().map(|it| it.order_no.as_str()).collect();
+    assert_eq!(open, ["SBX-ACCEPT-NOPAY-TOL2"], "5.01 are still to come");
+    finds_no_difference(&operator).await;
+}
+
+#[tokio::test]
 async fn money_that_the_bank_takes_back_or_executes_late_is_never_lost() {
     use v1::Purpose::{ForexReceivable, Settlement, Suspense};
     let sandbox = Sandbox::with(&[]).await;

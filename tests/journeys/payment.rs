@@ -689,6 +689,100 @@ async fn duties_are_computed_again_and_what_comes_out_otherwise_is_named() {
     assert!(texts.contains("VAT: 25.31 was kept, 17.53 comes out"), "{texts}");
 }
 
+#[tokio::test]
+async fn an_import_without_money_by_its_order_number_is_secured_when_anything_is_lodged() {
+    let sandbox = Sandbox::start().await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let accountant = Accountant(sandbox.connect("enterprise-a").await);
+    let name = files(&firm, import("SBX-NOMONEY-1", FIRM_A, 41_000)).await;
+    let record = firm.waits(&name, |record| {
+        short(&facts(record)).is_some_and(|it| {
+            assert_eq!(
+                (it.code.as_str(), it.available_fen, it.missing_fen),
+                ("SW-1702", 0, TAX_FEN)
+            );
+            record.waits_for.len() == 1
+        })
+    });
+    assert_eq!(record.await.state(), v1::State::UnderReview);
+    // The firm has enough, so every other import goes on.
+    let other = files(&firm, import("QD-MONEY-1", FIRM_A, 41_000)).await;
+    firm.sees(&other, v1::State::Released).await;
+    accountant.deposits(FIRM_A, 1).await;
+    let seen = firm.sees(&name, v1::State::Released).await;
+    assert_eq!(count(&seen, secured), 1);
+}
+
+#[tokio::test]
+async fn a_bonded_import_is_taxed_like_a_direct_one_and_may_bring_more_goods() {
+    let sandbox = Sandbox::start().await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let accountant = Accountant(sandbox.connect("enterprise-a").await);
+    let bonded: v1::Declaration =
+        serde_json::from_str(include_str!("../../docs/examples/import-1210.json")).expect("ours");
+    assert_eq!(bonded.trade_mode, "1210");
+    // The same goods as a parcel from abroad.
+    let mut direct = import("QD-DIRECT-1", FIRM_A, 36_000);
+    direct.lines.clone_from(&bonded.lines);
+    // 360.00 with 13 % and 70 %: 3.60 a gram is less than the 10 from which on cosmetics owe consumption tax.
+    for (declaration, tax) in [(bonded.clone(), 3_276), (direct.clone(), 3_276)] {
+        let told = calculated(&firm.0, declaration.clone(), "").await;
+        assert_eq!(told.within.expect("a tree").result_fen, tax);
+        let name = files(&firm, declaration).await;
+        firm.sees(&name, v1::State::Released).await;
+        let bill = eventually("a bill is made", PATIENCE, async || {
+            accountant.bill(&name).await.ok_or("no bill")
+        })
+        .await;
+        assert_eq!((bill.vat_fen, bill.consumption_fen, bill.customs_tax_fen), (tax, 0, 0));
+    }
+    let guarantee = accountant.guarantee(FIRM_A).await;
+    assert_eq!(guarantee.held_debits, 2 * 3_276, "both on one guarantee");
+    // Rice within the quota may only come out of a bonded zone: the list says so, and of nothing else.
+    let remarks = async |mut declaration: v1::Declaration| {
+        declaration.lines[0].gcode = "1006302001".to_owned();
+        let told = calculated(&firm.0, declaration, "").await;
+        told.remarks.into_iter().map(|it| it.text).collect::<Vec<_>>()
+    };
+    assert_eq!(remarks(bonded).await, [""; 0]);
+    let told = remarks(direct).await;
+    assert_eq!(told, ["line 1: 1006302001 is only allowed as bonded import (1210)"]);
+}
+
+#[tokio::test]
+async fn a_ledger_that_differs_from_its_entries_ends_the_command_with_one() {
+    let sandbox = Sandbox::start().await;
+    let accountant = Accountant(sandbox.connect("enterprise-a").await);
+    let before = accountant.deposits(FIRM_A, 12_345).await;
+    let verified = || {
+        let output = sandbox.command(&["verify", "ledger"]);
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (exit, text) = verified();
+    assert!(exit == Some(0) && text.contains("no difference"), "{exit:?} {text}");
+    let mut database = sandbox.database().await;
+    let mut plant = async |by: i64| {
+        sqlx::query(
+            "update payment.account set credits = credits + $1, debits = debits + $1
+             where owner = $2 and purpose = 1",
+        )
+        .bind(by)
+        .bind(FIRM_A)
+        .execute(&mut database)
+        .await
+        .expect("the columns are there")
+        .rows_affected()
+    };
+    assert_eq!(plant(1).await, 1);
+    let (exit, text) = verified();
+    assert_eq!(exit, Some(1), "{text}");
+    let slot = domain::Slot::of(FIRM_A).number();
+    assert!(text.starts_with(&format!("slot {slot} differs: ")) && text.contains(FIRM_A), "{text}");
+    plant(-1).await;
+    assert_eq!(verified().0, Some(0));
+    assert_eq!(accountant.guarantee(FIRM_A).await, before);
+}
+
 /// Firms share the load; one of them has to wait for its money in between.
 async fn load(windows: &[client::Window], imports: usize) -> Vec<String> {
     let filings: Vec<v1::SubmitRequest> = (0..imports)
