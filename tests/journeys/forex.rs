@@ -295,16 +295,48 @@ async fn what_the_bank_does_otherwise_leaves_nothing_held() {
         is_listed: true,
         channel: v1::ForexChannel::BankOnTransactions.into(),
         validate_only: true,
+        is_institution_unlisted: false,
     };
     operator.forex().set_forex_firm(request.clone()).await.expect("it could be said");
     treasurer.quote(&treasurer.receipt_of(&rejected).await.id).await;
     let request =
         v1::SetForexFirmRequest { request_id: request_id(), validate_only: false, ..request };
-    operator.forex().set_forex_firm(request).await.expect("the operator says it");
+    operator.forex().set_forex_firm(request.clone()).await.expect("the operator says it");
     let receipt = treasurer.receipt_of(&rejected).await.id;
-    let request = v1::QuoteSettlementRequest { receipt, ..Default::default() };
-    let refused = treasurer.0.forex().quote_settlement(request).await.expect_err("FX-09");
-    assert_eq!(code(&refused).0, "SW-1732");
+    let rule = async || {
+        let receipt = receipt.clone();
+        let request = v1::QuoteSettlementRequest { receipt, ..Default::default() };
+        let refused = treasurer.0.forex().quote_settlement(request).await.expect_err("a rule");
+        let (refusal, facts) = code(&refused);
+        assert_eq!(refusal, "SW-1732");
+        facts["rule"].clone()
+    };
+    assert_eq!(rule().await, "FX-09");
+    // Only what the operator says is registered, and only by him.
+    let register = |number: &str, validate_only| v1::RegisterReceiptRequest {
+        request_id: request_id(),
+        receipt: receipt.clone(),
+        number: number.to_owned(),
+        validate_only,
+    };
+    let refused = operator.forex().register_receipt(register(" ", false)).await.expect_err("none");
+    assert_eq!(code(&refused).0, "SW-2001");
+    let own = treasurer.0.forex().register_receipt(register("汇登1", false)).await;
+    assert_eq!(code(&own.expect_err("a firm does not")).0, "SW-1303");
+    operator.forex().register_receipt(register("汇登1", true)).await.expect("it could be");
+    assert_eq!(rule().await, "FX-09", "it was only asked");
+    operator.forex().register_receipt(register("汇登1", false)).await.expect("it is");
+    assert_eq!(treasurer.quote(&receipt).await.sold, 20_000);
+    // A payment institution has to be listed.
+    let request = v1::SetForexFirmRequest {
+        request_id: request_id(),
+        supervision_class: v1::SupervisionClass::A.into(),
+        channel: v1::ForexChannel::Institution.into(),
+        is_institution_unlisted: true,
+        ..request
+    };
+    operator.forex().set_forex_firm(request).await.expect("the operator says it");
+    assert!(rule().await.contains("FX-02"));
 }
 
 #[tokio::test]

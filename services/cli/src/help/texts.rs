@@ -748,6 +748,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Number of the query [default: the present one]",
         "疑点编号 [默认：当前疑点]",
     ),
+    ("Number of the registration", "登记编号"),
     ("Number on the seal", "封志号"),
     (
         "Object to the findings: a second examination (复验) by other officers, once",
@@ -981,6 +982,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "列出使单一窗口无法以该文件启动的全部问题及其行号；不启动任何服务",
     ),
     ("Say how SAFE supervises a firm; by the operator", "设定外汇局对企业的分类管理，由运营方使用"),
+    (
+        "Say that SAFE registered a receipt (登记), so that a firm of class C may settle it; by the operator",
+        "说明外汇局已登记某笔收汇，C类企业其后可以结汇；由管理员办理",
+    ),
     (
         "Say what is wrong with the window, and what to do about each. The exit code is 1 when something does not work now, and 3 when the window cannot be reached",
         "指出单一窗口的问题及处理办法。有功能失效时退出码为1，无法连接时为3",
@@ -1309,6 +1314,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("The one day, as 2019-03-31", "第一个日期，如 2019-03-31"),
     ("The order to settle", "结汇指令编号"),
     ("The other day", "第二个日期"),
+    ("The payment institution that brings its money is not listed (支付机构名录)", "为其带来款项的支付机构不在名录内"),
     ("The place, one of `inspect places`", "场地，见 inspect places"),
     (
         "The program that scans attachments for viruses, with its arguments: it gets the bytes on its standard input, and ends with 0 when they are clean and 1 when they are infected. For example `clamdscan --no-summary -`",

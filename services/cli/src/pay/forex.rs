@@ -165,6 +165,20 @@ pub(super) struct StatementArgs {
     validate_only: bool,
 }
 
+/// Say that SAFE registered a receipt (登记), so that a firm of class C may settle it; by the operator.
+#[derive(Debug, clap::Args)]
+pub(super) struct RegisterArgs {
+    /// The receipt.
+    #[arg(value_name = "RECEIPT")]
+    receipt: String,
+    /// Number of the registration.
+    #[arg(value_name = "NUMBER")]
+    number: String,
+    /// Only check it.
+    #[arg(long)]
+    validate_only: bool,
+}
+
 /// Say how SAFE supervises a firm; by the operator.
 #[derive(Debug, clap::Args)]
 pub(super) struct FirmArgs {
@@ -177,6 +191,9 @@ pub(super) struct FirmArgs {
     /// It is registered for trade in forex (名录).
     #[arg(long)]
     listed: bool,
+    /// The payment institution that brings its money is not listed (支付机构名录).
+    #[arg(long)]
+    unlisted_institution: bool,
     /// bank-documents, bank-transactions or institution.
     #[arg(long, value_name = "CHANNEL", value_parser = parse_channel, default_value = "bank-transactions")]
     channel: v1::ForexChannel,
@@ -656,14 +673,25 @@ pub(super) async fn statement(teller: PayPrinter<'_>, args: StatementArgs) -> an
     listing.print(teller, &[found])
 }
 
+/// Says that SAFE registered a receipt.
+pub(super) async fn register(teller: PayPrinter<'_>, args: RegisterArgs) -> anyhow::Result<Exit> {
+    let RegisterArgs { receipt, number, validate_only } = args;
+    let request =
+        v1::RegisterReceiptRequest { request_id: request_id(), receipt, number, validate_only };
+    let session = teller.session;
+    let make = async |it: &client::Window, ask| it.forex().register_receipt(ask).await;
+    RECEIPTS.print(teller, session.ask(request, make).await?.receipt.as_slice())
+}
+
 /// Says how a firm is supervised.
 pub(super) async fn firm(teller: PayPrinter<'_>, args: FirmArgs) -> anyhow::Result<Exit> {
-    let FirmArgs { owner, class, listed, channel, validate_only } = args;
+    let FirmArgs { owner, class, listed, unlisted_institution, channel, validate_only } = args;
     let request = v1::SetForexFirmRequest {
         request_id: request_id(),
         owner,
         supervision_class: class.into(),
         is_listed: listed,
+        is_institution_unlisted: unlisted_institution,
         channel: channel.into(),
         validate_only,
     };

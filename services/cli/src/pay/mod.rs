@@ -29,7 +29,7 @@ Duty:   calculate, duties, duty, bills, bill, orders, pay-order
 Back:   returns, goods-back
 Buyer:  quota
 Forex:  sales, receipts, match, unmatch, quote, settle, keep, settlements, assign, bop, declare,
-        firm
+        firm, register
 Bank:   statement, statements, reconcile
 
 Who calls is chosen with --as, for example --as enterprise-a; docs/payment.md is the guide.")]
@@ -70,6 +70,7 @@ enum Verb {
     Statement(forex::StatementArgs),
     Statements(forex::StatementsArgs),
     Firm(forex::FirmArgs),
+    Register(forex::RegisterArgs),
     Reconcile(Reconcile),
 }
 
@@ -122,6 +123,7 @@ pub(super) async fn run(
         Verb::Statement(args) => forex::statement(teller, args).await,
         Verb::Statements(args) => forex::statements(teller, args).await,
         Verb::Firm(args) => forex::firm(teller, args).await,
+        Verb::Register(args) => forex::register(teller, args).await,
         Verb::Reconcile(args) => {
             reconcile::run(TaxPrinter { format, language: session.language }, &args)
         }

@@ -385,6 +385,25 @@ impl Payments {
         Ok(v1::ListBankStatementsResponse { statements, next_page_token })
     }
 
+    pub(super) async fn register_receipt(
+        &self,
+        call: &Call,
+        change: Change,
+        asked: v1::RegisterReceiptRequest,
+    ) -> Answer<v1::RegisterReceiptResponse> {
+        let v1::RegisterReceiptRequest { request_id: _, receipt, number, validate_only } = asked;
+        let id = wire::id(&receipt, "receipt")?;
+        if number.trim().is_empty() {
+            return Err(Refusal::of(Code::Required).with("field", "number").into());
+        }
+        if number.chars().count() > limits::TEXT_MAX {
+            return Err(Refusal::of(Code::TooLong).with("field", "number").into());
+        }
+        let act = ForexAct::Register(id, number);
+        let (receipt, repeated, _) = self.receipt(call, change, act, validate_only).await?;
+        Ok(v1::RegisterReceiptResponse { receipt, repeated })
+    }
+
     pub(super) async fn set_forex_firm(
         &self,
         call: &Call,

@@ -61,6 +61,8 @@ pub(crate) enum ForexAct {
     Keep(Uuid),
     Declare(Uuid, PaymentDetails),
     Firm(String, ForexFirm),
+    /// SAFE registered it under this number.
+    Register(Uuid, String),
 }
 
 /// A request about money from abroad.
@@ -116,6 +118,7 @@ pub(crate) async fn slot(
         | ForexAct::Unmatch(id)
         | ForexAct::Quote(id, _)
         | ForexAct::Keep(id)
+        | ForexAct::Register(id, _)
         | ForexAct::Declare(id, _) => {
             let found = receipt_rows::receipt_by_id(tx, *id).await?;
             found.filter(|it| change.may(&it.owner)).map(|it| it.slot)
@@ -242,6 +245,13 @@ async fn act(step: &mut ForexTransaction<'_>, change: &ForexChange) -> Answer<Fo
             let declared = payments::declare(step, &receipt, details, caller).await?;
             Ok(declared.map(|it| ForexOutcome::Declared(receipt, it, false)))
         }
+        ForexAct::Register(id, number) => {
+            let receipt = read(step, *id).await?;
+            let (of, by) = ((receipt.slot, *id), (caller, step.now));
+            firm_rows::register(&mut *step.tx, of, number, by).await?;
+            let matches = matches(step, &receipt).await?;
+            Ok(Ok(ForexOutcome::Receipt(receipt, matches, false)))
+        }
         ForexAct::Firm(owner, firm) => {
             firm_rows::write_firm(&mut *step.tx, owner, *firm, step.now).await?;
             Ok(Ok(ForexOutcome::Firm(false)))
@@ -259,6 +269,7 @@ async fn again(
         ForexAct::Match(id, _)
         | ForexAct::Unmatch(id)
         | ForexAct::Keep(id)
+        | ForexAct::Register(id, _)
         | ForexAct::Quote(id, _) => {
             let receipt = read(step, *id).await?;
             let matches = matches(step, &receipt).await?;
@@ -338,6 +349,7 @@ async fn check(
     let of = (days(Month::January, 1)?, days(Month::December, 31)?);
     let before =
         receipt_rows::received_usd_cents(&mut *step.tx, &receipt.owner, of, receipt.id).await?;
+    let is_registered = firm_rows::is_registered(&mut *step.tx, (receipt.slot, receipt.id)).await?;
     let matches = matches(step, receipt).await?;
     let mut broken = Vec::<BrokenForexRule>::new();
     for sale in sales_of(step, &matches).await? {
@@ -352,13 +364,13 @@ async fn check(
             agent: Some(&sale.firm),
             is_listed: firm.is_listed,
             class: firm.class,
-            is_institution_listed: true,
+            is_institution_listed: firm.is_institution_listed,
             // The declaration is the document, and the bank is told of the transaction at the release.
             has_documents: sale.state == SaleState::Released,
             has_transactions: sale.state == SaleState::Released,
             has_export: sale.state == SaleState::Released,
             is_advance: sale.state == SaleState::Filed,
-            is_registered: false,
+            is_registered,
         });
         for rule in found {
             if !broken.iter().any(|it| it.code == rule.code) {

@@ -261,7 +261,12 @@ pub(super) fn firm(asked: &v1::SetForexFirmRequest) -> Result<ForexFirm, Refusal
         }
         v1::ForexChannel::Institution => Channel::Institution,
     };
-    Ok(ForexFirm { class, is_listed: asked.is_listed, channel })
+    Ok(ForexFirm {
+        class,
+        is_listed: asked.is_listed,
+        channel,
+        is_institution_listed: !asked.is_institution_unlisted,
+    })
 }
 
 /// The declarations of these names.
