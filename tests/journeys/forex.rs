@@ -339,6 +339,90 @@ async fn what_the_bank_does_otherwise_leaves_nothing_held() {
     assert!(rule().await.contains("FX-02"));
 }
 
+/// A statement of the firm's account in US dollars, with these entries of cents, references and orders.
+fn day_of(entries: &[(i64, i64, &str, &str)]) -> String {
+    use domain::payment::ledger::Currency;
+    use domain::payment::statement::{
+        Balance, EntryState, Statement, StatementEntry, StatementKind,
+    };
+    #[expect(clippy::disallowed_methods, reason = "the bank's day is that of the window")]
+    let at = time::OffsetDateTime::now_utc();
+    let day = at.to_offset(domain::CHINA).date();
+    let entry = |&(cents, charges, reference, order): &(i64, i64, &str, &str)| StatementEntry {
+        currency: Currency::Usd,
+        amount: cents.abs(),
+        is_credit: cents > 0,
+        is_reversal: false,
+        state: EntryState::Booked,
+        booked: Some(day),
+        valued: Some(day),
+        charges,
+        reference: reference.to_owned(),
+        end_to_end: order.to_owned(),
+        party: String::new(),
+        texts: Vec::new(),
+        return_reason: String::new(),
+    };
+    let balance = |amount| Some(Balance { amount, day: Some(day) });
+    let statement = Statement {
+        kind: StatementKind::Statement,
+        number: "2026-1".to_owned(),
+        account: format!("{FIRM_A}-USD"),
+        day: Some(day),
+        currency: Some(Currency::Usd),
+        opening: balance(0),
+        closing: balance(entries.iter().map(|it| it.0).sum()),
+        entries: entries.iter().map(entry).collect(),
+    };
+    let head = proto::bank::StatementNotice { is_early: false, message_id: "S1", created: at };
+    proto::bank::write_statements(head, &[statement]).expect("a statement")
+}
+
+#[tokio::test]
+async fn a_statement_from_outside_is_compared_with_what_the_window_has() {
+    let sandbox = Sandbox::start().await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let treasurer = Treasurer(sandbox.connect("enterprise-a").await);
+    let settled = files(&firm, sale("SBX-ACCEPT-BANKFEE-REC1", 10_000)).await;
+    treasurer.settles(&settled).await;
+    let (settled, order) =
+        (treasurer.receipt_of(&settled).await, treasurer.settlements().await.remove(0));
+    let other = files(&firm, sale("SBX-ACCEPT-REC2", 20_000)).await;
+    let other = treasurer.receipt_of(&other).await;
+    let net = settled.amount - settled.charges;
+    assert!(settled.charges > 0 && order.executed_sold == net, "{settled:?} {order:?}");
+    let id = order.id.replace('-', "");
+    let came = (net, settled.charges, settled.reference.as_str(), "");
+    let second = (20_000, 0, other.reference.as_str(), "");
+    let sold = (-net, 0, "FX1", id.as_str());
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let path = file.path().display().to_string();
+    let compared = |entries: &[(i64, i64, &str, &str)]| {
+        std::fs::write(&file, day_of(entries)).expect("ours");
+        let pay = ["--as", "enterprise-a", "pay", "reconcile", "--output", "json", &path];
+        let output = sandbox.command(&pay);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let rows = text.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+        let rows: Vec<serde_json::Value> = rows.collect();
+        let rows = rows.into_iter().map(|it| (it["state"].to_string(), it["record"].to_string()));
+        (output.status.code(), rows.collect::<Vec<_>>())
+    };
+    let of = |state: &str, record: &str| (format!("\"{state}\""), format!("\"{record}\""));
+    let all = [of("agrees", &settled.id), of("agrees", &other.id), of("agrees", &order.id)];
+    assert_eq!(compared(&[came, second, sold]), (Some(0), all.to_vec()));
+    // One is missing, one was never told to the window, one has other charges, and less was sold.
+    let charged = (net, settled.charges + 1, settled.reference.as_str(), "");
+    let less = (-net + 100, 0, "FX1", id.as_str());
+    let found = compared(&[charged, (123, 0, "X1", ""), less]);
+    let wrong = [
+        of("differs", &settled.id),
+        of("unknown", ""),
+        of("differs", &order.id),
+        of("missing", &other.id),
+    ];
+    assert_eq!(found, (Some(1), wrong.to_vec()));
+}
+
 #[tokio::test]
 async fn what_is_missing_is_a_fee_within_the_tolerance_and_still_due_beyond_it() {
     let sandbox = Sandbox::start().await;

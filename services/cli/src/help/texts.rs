@@ -656,8 +656,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Match a receipt by hand with the exports that it pays", "人工将收汇与其所付的出口清单匹配"),
     (
         "Match the statement of a bank with expected receipts: partial and combined ones, fees, \
-         and why something does not match. Asks no window",
-        "将银行对账单与应收款核对：部分收款、合并收款、手续费，以及未匹配的原因。不连接单一窗口",
+         and why something does not match. Asks no window with --orders; without it, the statement is \
+         compared with what the window has of it",
+        "将银行对账单与应收款核对：部分收款、合并收款、手续费，以及未匹配的原因。给出--orders时不连接单一窗口；\
+         未给出时与单一窗口的记录核对",
     ),
     (
         "Lodge money on a guarantee account: by the operator; in a sandbox by the firm itself",
@@ -1419,8 +1421,8 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     (
         "What is expected: CSV with the columns order_no, currency and amount, or a list of such \
-         objects as JSON",
-        "应收款：含order_no、currency、amount列的CSV，或由此类对象组成的JSON列表",
+         objects as JSON [default: the receipts and settlements of the window]",
+        "应收款：含order_no、currency、amount列的CSV，或由此类对象组成的JSON列表 [默认：单一窗口的收汇与结汇]",
     ),
     (
         "What counted until then: YYYY-MM-DD (midnight in China) or RFC 3339 [default: now]",

@@ -14,11 +14,12 @@ pub use forex::{PAYMENTS, QUOTES, RECEIPTS, SALES, SETTLEMENTS};
 
 pub use duty::{state as duty_state, status as bill_status};
 
+use std::path::Path;
+
 use domain::rules::{FEN_E5, decimal};
 use proto::v1;
 
 use super::reconcile::{self, Reconcile};
-use super::tax::TaxPrinter;
 use super::{Exit, Language, OutputFormat, Session};
 
 /// Payment (支付): accounts, what is held, the duty of imports, and tax bills.
@@ -75,9 +76,12 @@ enum Verb {
 }
 
 impl PayArgs {
-    /// The one verb that works on files and asks no window.
-    pub(super) fn reconcile(&self) -> Option<&Reconcile> {
-        if let Verb::Reconcile(args) = &self.verb { Some(args) } else { None }
+    /// What works on files alone and asks no window: a statement against a file of orders.
+    pub(super) fn offline(&self) -> Option<(&Path, &Reconcile)> {
+        match &self.verb {
+            Verb::Reconcile(args) => args.orders().map(|file| (file, args)),
+            _ => None,
+        }
     }
 }
 
@@ -124,9 +128,7 @@ pub(super) async fn run(
         Verb::Statements(args) => forex::statements(teller, args).await,
         Verb::Firm(args) => forex::firm(teller, args).await,
         Verb::Register(args) => forex::register(teller, args).await,
-        Verb::Reconcile(args) => {
-            reconcile::run(TaxPrinter { format, language: session.language }, &args)
-        }
+        Verb::Reconcile(args) => reconcile::window::compare(teller, &args).await,
     }
 }
 

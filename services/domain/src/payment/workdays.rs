@@ -48,7 +48,7 @@ impl Workdays {
     /// above it.
     pub fn read(text: &str) -> Result<Self, usize> {
         let mut read = Self::default();
-        for (number, line) in (1..).zip(text.lines().map(str::trim)) {
+        for (number, line) in (1_usize..).zip(text.lines().map(str::trim)) {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
