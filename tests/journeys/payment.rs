@@ -761,9 +761,12 @@ async fn a_ledger_that_differs_from_its_entries_ends_the_command_with_one() {
     let (exit, text) = verified();
     assert!(exit == Some(0) && text.contains("no difference"), "{exit:?} {text}");
     let mut database = sandbox.database().await;
+    // The triggers of the table name others of its schema.
+    let schema = "set search_path = payment";
+    sqlx::query(schema).execute(&mut database).await.expect("there is one");
     let mut plant = async |by: i64| {
         sqlx::query(
-            "update payment.account set credits = credits + $1, debits = debits + $1
+            "update account set credits = credits + $1, debits = debits + $1
              where owner = $2 and purpose = 1",
         )
         .bind(by)

@@ -21,10 +21,10 @@ use crate::ledger::{Ledger, Needs};
 use crate::verify::{VerificationLimit, verify_slots};
 use crate::wire::{
     account, account_of, account_view, amount, bill, bill_status, calculation, calculation_day,
-    declaration, duty, duty_order, duty_state, entry, hold, hold_state, import_return, may_see,
-    own, places, reference, return_state, slots_to_verify, time, today,
+    declaration, duty, duty_difference, duty_order, duty_state, entry, hold, hold_state,
+    import_return, may_see, own, places, reference, return_state, slots_to_verify, time, today,
 };
-use crate::{Payments, duty_rows, purchases, read, transaction};
+use crate::{Payments, duty_rows, purchases, read, recompute, transaction};
 
 type Answer<A> = Result<A, ServiceError>;
 
@@ -237,6 +237,22 @@ impl Payments {
         let declared = declaration.ok_or_else(required)?.into();
         let day = calculation_day(&day)?.unwrap_or_else(|| today(self.clock.now()));
         Ok(calculation(&self.numbers, &declared, day))
+    }
+
+    pub(crate) async fn verify_duties(
+        &self,
+        call: &Call,
+        asked: v1::VerifyDutiesRequest,
+    ) -> Answer<v1::VerifyDutiesResponse> {
+        let v1::VerifyDutiesRequest { page_size, page_token } = asked;
+        let name = &call.principal.name;
+        let page = Page::of(&self.tokens, name, "duties to verify", (page_size, &page_token))?;
+        let pool = self.lists.get().await;
+        let (duties, next_page_token) = recompute::duties(&pool, &page, &self.numbers).await?;
+        let recomputed = i64::try_from(duties.len())
+            .map_err(|_| Fault::Broken("too many duties to be counted".to_owned()))?;
+        let differences = duties.iter().filter_map(duty_difference).collect();
+        Ok(v1::VerifyDutiesResponse { recomputed, differences, next_page_token })
     }
 
     pub(crate) async fn list_duties(

@@ -1,20 +1,26 @@
-//! `VerifyDuties`: duties are computed again from what was kept of each calculation, by the numbers of now. Changes
-//! nothing: what comes out otherwise is told.
+//! Duties are computed again from what was kept of each calculation, by the numbers of now. Changes nothing: what comes
+//! out otherwise is told.
 
 use domain::DeclarationId;
+use domain::payment::parameter_set::ParameterSet;
 use domain::refusal::{Code, Refusal};
-use domain::rules::{FEN_E5, decimal};
-use kit::rpc::Call;
 use proto::duty_recomputation::{DutyRecomputation, recompute};
-use proto::v1;
 use sqlx::PgPool;
 use store::page::Page;
 use store::{Fault, ServiceError, column};
 use uuid::Uuid;
 
-use crate::Payments;
+/// A duty beside what its newest calculation comes to now.
+#[derive(Debug)]
+pub(crate) struct RecomputedDuty {
+    pub(crate) id: DeclarationId,
+    pub(crate) version: u32,
+    /// What the duty says.
+    pub(crate) amount_fen: i64,
+    pub(crate) found: DutyRecomputation,
+}
 
-/// The newest calculation of a duty, beside what the duty says.
+/// The newest calculation of a duty, as it was kept.
 struct KeptDuty {
     slot: i16,
     id: DeclarationId,
@@ -23,50 +29,22 @@ struct KeptDuty {
     trace: Vec<u8>,
 }
 
-impl Payments {
-    pub(crate) async fn verify_duties(
-        &self,
-        call: &Call,
-        asked: v1::VerifyDutiesRequest,
-    ) -> Result<v1::VerifyDutiesResponse, ServiceError> {
-        let v1::VerifyDutiesRequest { page_size, page_token } = asked;
-        let name = &call.principal.name;
-        let page = Page::of(&self.tokens, name, "duties to verify", (page_size, &page_token))?;
-        let (duties, next_page_token) = load(&self.lists.get().await, &page).await?;
-        let (mut recomputed, mut differences) = (0, Vec::new());
-        for duty in &duties {
-            let found = recompute(&duty.trace, &self.numbers)
-                .map_err(|error| Fault::Broken(format!("{}: {error}", duty.id)))?;
-            let Some(found) = found else { continue };
-            recomputed += 1;
-            differences.extend(difference(duty, found));
-        }
-        Ok(v1::VerifyDutiesResponse { recomputed, differences, next_page_token })
+/// A page of duties that were computed, by slot and declaration.
+pub(crate) async fn duties(
+    pool: &PgPool,
+    page: &Page,
+    set: &ParameterSet,
+) -> Result<(Vec<RecomputedDuty>, String), ServiceError> {
+    let (kept, next) = load(pool, page).await?;
+    let mut recomputed = Vec::with_capacity(kept.len());
+    for KeptDuty { slot: _, id, version, amount_fen, trace } in kept {
+        let found = recompute(&trace, set);
+        let found = found.map_err(|error| Fault::Broken(format!("{id}: {error}")))?;
+        recomputed.extend(found.map(|found| RecomputedDuty { id, version, amount_fen, found }));
     }
+    Ok((recomputed, next))
 }
 
-/// What is not as it was kept, when something is.
-fn difference(duty: &KeptDuty, found: DutyRecomputation) -> Option<v1::DutyDifference> {
-    let DutyRecomputation { kept_fen, computed_fen, by_other_files, mut differences } = found;
-    if kept_fen != duty.amount_fen {
-        let [was, is] = [duty.amount_fen, kept_fen].map(|fen| decimal(fen * FEN_E5));
-        let english = format!("the duty is {was}, and its calculation comes to {is}");
-        differences.push((english, format!("税款为{was}，而其计算结果为{is}")));
-    }
-    let (texts, texts_zh): (Vec<_>, Vec<_>) = differences.into_iter().unzip();
-    let found = v1::DutyDifference {
-        declaration: duty.id.name(),
-        version: duty.version,
-        kept_fen,
-        computed_fen,
-        by_other_files,
-        texts,
-        texts_zh,
-    };
-    (!found.texts.is_empty()).then_some(found)
-}
-
-/// A page of them, by slot and declaration.
 async fn load(pool: &PgPool, page: &Page) -> Result<(Vec<KeptDuty>, String), ServiceError> {
     let foreign = || Refusal::of(Code::PageTokenForeign);
     let after = page.after()?;

@@ -13,7 +13,8 @@ use domain::payment::parameter_set::ParameterSet;
 use domain::payment::parameters;
 use domain::payment::tax::Comparison;
 use domain::principal::ALL_PLACES;
-use domain::refusal::{Code, Refusal, Violation};
+use domain::refusal::{Code, Refusal};
+use domain::rules::{FEN_E5, decimal};
 use domain::{DeclarationId, Kind, Principal, Slot, limits};
 use proto::duty::{band_word, parameter_files, tax_step};
 use proto::v1;
@@ -23,6 +24,7 @@ use crate::bill_rows::{DutyOrderRow, tax_no};
 use crate::duty_rows::DutyRow;
 use crate::import_return_rows::{ImportReturnRow, state_column};
 use crate::read::{AccountView, BillView, HoldView};
+use crate::recompute::RecomputedDuty;
 
 /// No amount is above this: ten thousand million yuan.
 const AMOUNT_FEN_MAX: i64 = 1_000_000_000_000;
@@ -290,9 +292,7 @@ pub(crate) fn calculation(
     let assessed = match declared::assess(parameters, declared, Some(day)) {
         Ok(assessed) => assessed,
         Err(violations) => {
-            let of_request =
-                |it: Violation| Violation { field: format!("declaration.{}", it.field), ..it };
-            let missing = violations.into_iter().map(|it| of_request(it).into()).collect();
+            let missing = violations.into_iter().map(v1::Violation::from).collect();
             return v1::CalculateDutyResponse { missing, ..unknown };
         }
     };
@@ -307,6 +307,28 @@ pub(crate) fn calculation(
         remarks: assessed.remarks.iter().map(remark).collect(),
         ..unknown
     }
+}
+
+/// A duty that comes out otherwise than it was kept; `None` when nothing does.
+pub(crate) fn duty_difference(duty: &RecomputedDuty) -> Option<v1::DutyDifference> {
+    let RecomputedDuty { id, version, amount_fen, found } = duty;
+    let mut differences = found.differences.clone();
+    if found.kept_fen != *amount_fen {
+        let [was, is] = [*amount_fen, found.kept_fen].map(|fen| decimal(fen * FEN_E5));
+        let english = format!("the duty is {was}, and its calculation comes to {is}");
+        differences.push((english, format!("税款为{was}，而其计算结果为{is}")));
+    }
+    let (texts, texts_zh): (Vec<_>, Vec<_>) = differences.into_iter().unzip();
+    let found = v1::DutyDifference {
+        declaration: id.name(),
+        version: *version,
+        kept_fen: found.kept_fen,
+        computed_fen: found.computed_fen,
+        by_other_files: found.by_other_files,
+        texts,
+        texts_zh,
+    };
+    (!found.texts.is_empty()).then_some(found)
 }
 
 /// A status of bills that is asked for, as it is in its column.

@@ -5,9 +5,7 @@ use std::fmt;
 
 use super::built_in;
 use super::parameters::{ParameterProblem, ParameterTable, Parameters, tables};
-
-/// SHA-256, which the caller computes.
-pub type Sha256 = fn(&[u8]) -> [u8; 32];
+use crate::inspection::draw::Sha256;
 
 /// A file that somebody gives.
 #[derive(Debug, Clone, PartialEq, Eq)]
