@@ -698,9 +698,11 @@ pub(super) async fn firm(teller: PayPrinter<'_>, args: FirmArgs) -> anyhow::Resu
     let session = teller.session;
     let make = async |it: &client::Window, ask| it.forex().set_forex_firm(ask).await;
     session.ask(request, make).await?;
-    print_line(match validate_only {
-        true => pick(session.language, "it could be said so", "可如此设定"),
-        false => pick(session.language, "it holds from now on", "自即日起生效"),
-    })?;
+    let said = if validate_only {
+        pick(session.language, "it could be said so", "可如此设定")
+    } else {
+        pick(session.language, "it holds from now on", "自即日起生效")
+    };
+    print_line(said)?;
     Ok(Exit::Done)
 }
