@@ -339,23 +339,25 @@ async fn what_the_bank_does_otherwise_leaves_nothing_held() {
     assert!(rule().await.contains("FX-02"));
 }
 
-/// A statement of the firm's account in US dollars, with these entries of cents, references and orders.
-fn day_of(entries: &[(i64, i64, &str, &str)]) -> String {
+/// An entry of a statement: its day, cents that came or went, what the bank kept, its reference, and an order.
+type DollarEntry<'a> = (&'a str, i64, i64, &'a str, &'a str);
+
+/// A statement of the firm's account in US dollars, of the day of its last entry.
+fn statement_of(entries: &[DollarEntry<'_>]) -> String {
     use domain::payment::ledger::Currency;
     use domain::payment::statement::{
         Balance, EntryState, Statement, StatementEntry, StatementKind,
     };
-    #[expect(clippy::disallowed_methods, reason = "the bank's day is that of the window")]
-    let at = time::OffsetDateTime::now_utc();
-    let day = at.to_offset(domain::CHINA).date();
-    let entry = |&(cents, charges, reference, order): &(i64, i64, &str, &str)| StatementEntry {
+    let date = |text: &str| domain::payment::parameters::date(text).expect("a day");
+    let day = entries.iter().map(|it| date(it.0)).max().expect("there are entries");
+    let entry = |&(booked, cents, charges, reference, order): &DollarEntry<'_>| StatementEntry {
         currency: Currency::Usd,
         amount: cents.abs(),
         is_credit: cents > 0,
         is_reversal: false,
         state: EntryState::Booked,
-        booked: Some(day),
-        valued: Some(day),
+        booked: Some(date(booked)),
+        valued: Some(date(booked)),
         charges,
         reference: reference.to_owned(),
         end_to_end: order.to_owned(),
@@ -371,10 +373,11 @@ fn day_of(entries: &[(i64, i64, &str, &str)]) -> String {
         day: Some(day),
         currency: Some(Currency::Usd),
         opening: balance(0),
-        closing: balance(entries.iter().map(|it| it.0).sum()),
+        closing: balance(entries.iter().map(|it| it.1).sum()),
         entries: entries.iter().map(entry).collect(),
     };
-    let head = proto::bank::StatementNotice { is_early: false, message_id: "S1", created: at };
+    let created = day.midnight().assume_utc();
+    let head = proto::bank::StatementNotice { is_early: false, message_id: "S1", created };
     proto::bank::write_statements(head, &[statement]).expect("a statement")
 }
 
@@ -392,13 +395,14 @@ async fn a_statement_from_outside_is_compared_with_what_the_window_has() {
     let net = settled.amount - settled.charges;
     assert!(settled.charges > 0 && order.executed_sold == net, "{settled:?} {order:?}");
     let id = order.id.replace('-', "");
-    let came = (net, settled.charges, settled.reference.as_str(), "");
-    let second = (20_000, 0, other.reference.as_str(), "");
-    let sold = (-net, 0, "FX1", id.as_str());
+    let (day, next) = (settled.booked.as_str(), other.booked.as_str());
+    let came = (day, net, settled.charges, settled.reference.as_str(), "");
+    let second = (next, 20_000, 0, other.reference.as_str(), "");
+    let sold = (next, -net, 0, "FX1", id.as_str());
     let file = tempfile::NamedTempFile::new().expect("a file");
     let path = file.path().display().to_string();
-    let compared = |entries: &[(i64, i64, &str, &str)]| {
-        std::fs::write(&file, day_of(entries)).expect("ours");
+    let compared = |entries: &[DollarEntry<'_>]| {
+        std::fs::write(&file, statement_of(entries)).expect("ours");
         let pay = ["--as", "enterprise-a", "pay", "reconcile", "--output", "json", &path];
         let output = sandbox.command(&pay);
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -411,9 +415,9 @@ async fn a_statement_from_outside_is_compared_with_what_the_window_has() {
     let all = [of("agrees", &settled.id), of("agrees", &other.id), of("agrees", &order.id)];
     assert_eq!(compared(&[came, second, sold]), (Some(0), all.to_vec()));
     // One is missing, one was never told to the window, one has other charges, and less was sold.
-    let charged = (net, settled.charges + 1, settled.reference.as_str(), "");
-    let less = (-net + 100, 0, "FX1", id.as_str());
-    let found = compared(&[charged, (123, 0, "X1", ""), less]);
+    let charged = (day, net, settled.charges + 1, settled.reference.as_str(), "");
+    let less = (next, -net + 100, 0, "FX1", id.as_str());
+    let found = compared(&[charged, (next, 123, 0, "X1", ""), less]);
     let wrong = [
         of("differs", &settled.id),
         of("unknown", ""),
