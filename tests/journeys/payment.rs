@@ -478,9 +478,13 @@ async fn what_an_import_would_cost_is_said_before_it_is_filed() {
     assert_eq!(refused.refusal.expect("above the limit").code, "-621005");
     assert!(refused.applies.is_empty() && refused.within.is_some() && refused.full.is_some());
 
-    for (declaration, day, expected) in
-        [(None, "", "SW-2001"), (Some(parcel.clone()), "2026-02-30", "SW-2021")]
-    {
+    let mut long = parcel.clone();
+    long.lines = vec![parcel.lines[0].clone(); 100];
+    for (declaration, day, expected) in [
+        (None, "", "SW-2001"),
+        (Some(parcel.clone()), "2026-02-30", "SW-2021"),
+        (Some(long), "", "SW-1008"),
+    ] {
         let request = v1::CalculateDutyRequest { declaration, day: day.to_owned() };
         let refused = firm.0.payment().calculate_duty(request).await.expect_err("it is wrong");
         assert_eq!(code(&refused).0, expected);

@@ -234,7 +234,11 @@ impl Payments {
     ) -> Answer<v1::CalculateDutyResponse> {
         let v1::CalculateDutyRequest { declaration, day } = asked;
         let required = || Refusal::of(Code::Required).with("field", "declaration");
-        let declared = declaration.ok_or_else(required)?.into();
+        let declared: domain::Declaration = declaration.ok_or_else(required)?.into();
+        if declared.lines.len() > limits::LINES_MAX_IMPORT {
+            let refusal = Refusal::of(Code::TooManyEntries).with("field", "declaration.lines");
+            return Err(refusal.with("most", limits::LINES_MAX_IMPORT).into());
+        }
         let day = calculation_day(&day)?.unwrap_or_else(|| today(self.clock.now()));
         Ok(calculation(&self.numbers, &declared, day))
     }
