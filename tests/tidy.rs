@@ -30,6 +30,54 @@ fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     found
 }
 
+/// After so many days somebody has to compare a number of the law with the law again: half a year, in which the State
+/// Council and the ministries change some.
+const CHECKED_DAYS_MAX: i64 = 180;
+
+/// Numbers that hold today or later, of the files that are built in, with the day on which they were compared last.
+fn numbers_in_force(today: time::Date) -> Vec<(String, time::Date)> {
+    use domain::payment::parameters::{date, tables};
+    let mut found = Vec::new();
+    for file in files("services/domain/data", ".toml") {
+        let tables = tables(&read(&file)).unwrap_or_else(|e| panic!("{}: {e:?}", file.display()));
+        for table in tables {
+            let Some(checked_on) = table.get("checked_on") else { continue };
+            let has_ended = table.get("valid_to").and_then(date).is_some_and(|last| last < today);
+            if !has_ended {
+                let place = format!("{}:{}", file.display(), table.line);
+                found.push((place, date(checked_on).expect("a day")));
+            }
+        }
+    }
+    for (year, of) in domain::payment::workdays::Workdays::built_in().years() {
+        if year >= today.year() {
+            found.push((format!("services/domain/data/workdays.txt: {year}"), of.checked_on));
+        }
+    }
+    found
+}
+
+#[test]
+fn numbers_of_the_law_were_compared_with_it_lately() {
+    #[expect(clippy::disallowed_methods, reason = "whether a number is stale hangs on the day")]
+    let today = time::OffsetDateTime::now_utc().date();
+    let numbers = numbers_in_force(today);
+    assert!(numbers.len() > 100, "the files are not there: {}", numbers.len());
+    let stale = numbers.iter().filter(|(_, day)| (today - *day).whole_days() > CHECKED_DAYS_MAX);
+    let stale: Vec<_> = stale.map(|(place, day)| format!("{place}: {day}")).collect();
+    assert!(
+        stale.is_empty(),
+        "older than {CHECKED_DAYS_MAX} days: compare each with the law and set its checked_on\n{}",
+        stale.join("\n")
+    );
+    let later = today + time::Duration::days(CHECKED_DAYS_MAX + 1);
+    assert!(
+        numbers_in_force(later)
+            .iter()
+            .any(|(_, day)| (later - *day).whole_days() > CHECKED_DAYS_MAX)
+    );
+}
+
 /// The services: whoever has tables of its own.
 fn services() -> Vec<String> {
     let folders = std::fs::read_dir(workspace().join("migrations")).expect("the folder is there");

@@ -3,6 +3,7 @@
 use domain::documents::tax::{Band, LineTax, Tax};
 use domain::payment::bill::{BilledLine, Taxes};
 use domain::payment::import_return::ImportReturnLine;
+use domain::payment::parameter_set::{ParameterFile, ParameterSet};
 use domain::payment::parameters::Parameters;
 use domain::payment::tax::{Comparison, Step};
 use prost::Message as _;
@@ -251,29 +252,36 @@ impl ReturnedGoods {
     }
 }
 
+/// A way of collection as the schema calls it.
+pub fn band_word(band: Band) -> &'static str {
+    match band {
+        Band::Within => "WITHIN",
+        Band::Above => "FULL",
+    }
+}
+
 /// How a duty was computed, as it is kept: both ways and which applies, by these numbers of the law.
-pub fn encode_comparison(comparison: &Comparison, parameters: &Parameters) -> Vec<u8> {
-    let applies = match &comparison.applies {
-        Ok(Band::Within) => "WITHIN",
-        Ok(Band::Above) => "FULL",
-        Err(_) => "",
-    };
+pub fn encode_comparison(comparison: &Comparison, set: &ParameterSet) -> Vec<u8> {
+    let parameters = &set.parameters;
+    let applies = comparison.applies.as_ref().map_or("", |band| band_word(*band));
     let refused = comparison.applies.as_ref().err().map(|refused| refused.info.clone());
     stored::DutyTrace {
         applies: applies.to_owned(),
-        within: Some(step(&comparison.within.trace, parameters)),
-        full: Some(step(&comparison.full.trace, parameters)),
+        within: Some(kept_step(&comparison.within.trace, parameters)),
+        full: Some(kept_step(&comparison.full.trace, parameters)),
         missing: refused.iter().cloned().collect(),
         missing_zh: refused.into_iter().collect(),
+        files: kept_files(set),
     }
     .encode_to_vec()
 }
 
 /// What was missing for a calculation, in English and Chinese, as it is kept.
-pub fn encode_missing(missing: &[(String, String)]) -> Vec<u8> {
+pub fn encode_missing(missing: &[(String, String)], set: &ParameterSet) -> Vec<u8> {
     stored::DutyTrace {
         missing: missing.iter().map(|(english, _)| english.clone()).collect(),
         missing_zh: missing.iter().map(|(_, chinese)| chinese.clone()).collect(),
+        files: kept_files(set),
         ..stored::DutyTrace::default()
     }
     .encode_to_vec()
@@ -285,13 +293,41 @@ pub fn encode_missing(missing: &[(String, String)]) -> Vec<u8> {
 ///
 /// When the bytes are none, which only a damaged database can cause.
 pub fn decode_trace(bytes: &[u8]) -> Result<v1::GetDutyResponse, prost::DecodeError> {
-    let stored::DutyTrace { applies, within, full, missing, missing_zh } =
+    let stored::DutyTrace { applies, within, full, missing, missing_zh, files } =
         stored::DutyTrace::decode(bytes)?;
     let (within, full) = (within.map(shown), full.map(shown));
-    Ok(v1::GetDutyResponse { duty: None, applies, within, full, missing, missing_zh })
+    let file = |it: stored::TraceFile| v1::ParameterFile { name: it.name, sha256: hex(&it.sha256) };
+    let files = files.into_iter().map(file).collect();
+    Ok(v1::GetDutyResponse { duty: None, applies, within, full, missing, missing_zh, files })
 }
 
-fn step(of: &Step, parameters: &Parameters) -> stored::TraceStep {
+/// The files of a set for whoever asks.
+pub fn parameter_files(set: &ParameterSet) -> Vec<v1::ParameterFile> {
+    let file =
+        |it: &ParameterFile| v1::ParameterFile { name: it.name.clone(), sha256: hex(&it.sha256) };
+    set.files.iter().map(file).collect()
+}
+
+/// The files of a set, as they are kept.
+pub(crate) fn kept_files(set: &ParameterSet) -> Vec<stored::TraceFile> {
+    let file = |it: &ParameterFile| stored::TraceFile {
+        name: it.name.clone(),
+        sha256: it.sha256.to_vec(),
+    };
+    set.files.iter().map(file).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A step of a calculation for whoever asks before anything is filed.
+pub fn tax_step(of: &Step, parameters: &Parameters) -> v1::TaxStep {
+    shown(kept_step(of, parameters))
+}
+
+/// A step of a calculation, as it is kept.
+pub(crate) fn kept_step(of: &Step, parameters: &Parameters) -> stored::TraceStep {
     let inputs = of.inputs.iter().flat_map(|(name, value)| [(*name).to_owned(), value.clone()]);
     let read = of.parameters.iter().map(|read| {
         let law = &read.validity.law;
@@ -302,6 +338,8 @@ fn step(of: &Step, parameters: &Parameters) -> stored::TraceStep {
             valid_to: crate::text(read.validity.to.map(|day| day.to_string())),
             law: parameters.law(law).unwrap_or(law).to_owned(),
             article: read.validity.article.clone(),
+            checked_on: read.validity.checked_on.to_string(),
+            verified: read.validity.is_verified,
         }
     });
     stored::TraceStep {
@@ -312,7 +350,7 @@ fn step(of: &Step, parameters: &Parameters) -> stored::TraceStep {
         inputs: inputs.collect(),
         parameters: read.collect(),
         result_fen: of.result_fen,
-        steps: of.steps.iter().map(|inner| step(inner, parameters)).collect(),
+        steps: of.steps.iter().map(|inner| kept_step(inner, parameters)).collect(),
     }
 }
 
@@ -324,8 +362,17 @@ fn shown(kept: stored::TraceStep) -> v1::TaxStep {
         _ => None,
     };
     let parameter = |read: stored::TraceParameter| {
-        let stored::TraceParameter { name, value, valid_from, valid_to, law, article } = read;
-        v1::TaxParameter { name, value, valid_from, valid_to, law, article }
+        let stored::TraceParameter {
+            name,
+            value,
+            valid_from,
+            valid_to,
+            law,
+            article,
+            checked_on,
+            verified,
+        } = read;
+        v1::TaxParameter { name, value, valid_from, valid_to, law, article, checked_on, verified }
     };
     v1::TaxStep {
         title,

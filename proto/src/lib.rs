@@ -8,6 +8,7 @@ pub mod ceb;
 pub mod codec;
 pub mod declaration;
 pub mod duty;
+pub mod duty_recomputation;
 pub mod exchange;
 pub mod facts;
 pub mod forex;

@@ -76,7 +76,7 @@ struct Clerk(client::Window);
 
 impl Clerk {
     async fn takes(&self, document: String) -> v1::TakeBankFileResponse {
-        let request = v1::TakeBankFileRequest { document };
+        let request = v1::TakeBankFileRequest { document, ..Default::default() };
         let taken = self.0.forex().take_bank_file(request).await.expect("it is in order");
         taken.into_inner()
     }

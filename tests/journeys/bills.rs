@@ -172,8 +172,18 @@ async fn bills_are_given_back_in_part_collected_and_paid_and_free_what_was_held(
     let pay = async |request: v1::PayDutyOrderRequest| {
         operator.0.payment().pay_duty_order(request).await.map(tonic::Response::into_inner)
     };
-    pay(ask(true)).await.expect("it can be paid");
+    let would = pay(ask(true)).await.expect("it can be paid");
     assert_eq!(owed().await, -order.amount_fen, "it was only looked at");
+    let of = |accounts: &[v1::Account], purpose: v1::Purpose| {
+        let account = accounts.iter().find(|it| it.purpose() == purpose).expect("it is said");
+        (account.balance, account.held_debits)
+    };
+    let guarantee = accountant.guarantee(FIRM_A).await;
+    assert_eq!(of(&would.accounts, v1::Purpose::DutyPayable), (0, 0));
+    assert_eq!(of(&would.accounts, v1::Purpose::DutyPaid), (order.amount_fen, 0));
+    assert_eq!(of(&would.accounts, v1::Purpose::Guarantee), (guarantee.balance, 0));
+    assert!(would.order.is_some_and(|it| it.paid_time.is_some()), "as it would be");
+    assert!(guarantee.held_debits > 0);
     let request = ask(false);
     let paid = pay(request.clone()).await.expect("it is paid");
     assert!(!paid.repeated && paid.order.is_some_and(|it| it.paid_time.is_some() && !it.overdue));
@@ -184,5 +194,30 @@ async fn bills_are_given_back_in_part_collected_and_paid_and_free_what_was_held(
     assert_eq!(code(&pay(foreign).await.expect_err("another's")).0, "SW-1201");
     assert_eq!((owed().await, accountant.guarantee(FIRM_A).await.held_debits), (0, 0));
     assert!(accountant.open_holds().await.is_empty());
+    // What was paid is on the firm's account, bill by bill, with who said so and under which number.
+    assert_eq!(accountant.account(FIRM_A, v1::Purpose::DutyPaid).await, order.amount_fen);
+    assert_eq!(operator.account("TREASURY", v1::Purpose::DutyPaid).await, -order.amount_fen);
+    let request = v1::ListEntriesRequest { page_size: 1_000, ..Default::default() };
+    let entries = accountant.0.payment().list_entries(request).await.expect("it answers");
+    let entries = entries.into_inner().entries;
+    let paid: Vec<_> = entries.iter().filter(|it| it.event == "duty.paid").collect();
+    assert_eq!(paid.len(), 2, "{entries:#?}");
+    let mut sum = 0;
+    for entry in paid {
+        assert!(entry.declaration.starts_with("declarations/"), "{entry:?}");
+        assert_eq!(entry.bill, format!("{}/bill", entry.declaration));
+        assert_eq!(entry.actor, "admin");
+        assert_eq!(entry.rule, format!("{} 银行流水 7", order.ent_duty_no));
+        assert_eq!(entry.legs.len(), 2, "{entry:?}");
+        assert_eq!(entry.legs[0].to_purpose(), v1::Purpose::DutyPayable);
+        sum += entry.legs[0].amount;
+    }
+    assert_eq!(sum, order.amount_fen);
+    // Nothing of a bill is without it, and nobody is named without a reason.
+    for entry in &entries {
+        let is_of_bill = entry.event.starts_with("bill.") || entry.event == "duty.paid";
+        assert!(!is_of_bill || !entry.bill.is_empty(), "{entry:?}");
+        assert!(!entry.actor.is_empty() && !entry.rule.is_empty(), "{entry:?}");
+    }
     operator.finds_no_difference().await;
 }

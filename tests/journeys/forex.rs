@@ -94,8 +94,11 @@ impl Treasurer {
         &self,
         id: &str,
     ) -> Result<v1::AssignSettlementResponse, tonic::Status> {
-        let request =
-            v1::AssignSettlementRequest { request_id: request_id(), settlement: id.to_owned() };
+        let request = v1::AssignSettlementRequest {
+            request_id: request_id(),
+            settlement: id.to_owned(),
+            ..Default::default()
+        };
         Ok(self.0.forex().assign_settlement(request).await?.into_inner())
     }
 
@@ -230,11 +233,42 @@ async fn what_the_bank_does_otherwise_leaves_nothing_held() {
     let refused = treasurer.0.forex().match_receipt(by_hand(&rejected)).await.expect_err("paid");
     assert_eq!(code(&refused).0, "SW-1735");
     treasurer.0.forex().match_receipt(by_hand(&unnamed)).await.expect("it fits");
-    let undo = v1::UnmatchReceiptRequest { request_id: request_id(), receipt: waiting.id.clone() };
-    treasurer.0.forex().unmatch_receipt(undo).await.expect("nothing was settled");
+    let undo = v1::UnmatchReceiptRequest {
+        request_id: request_id(),
+        receipt: waiting.id.clone(),
+        ..Default::default()
+    };
+    // What it would be is said with what the firm would have, and nothing is done.
+    let forex = |found: &[v1::Account], purpose: v1::Purpose| {
+        let account = found.iter().find(|it| it.currency == "USD" && it.purpose() == purpose);
+        account.map_or(0, |it| it.balance)
+    };
+    let only =
+        v1::UnmatchReceiptRequest { request_id: request_id(), validate_only: true, ..undo.clone() };
+    let lying = treasurer.balance("USD", v1::Purpose::Settlement).await;
+    let would = treasurer.0.forex().unmatch_receipt(only).await.expect("it can be").into_inner();
+    let state = would.receipt.as_ref().map(v1::ForexReceipt::state);
+    assert_eq!(state, Some(v1::ForexReceiptState::Unmatched));
+    assert_eq!(forex(&would.accounts, v1::Purpose::Settlement), lying - 40_000, "{would:?}");
+    assert_eq!(forex(&would.accounts, v1::Purpose::Suspense), 40_000, "{would:?}");
+    assert_eq!(treasurer.balance("USD", v1::Purpose::Settlement).await, lying);
+    let now = treasurer.receipts().await.into_iter().find(|it| it.id == waiting.id);
+    assert_eq!(now.expect("it is there").state(), v1::ForexReceiptState::Matched);
+    let undone = treasurer.0.forex().unmatch_receipt(undo).await.expect("nothing was settled");
+    assert_eq!(undone.into_inner().accounts, would.accounts, "as it was said");
     let done = treasurer.0.forex().match_receipt(by_hand(&unnamed)).await.expect("again");
     assert_eq!(done.into_inner().receipt.expect("a receipt").available, 40_000);
-    let keep = v1::KeepReceiptRequest { request_id: request_id(), receipt: waiting.id.clone() };
+    let keep = v1::KeepReceiptRequest {
+        request_id: request_id(),
+        receipt: waiting.id.clone(),
+        ..Default::default()
+    };
+    let only =
+        v1::KeepReceiptRequest { request_id: request_id(), validate_only: true, ..keep.clone() };
+    let would = treasurer.0.forex().keep_receipt(only).await.expect("it can").into_inner();
+    assert_eq!(would.receipt.expect("a receipt").kept, 40_000);
+    let now = treasurer.receipts().await.into_iter().find(|it| it.id == waiting.id);
+    assert_eq!(now.expect("it is there").kept, 0, "it was only asked");
     let kept = treasurer.0.forex().keep_receipt(keep).await.expect("it stays").into_inner();
     assert_eq!(kept.receipt.expect("a receipt").kept, 40_000);
 
@@ -243,7 +277,14 @@ async fn what_the_bank_does_otherwise_leaves_nothing_held() {
     let to = Some(v1::move_clock_request::To::AdvanceSeconds(61));
     operator.sandbox().move_clock(v1::MoveClockRequest { to }).await.expect("forward");
     let refused = treasurer.accepts(&quote.id).await.expect_err("it does not bind any more");
-    assert_eq!(code(&refused).0, "SW-1731");
+    let (refusal, facts) = code(&refused);
+    assert_eq!(refusal, "SW-1731");
+    // It comes with the refusal, and binds.
+    let fresh = facts.get("quote").expect("a fresh quote");
+    assert_ne!(*fresh, quote.id);
+    let order = treasurer.accepts(fresh).await.expect("it binds");
+    assert_eq!((order.id.as_str(), order.sold), (fresh.as_str(), 20_000));
+    treasurer.ended(&order.id).await;
     finds_no_difference(&operator).await;
 
     // Class C settles nothing that is not registered.
@@ -253,12 +294,174 @@ async fn what_the_bank_does_otherwise_leaves_nothing_held() {
         supervision_class: v1::SupervisionClass::C.into(),
         is_listed: true,
         channel: v1::ForexChannel::BankOnTransactions.into(),
+        validate_only: true,
+        is_institution_unlisted: false,
+    };
+    operator.forex().set_forex_firm(request.clone()).await.expect("it could be said");
+    treasurer.quote(&treasurer.receipt_of(&rejected).await.id).await;
+    let request =
+        v1::SetForexFirmRequest { request_id: request_id(), validate_only: false, ..request };
+    operator.forex().set_forex_firm(request.clone()).await.expect("the operator says it");
+    let receipt = treasurer.receipt_of(&rejected).await.id;
+    let rule = async || {
+        let receipt = receipt.clone();
+        let request = v1::QuoteSettlementRequest { receipt, ..Default::default() };
+        let refused = treasurer.0.forex().quote_settlement(request).await.expect_err("a rule");
+        let (refusal, facts) = code(&refused);
+        assert_eq!(refusal, "SW-1732");
+        facts["rule"].clone()
+    };
+    assert_eq!(rule().await, "FX-09");
+    // Only what the operator says is registered, and only by him.
+    let register = |number: &str, validate_only| v1::RegisterReceiptRequest {
+        request_id: request_id(),
+        receipt: receipt.clone(),
+        number: number.to_owned(),
+        validate_only,
+    };
+    let refused = operator.forex().register_receipt(register(" ", false)).await.expect_err("none");
+    assert_eq!(code(&refused).0, "SW-2001");
+    let own = treasurer.0.forex().register_receipt(register("汇登1", false)).await;
+    assert_eq!(code(&own.expect_err("a firm does not")).0, "SW-1303");
+    operator.forex().register_receipt(register("汇登1", true)).await.expect("it could be");
+    assert_eq!(rule().await, "FX-09", "it was only asked");
+    operator.forex().register_receipt(register("汇登1", false)).await.expect("it is");
+    assert_eq!(treasurer.quote(&receipt).await.sold, 20_000);
+    // A payment institution has to be listed.
+    let request = v1::SetForexFirmRequest {
+        request_id: request_id(),
+        supervision_class: v1::SupervisionClass::A.into(),
+        channel: v1::ForexChannel::Institution.into(),
+        is_institution_unlisted: true,
+        ..request
     };
     operator.forex().set_forex_firm(request).await.expect("the operator says it");
-    let receipt = treasurer.receipt_of(&rejected).await.id;
-    let request = v1::QuoteSettlementRequest { receipt, ..Default::default() };
-    let refused = treasurer.0.forex().quote_settlement(request).await.expect_err("FX-09");
-    assert_eq!(code(&refused).0, "SW-1732");
+    assert!(rule().await.contains("FX-02"));
+}
+
+/// An entry of a statement: its day, cents that came or went, what the bank kept, its reference, and an order.
+type DollarEntry<'a> = (&'a str, i64, i64, &'a str, &'a str);
+
+/// A statement of the firm's account in US dollars, of the day of its last entry.
+fn statement_of(entries: &[DollarEntry<'_>]) -> String {
+    use domain::payment::ledger::Currency;
+    use domain::payment::statement::{
+        Balance, EntryState, Statement, StatementEntry, StatementKind,
+    };
+    let date = |text: &str| domain::payment::parameters::date(text).expect("a day");
+    let day = entries.iter().map(|it| date(it.0)).max().expect("there are entries");
+    let entry = |&(booked, cents, charges, reference, order): &DollarEntry<'_>| StatementEntry {
+        currency: Currency::Usd,
+        amount: cents.abs(),
+        is_credit: cents > 0,
+        is_reversal: false,
+        state: EntryState::Booked,
+        booked: Some(date(booked)),
+        valued: Some(date(booked)),
+        charges,
+        reference: reference.to_owned(),
+        end_to_end: order.to_owned(),
+        party: String::new(),
+        texts: Vec::new(),
+        return_reason: String::new(),
+    };
+    let balance = |amount| Some(Balance { amount, day: Some(day) });
+    let statement = Statement {
+        kind: StatementKind::Statement,
+        number: "2026-1".to_owned(),
+        account: format!("{FIRM_A}-USD"),
+        day: Some(day),
+        currency: Some(Currency::Usd),
+        opening: balance(0),
+        closing: balance(entries.iter().map(|it| it.1).sum()),
+        entries: entries.iter().map(entry).collect(),
+    };
+    let created = day.midnight().assume_utc();
+    let head = proto::bank::StatementNotice { is_early: false, message_id: "S1", created };
+    proto::bank::write_statements(head, &[statement]).expect("a statement")
+}
+
+#[tokio::test]
+async fn a_statement_from_outside_is_compared_with_what_the_window_has() {
+    let sandbox = Sandbox::start().await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let treasurer = Treasurer(sandbox.connect("enterprise-a").await);
+    let settled = files(&firm, sale("SBX-ACCEPT-BANKFEE-REC1", 10_000)).await;
+    treasurer.settles(&settled).await;
+    let (settled, order) =
+        (treasurer.receipt_of(&settled).await, treasurer.settlements().await.remove(0));
+    let other = files(&firm, sale("SBX-ACCEPT-REC2", 20_000)).await;
+    let other = treasurer.receipt_of(&other).await;
+    let net = settled.amount - settled.charges;
+    assert!(settled.charges > 0 && order.executed_sold == net, "{settled:?} {order:?}");
+    let id = order.id.replace('-', "");
+    let (day, next) = (settled.booked.as_str(), other.booked.as_str());
+    let came = (day, net, settled.charges, settled.reference.as_str(), "");
+    let second = (next, 20_000, 0, other.reference.as_str(), "");
+    let sold = (next, -net, 0, "FX1", id.as_str());
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let path = file.path().display().to_string();
+    let compared = |entries: &[DollarEntry<'_>]| {
+        std::fs::write(&file, statement_of(entries)).expect("ours");
+        let pay = ["--as", "enterprise-a", "pay", "reconcile", "--output", "json", &path];
+        let output = sandbox.command(&pay);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let rows = text.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+        let rows: Vec<serde_json::Value> = rows.collect();
+        let rows = rows.into_iter().map(|it| (it["state"].to_string(), it["record"].to_string()));
+        (output.status.code(), rows.collect::<Vec<_>>())
+    };
+    let of = |state: &str, record: &str| (format!("\"{state}\""), format!("\"{record}\""));
+    let all = [of("agrees", &settled.id), of("agrees", &other.id), of("agrees", &order.id)];
+    assert_eq!(compared(&[came, second, sold]), (Some(0), all.to_vec()));
+    // One is missing, one was never told to the window, one has other charges, and less was sold.
+    let charged = (day, net, settled.charges + 1, settled.reference.as_str(), "");
+    let less = (next, -net + 100, 0, "FX1", id.as_str());
+    let found = compared(&[charged, (next, 123, 0, "X1", ""), less]);
+    let wrong = [
+        of("differs", &settled.id),
+        of("unknown", ""),
+        of("differs", &order.id),
+        of("missing", &other.id),
+    ];
+    assert_eq!(found, (Some(1), wrong.to_vec()));
+}
+
+#[tokio::test]
+async fn what_is_missing_is_a_fee_within_the_tolerance_and_still_due_beyond_it() {
+    let sandbox = Sandbox::start().await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let treasurer = Treasurer(sandbox.connect("enterprise-a").await);
+    let operator = sandbox.connect("admin").await;
+    let sale_of = async |name: &str| {
+        let found = treasurer.0.forex().list_sales(v1::ListSalesRequest::default()).await;
+        let sales = found.expect("it answers").into_inner().sales;
+        sales.into_iter().find(|it| it.declaration == name)
+    };
+    // 5.00 a receipt (`receipt.tolerance_hundredths`): 95.00 of 100.00 is all of it, 94.99 is not.
+    for (order, cents, fee) in
+        [("SBX-ACCEPT-NOPAY-TOL1", 9_500, 500), ("SBX-ACCEPT-NOPAY-TOL2", 9_499, 0)]
+    {
+        let name = files(&firm, sale(order, 10_000)).await;
+        eventually("it is due", PATIENCE, async || {
+            let found = sale_of(&name).await;
+            let is_due = found.as_ref().is_some_and(|it| it.state() == v1::SaleState::Released);
+            if is_due { Ok(()) } else { Err(found) }
+        })
+        .await;
+        let document = notice_of((FIRM_A, order), cents, &format!("payment of {order}"));
+        let request = v1::TakeBankFileRequest { document, ..Default::default() };
+        operator.forex().take_bank_file(request).await.expect("a notice");
+        let receipt = treasurer.receipt_of(&name).await;
+        assert_eq!((receipt.matches[0].amount, receipt.matches[0].fee), (cents, fee), "{order}");
+        let sale = sale_of(&name).await.expect("it is there");
+        assert_eq!((sale.amount, sale.received), (10_000, cents + fee), "{order}");
+    }
+    let open = v1::ListSalesRequest { only_open: true, ..Default::default() };
+    let open = treasurer.0.forex().list_sales(open).await.expect("it answers").into_inner().sales;
+    let open: Vec<_> = open.iter().map(|it| it.order_no.as_str()).collect();
+    assert_eq!(open, ["SBX-ACCEPT-NOPAY-TOL2"], "5.01 are still to come");
+    finds_no_difference(&operator).await;
 }
 
 #[tokio::test]
@@ -413,7 +616,7 @@ async fn money_that_goes_back_after_it_was_settled_is_a_debt_of_the_firm() {
     ] {
         let text = format!("cover of {}", receipt.reference);
         let document = notice_of((FIRM_A, reference), cents, &text);
-        let request = v1::TakeBankFileRequest { document };
+        let request = v1::TakeBankFileRequest { document, ..Default::default() };
         operator.forex().take_bank_file(request).await.expect("a statement");
         stands(state, left).await;
         assert_eq!(treasurer.balance("USD", ReversalPayable).await, -left);
@@ -426,7 +629,10 @@ async fn money_that_goes_back_after_it_was_settled_is_a_debt_of_the_firm() {
     let receipt = treasurer.receipt_of(&name).await;
     let order = treasurer.accepts(&treasurer.quote(&receipt.id).await.id).await.expect("it binds");
     let document = statement((FIRM_A, "BACK9"), 20_000, &receipt.reference, true);
-    let request = v1::TakeBankFileRequest { document };
+    let only = v1::TakeBankFileRequest { document: document.clone(), validate_only: true };
+    let would = operator.forex().take_bank_file(only).await.expect("it is one").into_inner();
+    assert_eq!((would.taken, would.repeated), (1, 0), "{would:?}");
+    let request = v1::TakeBankFileRequest { document, ..Default::default() };
     let taken = operator.forex().take_bank_file(request).await.expect("a statement").into_inner();
     assert_eq!(taken.taken, 1, "{taken:?}");
     assert_eq!(treasurer.ended(&order.id).await.state(), v1::SettlementState::Rejected);
@@ -499,7 +705,7 @@ async fn money_that_a_payment_firm_announced_is_found_by_its_number() {
     };
     let pays = async |reference: &str, cents: i64, text: &str| {
         let document = notice_of(("3702960015", reference), cents, text);
-        let request = v1::TakeBankFileRequest { document };
+        let request = v1::TakeBankFileRequest { document, ..Default::default() };
         operator.forex().take_bank_file(request).await.expect("a statement");
     };
     // Money that came before anybody said what it is for.
@@ -592,7 +798,7 @@ async fn a_receipt_may_pay_many_exports() {
     let document = notice(100 * i64::try_from(exports).expect("a few"));
     operator
         .forex()
-        .take_bank_file(v1::TakeBankFileRequest { document })
+        .take_bank_file(v1::TakeBankFileRequest { document, ..Default::default() })
         .await
         .expect("a statement");
     let receipt = treasurer.receipts().await.pop().expect("it came");
@@ -607,7 +813,11 @@ async fn a_receipt_may_pay_many_exports() {
     let (matched, took) = (matched.receipt.expect("a receipt"), start.elapsed());
     assert_eq!(matched.matches.len(), exports);
     let start = std::time::Instant::now();
-    let keep = v1::KeepReceiptRequest { request_id: request_id(), receipt: receipt.id };
+    let keep = v1::KeepReceiptRequest {
+        request_id: request_id(),
+        receipt: receipt.id,
+        ..Default::default()
+    };
     treasurer.0.forex().keep_receipt(keep).await.expect("it stays");
     println!("{exports} exports: matched in {took:?}, kept in {:?}", start.elapsed());
     let settled = treasurer.0.forex().list_sales(v1::ListSalesRequest::default()).await;

@@ -65,6 +65,11 @@ fn the_guide_of_taxes_shows_what_is_printed() {
 }
 
 #[test]
+fn the_guide_of_payment_shows_what_is_printed() {
+    Guide::read("docs/payment.md").holds();
+}
+
+#[test]
 fn the_guide_of_operators_can_be_followed() {
     Guide::read("docs/operating.md").holds();
 }
@@ -87,8 +92,22 @@ struct Step {
 impl Step {
     /// Whether it changes nothing.
     fn reads(&self) -> bool {
-        const READING: [&str; 6] =
-            [" list", " get ", " show ", " receipts ", " documents", " watch "];
+        const READING: [&str; 14] = [
+            " list",
+            " get ",
+            " show ",
+            " receipts ",
+            " documents",
+            " watch ",
+            "pay accounts",
+            "pay bills",
+            "pay duties",
+            "pay entries",
+            "pay holds",
+            "pay orders",
+            "pay sales",
+            "pay settlements",
+        ];
         READING.iter().any(|word| self.command.contains(word)) && !self.command.contains("--once")
     }
 }

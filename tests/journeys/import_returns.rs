@@ -179,8 +179,16 @@ async fn nothing_is_given_back_before_the_site_has_counted_the_goods() {
         assert!(fault.description.starts_with("[SW-2028]"), "{refused:?}");
     }
     let checked = v1::ReportGoodsBackRequest { validate_only: true, ..counted(&goods, &[]) };
-    let same = site.count(checked).await.expect("all of it would fit").goods.expect("goods");
-    assert_eq!(same, goods, "it was only looked at");
+    let would = site.count(checked.clone()).await.expect("all of it would fit");
+    let then = would.goods.expect("goods");
+    assert_eq!((then.state(), then.returned_fen), (ImportReturnState::Back, TAX_FEN));
+    assert!(would.accounts.is_empty(), "what a firm has is nothing to a site");
+    let operator = Returns(sandbox.connect("admin").await);
+    let again = v1::ReportGoodsBackRequest { request_id: Uuid::now_v7().to_string(), ..checked };
+    let accounts = operator.count(again).await.expect("the same").accounts;
+    let payable = accounts.iter().find(|it| it.purpose() == v1::Purpose::DutyPayable);
+    assert_eq!(payable.map(|it| it.balance), Some(0), "nothing would be owed: {accounts:?}");
+    assert_eq!(site.list(&name).await, [goods.clone()], "it was only looked at");
 
     // The first line comes, by the command line; the rest is still awaited. A report counts once.
     let pieces = domain::rules::decimal(first);

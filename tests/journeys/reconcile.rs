@@ -142,7 +142,8 @@ fn what_cannot_be_matched_is_refused_with_its_place() {
             2,
             "a tolerance is",
         ),
-        (vec!["pay", "reconcile", STATEMENT], 2, "--orders"),
+        // Without a file of orders a window is asked, and there is none here.
+        (vec!["pay", "reconcile", STATEMENT], 2, "single-window sandbox"),
     ] {
         let output = alone(&args);
         assert_eq!(output.status.code(), Some(code), "{args:?}: {}", shown(&output));

@@ -223,7 +223,7 @@ impl Script {
             }
             "TREATFAIL" => self.treatable = false,
             // The payment service obeys it.
-            "TAXPAID" => {}
+            "TAXPAID" | "NOMONEY" => {}
             "BANKSLOW" => self.bank.slow = true,
             "BANKPART" => self.bank.part = true,
             "BANKREJECT" => self.bank.rejects = true,

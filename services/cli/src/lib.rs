@@ -169,8 +169,8 @@ impl Command {
             Self::Attachment(args) => attachments::run(&options.session().await?, args).await,
             Self::Archive(args) => archive::run(&options.session_as("admin").await?, args).await,
             Self::Key(args) => keys::run(&options.session_as("admin").await?, args).await,
-            Self::Pay(args) => match args.reconcile() {
-                Some(args) => reconcile::run(options.voice(), args),
+            Self::Pay(args) => match args.offline() {
+                Some((file, args)) => reconcile::run(options.voice(), file, args),
                 None => pay::run(&options.session().await?, options.format(), args).await,
             },
             Self::Refund(args) => {

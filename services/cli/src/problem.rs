@@ -181,7 +181,7 @@ impl BrokenRule {
         Self { code, text, field: violation.field.clone(), ..Self::default() }
     }
 
-    fn of_item(violation: v1::Violation, language: Language) -> Self {
+    pub(super) fn of_item(violation: v1::Violation, language: Language) -> Self {
         let v1::Violation { code, field, text, text_zh, customs_code } = violation;
         let text = match language {
             Language::English => text,

@@ -1,6 +1,8 @@
 //! `pay reconcile`: a statement of a bank against the receipts that are expected, without a window. What does
 //! not match is shown with the reason.
 
+pub(crate) mod window;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -25,7 +27,7 @@ use super::words::{pick, table};
 use super::{Exit, OutputFormat, csv, input, print_json, print_line, print_refusal};
 
 /// Match the statement of a bank with expected receipts: partial and combined ones, fees, and why something
-/// does not match. Asks no window.
+/// does not match. Asks no window with --orders; without it, the statement is compared with what the window has of it.
 ///
 /// A statement is camt.053, or a spreadsheet (CSV) with the columns account, statement, booked, currency and
 /// amount, and perhaps charges, reference, end_to_end, party and text; notices (camt.054) are taken too, alone or
@@ -37,9 +39,10 @@ pub(super) struct Reconcile {
     /// Statements of the bank (camt.053, camt.054 or CSV), plain or .gz; `-` is standard input.
     #[arg(required = true, value_name = "STATEMENT")]
     statements: Vec<PathBuf>,
-    /// What is expected: CSV with the columns order_no, currency and amount, or a list of such objects as JSON.
+    /// What is expected: CSV with the columns order_no, currency and amount, or a list of such objects as JSON
+    /// [default: the receipts and settlements of the window].
     #[arg(long, value_name = "FILE")]
-    orders: PathBuf,
+    orders: Option<PathBuf>,
     /// What banks may keep of each receipt without a word, in main units of its currency.
     #[arg(long, value_name = "AMOUNT", default_value = "0", value_parser = parse_tolerance)]
     tolerance: u32,
@@ -63,11 +66,18 @@ fn tolerance(hundredths: u32, currency: Currency) -> i64 {
     }
 }
 
-/// Matches, and tells.
-pub(super) fn run(voice: TaxPrinter, args: &Reconcile) -> anyhow::Result<Exit> {
+impl Reconcile {
+    /// The file of orders, which needs no window.
+    pub(super) fn orders(&self) -> Option<&Path> {
+        self.orders.as_deref()
+    }
+}
+
+/// Matches with the orders of a file, and tells.
+pub(super) fn run(voice: TaxPrinter, file: &Path, args: &Reconcile) -> anyhow::Result<Exit> {
     let TaxPrinter { format, language } = voice;
     let mut refused = Exit::Done;
-    let orders = match orders(&args.orders, language) {
+    let orders = match orders(file, language) {
         Ok(orders) => orders,
         Err(problem) => {
             refused = print_refusal(format.output(), &problem)?;

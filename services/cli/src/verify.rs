@@ -1,4 +1,4 @@
-//! `verify ledger`: has the window recompute what it keeps, and ends with 1 at the first difference.
+//! `verify ledger`, `verify duties`: has the window recompute what it keeps, and ends with 1 where something differs.
 
 use proto::v1;
 
@@ -12,6 +12,68 @@ pub struct LedgerArgs {
     /// The books of this firm only (customs code) [default: all].
     #[arg(long, value_name = "CODE")]
     owner: Option<String>,
+}
+
+/// Compute the duties of imports again from what was kept of each calculation, by the numbers that the window has now,
+/// and name those that come out otherwise. The exit code is 1 when one does. Nothing is changed.
+#[derive(Debug, clap::Args)]
+pub struct DutiesArgs {}
+
+/// Computes duties again.
+///
+/// # Errors
+///
+/// What kept it from doing so.
+pub async fn duties(options: &Options, _args: DutiesArgs) -> anyhow::Result<Exit> {
+    let asked = async { recompute_duties(&options.session_as("admin").await?).await };
+    settle(options.output(), options.language(), asked.await)
+}
+
+async fn recompute_duties(session: &Session) -> anyhow::Result<Exit> {
+    let mut found = v1::VerifyDutiesResponse::default();
+    loop {
+        let request = v1::VerifyDutiesRequest {
+            page_size: domain::limits::PAGE_MAX,
+            page_token: found.next_page_token.clone(),
+        };
+        let page =
+            session.ask(request, async |it, ask| it.payment().verify_duties(ask).await).await?;
+        found.recomputed += page.recomputed;
+        found.differences.extend(page.differences);
+        found.next_page_token = page.next_page_token;
+        if found.next_page_token.is_empty() {
+            break;
+        }
+    }
+    match session.output {
+        Output::Json => print_json(&found)?,
+        Output::Table => print_line(&duty_words(&found, session.language))?,
+    }
+    Ok(if found.differences.is_empty() { Exit::Done } else { Exit::Refused })
+}
+
+fn duty_words(found: &v1::VerifyDutiesResponse, language: Language) -> String {
+    let (count, differing) = (found.recomputed, found.differences.len());
+    let mut lines = vec![match (differing, language) {
+        (0, Language::English) => format!("{count} duties recomputed, no difference"),
+        (0, Language::Chinese) => format!("已重算{count}笔税款，无差异"),
+        (_, Language::English) => {
+            format!("{count} duties recomputed, {differing} come out otherwise")
+        }
+        (_, Language::Chinese) => format!("已重算{count}笔税款，{differing}笔结果不同"),
+    }];
+    for it in &found.differences {
+        let (declaration, version) = (&it.declaration, it.version);
+        let (texts, why) = match (language, it.by_other_files) {
+            (Language::English, true) => (&it.texts, "by other files than then"),
+            (Language::English, false) => (&it.texts, "by the same files"),
+            (Language::Chinese, true) => (&it.texts_zh, "所用文件与当时不同"),
+            (Language::Chinese, false) => (&it.texts_zh, "所用文件与当时相同"),
+        };
+        lines.push(format!("{declaration} {version} ({why})"));
+        lines.extend(texts.iter().map(|text| format!("  {text}")));
+    }
+    lines.join("\n")
 }
 
 /// Verifies.

@@ -147,7 +147,7 @@ async fn acted(visit: &Visit, act: &str) -> PageAnswer {
             service.accept_quote(visit.call(request)).await?;
         }
         "keep" => {
-            let request = v1::KeepReceiptRequest { request_id, receipt };
+            let request = v1::KeepReceiptRequest { request_id, receipt, ..Default::default() };
             service.keep_receipt(visit.call(request)).await?;
         }
         "match" => {
@@ -162,8 +162,11 @@ async fn acted(visit: &Visit, act: &str) -> PageAnswer {
             service.match_receipt(visit.call(request)).await?;
         }
         "assign" => {
-            let request =
-                v1::AssignSettlementRequest { request_id, settlement: field("settlement") };
+            let request = v1::AssignSettlementRequest {
+                request_id,
+                settlement: field("settlement"),
+                ..Default::default()
+            };
             service.assign_settlement(visit.call(request)).await?;
         }
         "declare" => {

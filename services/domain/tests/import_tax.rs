@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use domain::documents::tax::{Band, LineTax, Measure, TaxableLine};
 use domain::payment::built_in;
 use domain::payment::import_list::{Remark, remarks};
+use domain::payment::parameter_set::{OwnFile, ParameterSet};
 use domain::payment::parameters::{ParameterTable, Parameters, date, read, tables};
 use domain::payment::tariff_change::changes;
 use domain::payment::tax::{
@@ -18,7 +19,7 @@ use time::macros::date;
 const CASES: &str = include_str!("../data/import-tax-cases.toml");
 
 fn parameters() -> Parameters {
-    read(&built_in::FILES.map(|(_, text)| text)).expect("the files are right")
+    read(&built_in::FILES.map(|(_, text, _)| text)).expect("the files are right")
 }
 
 /// 1/100000 of a decimal number.
@@ -235,6 +236,60 @@ fn the_sample_has_sixty_codes_and_says_that_it_is_one() {
     assert_eq!(kinds.len(), 4);
     let vats: BTreeSet<_> = parameters.tariff.iter().map(|row| row.vat.as_str()).collect();
     assert_eq!(vats.len(), 2);
+}
+
+fn own(name: &str, text: &str) -> OwnFile {
+    OwnFile { name: name.to_owned(), text: text.to_owned() }
+}
+
+/// No digest, but one that hangs on what is digested.
+fn digest(bytes: &[u8]) -> [u8; 32] {
+    let sum = bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(*byte));
+    [sum; 32]
+}
+
+#[test]
+fn files_of_ones_own_take_the_place_of_those_with_the_same_tables() {
+    let built_in = ParameterSet::built_in(digest);
+    assert_eq!(built_in.parameters, parameters());
+    assert!(built_in.has_sample);
+    let row = "[[law]]\nid = \"ours\"\ntitle = \"our tariff\"\n[[tariff]]\ncode = \"2106909090\"\n\
+        name_zh = \"\"\nname = \"\"\nduty_bp = 500\nvat = \"vat.reduced_bp\"\n\
+        valid_from = \"2019-04-01\"\nlaw = \"ours\"\narticle = \"\"\nchecked_on = \"2026-11-30\"\n\
+        verified = true\n";
+    let set = ParameterSet::read(&[own("ours.toml", row)], digest).expect("it is in order");
+    let names: Vec<_> = set.files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["ours.toml", "import-tax.toml", "sample-import-list.toml"]);
+    assert_eq!(set.files[0].sha256, digest(row.as_bytes()));
+    let rows: Vec<_> = set.parameters.tariff.iter().map(|row| row.code.as_str()).collect();
+    assert_eq!(rows, ["2106909090"], "nothing of the sample is left");
+    assert_eq!(set.parameters.values, built_in.parameters.values);
+    assert!(set.has_sample, "the list is one");
+
+    // Everything that is wrong, with the file that it is in.
+    let numbers = built_in::FILES[0].1;
+    let other_limit = numbers.replace("value = 2600000", "value = 2600001");
+    assert_ne!(other_limit, numbers);
+    let other_limit =
+        other_limit.replace("name = \"payment.first_day\"", "name = \"payment.first\"");
+    let wrong_row = row.replace("duty_bp = 500", "duty_bp = 5%").replace("2106909090", "21");
+    let of = |files: &[OwnFile]| {
+        let problems = ParameterSet::read(files, digest).expect_err("much is wrong");
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of(&[own("a.toml", &wrong_row), own("b.toml", "# nothing\n")]),
+        ["a.toml: line 8: not understood: duty_bp = 5%", "b.toml: there is no table in it",]
+    );
+    let two = [own("a.toml", &row.replace("2106909090", "21")), own("n.toml", &other_limit)];
+    assert_eq!(
+        of(&two),
+        [
+            "a.toml: line 4: `code` has 10 digits: 21",
+            "limit.annual_fen is not as the program has it, which checks documents by it",
+            "payment.first_day has no value without a last day",
+        ]
+    );
 }
 
 /// A row of a tariff without what a case adds.

@@ -90,7 +90,7 @@ pub(crate) fn apply(
         answers.push(match row {
             Some(row) if event.payer().is_some() => row.answer(event.round).as_ref().map(verdict),
             Some(row) if event.is_release() && row.state == DutyState::Billed => {
-                Some(bill::billed_answer(step.writer.parameters, row, event.time)?)
+                Some(bill::billed_answer(&step.writer.numbers.parameters, row, event.time)?)
             }
             Some(_) | None => None,
         });

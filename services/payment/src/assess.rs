@@ -4,7 +4,7 @@ use domain::declaration::{Declaration, Money};
 use domain::documents::tax::Band;
 use domain::documents::{ReceiptStatus, mask};
 use domain::payment::declared;
-use domain::payment::parameters::Parameters;
+use domain::payment::parameter_set::ParameterSet;
 use kit::person_key::PersonKey;
 use proto::duty::{DutyCase, encode_comparison, encode_missing};
 use time::Date;
@@ -29,7 +29,7 @@ pub(crate) struct AssessedDuty {
 
 /// Computes it by the numbers of the day on which it was filed.
 pub(crate) fn assess(
-    parameters: &Parameters,
+    set: &ParameterSet,
     persons: &PersonKey,
     declared: &Declaration,
     day: Date,
@@ -52,7 +52,7 @@ pub(crate) fn assess(
         purchase: purchase(persons, declared, day),
         refused: None,
     };
-    let assessed = match declared::assess(parameters, declared, Some(day)) {
+    let assessed = match declared::assess(&set.parameters, declared, Some(day)) {
         Ok(assessed) => assessed,
         Err(violations) => {
             let words: Vec<(String, String)> = violations
@@ -61,14 +61,14 @@ pub(crate) fn assess(
                     (format!("{}: {}", it.field, it.text), format!("{}：{}", it.field, it.text_zh))
                 })
                 .collect();
-            let trace = encode_missing(&words);
+            let trace = encode_missing(&words, set);
             let (english, chinese): (Vec<String>, Vec<String>) = words.into_iter().unzip();
             let missing = Some((english.join("; "), chinese.join("；")));
             return AssessedDuty { case, trace, missing, ..unassessed };
         }
     };
     let comparison = assessed.comparison;
-    let trace = encode_comparison(&comparison, parameters);
+    let trace = encode_comparison(&comparison, set);
     let quantity = |gnum: u32| {
         let line = declared.lines.iter().find(|line| line.gnum == gnum);
         line.and_then(|line| line.qty.as_ref()).map_or(0, |qty| qty.value_e5)
@@ -110,10 +110,13 @@ fn purchase(persons: &PersonKey, declared: &Declaration, day: Date) -> DeclaredP
 #[cfg(test)]
 mod tests {
     use domain::declaration::{GoodsLine, Party, Quantity};
-    use domain::payment::built_in::parameters;
     use time::macros::date;
 
     use super::*;
+
+    fn numbers() -> ParameterSet {
+        crate::numbers(&[]).expect("the files of the program")
+    }
 
     fn persons() -> PersonKey {
         PersonKey::new(&[7; 32])
@@ -142,12 +145,14 @@ mod tests {
 
     #[test]
     fn the_built_in_numbers_are_in_order_and_give_the_observed_bill() {
-        let parameters = parameters();
-        let assessed = assess(parameters, &persons(), &parcel("2106909090"), date!(2026 - 11 - 25));
+        let set = numbers();
+        let assessed = assess(&set, &persons(), &parcel("2106909090"), date!(2026 - 11 - 25));
         assert_eq!((assessed.payer.as_str(), assessed.case.total_fen()), ("3702960001", 3_731));
         assert_eq!(assessed.missing, None);
         let shown = proto::duty::decode_trace(&assessed.trace).expect("it was kept");
         assert_eq!(shown.applies, "WITHIN");
+        let files: Vec<_> = shown.files.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(files, ["import-tax.toml", "sample-tariff.toml", "sample-import-list.toml"]);
         assert_eq!(shown.within.expect("a tree").result_fen, 3_731);
         let case = DutyCase::decode(&assessed.case.encode()).expect("it was kept");
         assert_eq!(case, assessed.case);
@@ -155,15 +160,15 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named_and_nothing_is_held_for_it() {
-        let parameters = parameters();
-        let assessed = assess(parameters, &persons(), &parcel("9999999999"), date!(2026 - 11 - 25));
+        let set = numbers();
+        let assessed = assess(&set, &persons(), &parcel("9999999999"), date!(2026 - 11 - 25));
         let (english, chinese) = assessed.missing.expect("no row");
         assert!(english.contains("9999999999") && chinese.contains("9999999999"), "{english}");
         assert_eq!(assessed.case.total_fen(), 0);
         let mut two = parcel("2106909090");
         two.lines[0].total_price = Some(Money { currency: "142".into(), amount_e5: 500_001_000 });
         two.lines[0].qty = Some(Quantity { unit: "011".into(), value_e5: 200_000 });
-        let assessed = assess(parameters, &persons(), &two, date!(2026 - 11 - 25));
+        let assessed = assess(&set, &persons(), &two, date!(2026 - 11 - 25));
         let refused = assessed.refused.expect("it is above the limit of a purchase");
         assert_eq!(refused.status, -621_005);
         assert!(refused.info.contains("5000"), "{}", refused.info);

@@ -29,9 +29,10 @@ pub(crate) fn entry_id(id: DeclarationId) -> Uuid {
 /// In a sandbox, a bill of such an order is collected a second after it was made, not after a month.
 const TAX_PAID: &str = "TAXPAID";
 
-fn is_scripted(order_no: &str) -> bool {
+/// Whether an order number has a word of the sandbox.
+pub(crate) fn is_scripted(order_no: &str, wanted: &str) -> bool {
     let words = order_no.strip_prefix(SCRIPT_PREFIX);
-    words.is_some_and(|words| words.split('-').any(|word| word == TAX_PAID))
+    words.is_some_and(|words| words.split('-').any(|word| word == wanted))
 }
 
 /// What the firm is told of the bill of a declaration that was released then.
@@ -64,7 +65,7 @@ pub(crate) fn make(
     released_time: OffsetDateTime,
 ) -> Result<(), Fault> {
     let row = step.duty(id)?.clone();
-    let deadlines = days(step.writer.parameters, id, released_time)?;
+    let deadlines = days(&step.writer.numbers.parameters, id, released_time)?;
     let (from, to) = (yuan(&row.payer, Purpose::DutyPayable), yuan(TREASURY, Purpose::Revenue));
     let leg = |amount: i64| Leg { from: from.clone(), to: to.clone(), amount };
     let legs: Vec<Leg> = row.case.taxes().into_iter().filter(|it| *it > 0).map(leg).collect();
@@ -76,7 +77,7 @@ pub(crate) fn make(
             .apply(row.payer_slot(), &entry)?
             .map_err(|error| Fault::Broken(format!("the tax of {id} cannot be billed: {error}")))?;
     }
-    let collect_time = if step.writer.sandbox && is_scripted(&row.case.order_no) {
+    let collect_time = if step.writer.sandbox && is_scripted(&row.case.order_no, TAX_PAID) {
         released_time + Duration::SECOND
     } else {
         deadlines.paid_from.midnight().assume_offset(CHINA)

@@ -8,6 +8,7 @@ use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, Kind, Slot, limits};
 use kit::rpc::{Call, Change};
 use proto::v1;
+use store::commit_queue;
 use store::page::Page;
 use store::share::Share;
 use store::{Fault, ServiceError};
@@ -19,11 +20,11 @@ use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeOutcome};
 use crate::ledger::{Ledger, Needs};
 use crate::verify::{VerificationLimit, verify_slots};
 use crate::wire::{
-    account, account_of, amount, bill, bill_status, declaration, duty, duty_order, duty_state,
-    entry, hold, hold_state, import_return, may_see, own, places, reference, return_state,
-    slots_to_verify, time, today,
+    account, account_of, account_view, amount, bill, bill_status, calculation, calculation_day,
+    declaration, duty, duty_difference, duty_order, duty_state, entry, hold, hold_state,
+    import_return, may_see, own, places, reference, return_state, slots_to_verify, time, today,
 };
-use crate::{Payments, duty_rows, purchases, read, transaction};
+use crate::{Payments, duty_rows, purchases, read, recompute, transaction};
 
 type Answer<A> = Result<A, ServiceError>;
 
@@ -41,8 +42,8 @@ impl Payments {
         let now = self.clock.now();
         let (found, next_page_token) =
             read::accounts(&self.lists.get().await, &page, owners.as_deref(), &owner, now).await?;
-        let accounts = found.iter().map(|it| account(&it.account, &it.totals, it.credit_line));
-        Ok(v1::ListAccountsResponse { accounts: accounts.collect(), next_page_token })
+        let accounts = found.iter().map(account_view).collect();
+        Ok(v1::ListAccountsResponse { accounts, next_page_token })
     }
 
     pub(crate) async fn get_balance(
@@ -226,6 +227,38 @@ impl Payments {
         Ok(v1::GetDutyResponse { duty: Some(duty(&row)), ..trace })
     }
 
+    pub(crate) async fn calculate_duty(
+        &self,
+        _call: &Call,
+        asked: v1::CalculateDutyRequest,
+    ) -> Answer<v1::CalculateDutyResponse> {
+        let v1::CalculateDutyRequest { declaration, day } = asked;
+        let required = || Refusal::of(Code::Required).with("field", "declaration");
+        let declared: domain::Declaration = declaration.ok_or_else(required)?.into();
+        if declared.lines.len() > limits::LINES_MAX_IMPORT {
+            let refusal = Refusal::of(Code::TooManyEntries).with("field", "declaration.lines");
+            return Err(refusal.with("most", limits::LINES_MAX_IMPORT).into());
+        }
+        let day = calculation_day(&day)?.unwrap_or_else(|| today(self.clock.now()));
+        Ok(calculation(&self.numbers, &declared, day))
+    }
+
+    pub(crate) async fn verify_duties(
+        &self,
+        call: &Call,
+        asked: v1::VerifyDutiesRequest,
+    ) -> Answer<v1::VerifyDutiesResponse> {
+        let v1::VerifyDutiesRequest { page_size, page_token } = asked;
+        let name = &call.principal.name;
+        let page = Page::of(&self.tokens, name, "duties to verify", (page_size, &page_token))?;
+        let pool = self.lists.get().await;
+        let (duties, next_page_token) = recompute::duties(&pool, &page, &self.numbers).await?;
+        let recomputed = i64::try_from(duties.len())
+            .map_err(|_| Fault::Broken("too many duties to be counted".to_owned()))?;
+        let differences = duties.iter().filter_map(duty_difference).collect();
+        Ok(v1::VerifyDutiesResponse { recomputed, differences, next_page_token })
+    }
+
     pub(crate) async fn list_duties(
         &self,
         call: &Call,
@@ -391,13 +424,18 @@ impl Payments {
             guid: application.to_uppercase(),
             lines: lines.collect(),
             places: places(&call.principal),
-            validate_only,
         };
         let (slot, share) = (declaration.slot(), Share::of(&call.principal));
         let command = |reply| PaymentCommand::CountGoods(Box::new(counted), reply);
-        let CountedGoods { row, repeated } =
-            self.asking.try_enqueue(slot, &share, command).await??;
-        Ok(v1::ReportGoodsBackResponse { goods: Some(import_return(&row)), repeated })
+        let CountedGoods { row, repeated, accounts } = if validate_only {
+            commit_queue::rehearse(&*self.writer, &self.work, command).await??
+        } else {
+            self.asking.try_enqueue(slot, &share, command).await??
+        };
+        // What a firm has is nothing to a site.
+        let sees = call.principal.kind == Kind::Administrator;
+        let accounts = accounts.iter().filter(|_| sees).map(account_view).collect();
+        Ok(v1::ReportGoodsBackResponse { goods: Some(import_return(&row)), repeated, accounts })
     }
 
     pub(crate) async fn pay_duty_order(
@@ -427,12 +465,16 @@ impl Payments {
             ent_duty_no,
             reference,
             amount_fen: None,
-            validate_only,
         };
         let command = |reply| PaymentCommand::PayOrder(Box::new(payment), reply);
-        let paid = self.asking.try_enqueue(slot, &Share::of(&call.principal), command).await??;
-        let PaidOrder { order, repeated } = paid;
+        let paid = if validate_only {
+            commit_queue::rehearse(&*self.writer, &self.work, command).await??
+        } else {
+            self.asking.try_enqueue(slot, &Share::of(&call.principal), command).await??
+        };
+        let PaidOrder { order, repeated, accounts } = paid;
         let order = Some(duty_order(&order, today(self.clock.now())));
-        Ok(v1::PayDutyOrderResponse { order, repeated })
+        let accounts = accounts.iter().map(account_view).collect();
+        Ok(v1::PayDutyOrderResponse { order, repeated, accounts })
     }
 }

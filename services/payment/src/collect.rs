@@ -6,7 +6,7 @@
 
 use domain::CHINA;
 use domain::history::DutyStep;
-use domain::payment::bill::{BillEvent, next};
+use domain::payment::bill::{BillEvent, next, shares};
 use domain::payment::ledger::{Action, Currency, EntryCheck, Leg, Purpose};
 use domain::refusal::{Code, Refusal};
 use domain::rules::{FEN_E5, decimal};
@@ -17,9 +17,11 @@ use store::Fault;
 use store::request::{Digest, RequestKey, RequestStatus};
 use uuid::Uuid;
 
+use crate::bill;
 use crate::bill_rows::{BillRow, DutyOrderRow, tax_no};
 use crate::forex::bank::reference;
 use crate::notice::Notice;
+use crate::read::AccountView;
 use crate::transaction::{BANK, PaymentTransaction, TREASURY, id_of, yuan};
 
 /// The queue of payers whose bills are to be collected at a time.
@@ -40,8 +42,6 @@ pub(crate) struct OrderPayment {
     pub(crate) reference: String,
     /// What a bank paid by its statement; `None` for all that is left, by somebody's word.
     pub(crate) amount_fen: Option<i64>,
-    /// Only check it.
-    pub(crate) validate_only: bool,
 }
 
 /// The order as it is then.
@@ -50,6 +50,8 @@ pub(crate) struct PaidOrder {
     pub(crate) order: DutyOrderRow,
     /// The request came before.
     pub(crate) repeated: bool,
+    /// The accounts of the payer then.
+    pub(crate) accounts: Vec<AccountView>,
 }
 
 impl OrderPayment {
@@ -63,11 +65,21 @@ impl OrderPayment {
         Slot::of(&self.payer)
     }
 
-    /// Of the entry that it makes: by somebody's word an order is paid once, and each line of a bank counts once.
+    /// Of the entry of what is beyond its bills: each line of a bank counts once.
     pub(crate) fn entry_id(&self) -> Uuid {
+        id_of(&self.entry_name())
+    }
+
+    /// Of the entry of what it pays of a bill.
+    pub(crate) fn bill_entry_id(&self, bill: DeclarationId) -> Uuid {
+        id_of(&format!("{}/{bill}", self.entry_name()))
+    }
+
+    /// By somebody's word an order is paid once.
+    fn entry_name(&self) -> String {
         match self.amount_fen {
-            None => id_of(&format!("paid/{}", self.ent_duty_no)),
-            Some(_) => id_of(&format!("paid/{}/{}", self.ent_duty_no, self.request_id.0)),
+            None => format!("paid/{}", self.ent_duty_no),
+            Some(_) => format!("paid/{}/{}", self.ent_duty_no, self.request_id.0),
         }
     }
 }
@@ -184,7 +196,10 @@ pub(crate) fn pay(
     };
     match step.requests.seen(&payment.key(), &payment.digest) {
         RequestStatus::New => {}
-        RequestStatus::Same(_) => return Ok(Ok(PaidOrder { order, repeated: true })),
+        RequestStatus::Same(_) => {
+            let accounts = step.accounts_of(&order.payer)?;
+            return Ok(Ok(PaidOrder { order, repeated: true, accounts }));
+        }
         RequestStatus::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
     }
     // What a bank paid was paid, even if it was paid before.
@@ -201,26 +216,14 @@ pub(crate) fn pay(
     }
     let left = (order.amount_fen - order.paid_fen).max(0);
     let paid = payment.amount_fen.unwrap_or(left); // all that is left
-    if payment.validate_only {
-        return Ok(Ok(PaidOrder { order, repeated: false }));
+    let now = step.now;
+    let owed: Vec<i64> = bills.iter().map(BillRow::left_fen).collect();
+    let (parts, beyond) = shares(&owed, order.paid_fen, paid);
+    for (bill, part) in bills.iter().zip(parts) {
+        book(step, payment, bill, (Some(bill.id), part))?;
     }
-    let (slot, now) = (payment.slot(), step.now);
-    if let (Some(first), true) = (bills.first(), paid > 0) {
-        let (from, to) =
-            (yuan(BANK, Purpose::Settlement), yuan(&order.payer, Purpose::DutyPayable));
-        let action = Action::Transfer(vec![Leg { from, to, amount: paid }]);
-        let row = step.duty(first.id)?.clone();
-        let mut entry = step.entry(&row, (payment.entry_id(), "duty.paid"), action, now)?;
-        // It is about many of them.
-        entry.basis.declaration = None;
-        (entry.basis.actor, entry.basis.rule) =
-            (payment.caller.clone(), format!("{number} {}", payment.reference));
-        match step.ledger.apply(slot, &entry)? {
-            Ok(EntryCheck::New(_) | EntryCheck::Known) => {}
-            Err(error) => {
-                return Err(Fault::Broken(format!("the order {number} cannot be paid: {error}")));
-            }
-        }
+    if let Some(first) = bills.first() {
+        book(step, payment, first, (None, beyond))?;
     }
     order.paid_fen += paid;
     let is_whole = order.paid_time.is_none() && order.paid_fen >= order.amount_fen;
@@ -238,5 +241,36 @@ pub(crate) fn pay(
     }
     step.orders.push(order.clone());
     step.requests.keep(payment.key(), payment.digest, Vec::new());
-    Ok(Ok(PaidOrder { order, repeated: false }))
+    let accounts = step.accounts_of(&order.payer)?;
+    Ok(Ok(PaidOrder { order, repeated: false, accounts }))
+}
+
+/// Writes what the bank paid of a bill, which is also counted as paid by its firm; or, of no bill, what came beyond all of
+/// them: a claim of the firm.
+fn book(
+    step: &mut PaymentTransaction<'_>,
+    payment: &OrderPayment,
+    bill: &BillRow,
+    (of, amount): (Option<DeclarationId>, i64),
+) -> Result<(), Fault> {
+    if amount == 0 {
+        return Ok(());
+    }
+    let (number, payer) = (&payment.ent_duty_no, &bill.payer);
+    let leg = |from, to| Leg { from, to, amount };
+    let mut legs = vec![leg(yuan(BANK, Purpose::Settlement), yuan(payer, Purpose::DutyPayable))];
+    if of.is_some() {
+        legs.push(leg(yuan(TREASURY, Purpose::DutyPaid), yuan(payer, Purpose::DutyPaid)));
+    }
+    let id = of.map_or_else(|| payment.entry_id(), |id| payment.bill_entry_id(id));
+    let row = step.duty(bill.id)?.clone();
+    let mut entry = step.entry(&row, (id, "duty.paid"), Action::Transfer(legs), step.now)?;
+    entry.basis.declaration = of.map(DeclarationId::uuid);
+    entry.basis.bill = of.map(bill::entry_id);
+    entry.basis.actor.clone_from(&payment.caller);
+    entry.basis.rule = format!("{number} {}", payment.reference);
+    match step.ledger.apply(payment.slot(), &entry)? {
+        Ok(EntryCheck::New(_) | EntryCheck::Known) => Ok(()),
+        Err(error) => Err(Fault::Broken(format!("the order {number} cannot be paid: {error}"))),
+    }
 }

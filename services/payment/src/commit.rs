@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::answer::ExchangeAnswer;
-use domain::payment::parameters::Parameters;
+use domain::payment::ledger::Purpose;
+use domain::payment::parameter_set::ParameterSet;
 use domain::refusal::Refusal;
 use domain::{DeclarationId, Slot};
 use proto::duty::ReturnedGoods;
@@ -84,7 +85,8 @@ pub(crate) struct PaymentWriter {
     pub(crate) clock: Clock,
     /// Of what waits in queues.
     pub(crate) cipher: Cipher,
-    pub(crate) parameters: &'static Parameters,
+    /// What taxes and their days are computed by.
+    pub(crate) numbers: Arc<ParameterSet>,
     /// Firms that have no guarantee account yet get one with a credit line.
     pub(crate) sandbox: bool,
     /// Tells banks what was committed.
@@ -228,12 +230,19 @@ fn needs(
             PaymentCommand::CountGoods(counted, _) => {
                 if let Some(bill) = bills.get(&counted.declaration) {
                     needs.id(bill.slot(), counted.entry_id());
+                    needs.account(bill.slot(), transaction::yuan(&bill.payer, Purpose::DutyPaid));
                 }
             }
             PaymentCommand::TaxRefund(refund, _) => tax_refunds::needs(&mut needs, refund),
             PaymentCommand::PayOrder(payment, _) => {
                 transaction::needs_of_payer(&mut needs, &payment.payer);
-                needs.id(payment.slot(), payment.entry_id());
+                let slot = payment.slot();
+                for owner in [payment.payer.as_str(), transaction::TREASURY] {
+                    needs.account(slot, transaction::yuan(owner, Purpose::DutyPaid));
+                }
+                needs.id(slot, payment.entry_id());
+                let of_order = bills.values().filter(|it| it.ent_duty_no == payment.ent_duty_no);
+                of_order.for_each(|bill| needs.id(slot, payment.bill_entry_id(bill.id)));
             }
         }
     }

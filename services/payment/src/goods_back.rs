@@ -27,6 +27,7 @@ use crate::bill;
 use crate::bill_rows::tax_no;
 use crate::import_return_rows::ImportReturnRow;
 use crate::notice::Notice;
+use crate::read::AccountView;
 use crate::transaction::{PaymentTransaction, id_of};
 
 /// The queue of applications that wait for their bill. Its subjects are inventories.
@@ -51,8 +52,6 @@ pub(crate) struct GoodsCount {
     pub(crate) lines: Vec<(u32, i64)>,
     /// The places of the site; `None` for who counts everywhere.
     pub(crate) places: Option<Vec<String>>,
-    /// Only check it.
-    pub(crate) validate_only: bool,
 }
 
 /// The goods as they stand then.
@@ -61,6 +60,8 @@ pub(crate) struct CountedGoods {
     pub(crate) row: ImportReturnRow,
     /// The request came before.
     pub(crate) repeated: bool,
+    /// The accounts of the payer then.
+    pub(crate) accounts: Vec<AccountView>,
 }
 
 impl GoodsCount {
@@ -87,7 +88,7 @@ pub(crate) fn allow(
     }
     let bill = step.bill(id)?.clone();
     let released = bill.released_time.to_offset(CHINA).date();
-    let days = tax::deadlines(step.writer.parameters, released);
+    let days = tax::deadlines(&step.writer.numbers.parameters, released);
     let until = days
         .map_err(|absent| Fault::Broken(format!("the return of {id} has no days: {absent}")))?
         .goods_back;
@@ -166,7 +167,10 @@ pub(crate) fn report(
     let Some(row) = row else { return Ok(Err(unknown())) };
     match step.requests.seen(&counted.key(), &counted.digest) {
         RequestStatus::New => {}
-        RequestStatus::Same(_) => return Ok(Ok(CountedGoods { row, repeated: true })),
+        RequestStatus::Same(_) => {
+            let accounts = step.accounts_of(&row.payer)?;
+            return Ok(Ok(CountedGoods { row, repeated: true, accounts }));
+        }
         RequestStatus::Other(_) => return Ok(Err(Refusal::of(Code::RequestIdReused))),
     }
     let lines =
@@ -181,9 +185,6 @@ pub(crate) fn report(
         Ok(after) => after,
         Err(faults) => return Ok(Err(Refusal::invalid(faults.iter().map(violation).collect()))),
     };
-    if counted.validate_only {
-        return Ok(Ok(CountedGoods { row, repeated: false }));
-    }
     // Its item may not have been looked at yet.
     if step.now.to_offset(CHINA).date() > row.back_until {
         end_term(step, &counted.guid)?;
@@ -201,7 +202,8 @@ pub(crate) fn report(
         }
     };
     step.requests.keep(counted.key(), counted.digest, Vec::new());
-    Ok(Ok(CountedGoods { row, repeated: false }))
+    let accounts = step.accounts_of(&row.payer)?;
+    Ok(Ok(CountedGoods { row, repeated: false, accounts }))
 }
 
 /// Whether a site with these places counts goods there; one that is named by nobody counts where it is.

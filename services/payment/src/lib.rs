@@ -27,6 +27,7 @@ mod ledger_rows;
 mod notice;
 mod purchases;
 mod read;
+mod recompute;
 mod relay;
 mod rpc;
 mod tax_refunds;
@@ -38,7 +39,7 @@ use std::sync::Arc;
 
 use client::Consumer;
 use domain::limits;
-use domain::payment::built_in;
+use domain::payment::parameter_set::{FileProblem, OwnFile, ParameterSet};
 use kit::listen::{LateEvents, listen};
 use kit::pending_answers::PendingAnswers;
 use kit::person_key::PersonKey;
@@ -48,6 +49,7 @@ use kit::service::{
 use proto::v1;
 use proto::v1::forex_service_server::ForexServiceServer;
 use proto::v1::payment_service_server::PaymentServiceServer;
+use sha2::{Digest as _, Sha256};
 use sqlx::PgPool;
 use store::Clock;
 use store::cipher::Cipher;
@@ -105,6 +107,8 @@ pub(crate) struct Payments {
     pub(crate) hearing: CommitQueue<PaymentWriter>,
     /// For what is asked.
     pub(crate) asking: CommitQueue<PaymentWriter>,
+    /// For what is only checked of it.
+    pub(crate) writer: Arc<PaymentWriter>,
     /// For money from abroad.
     pub(crate) forex: CommitQueue<ForexWriter>,
     /// For what is only checked of it.
@@ -113,6 +117,8 @@ pub(crate) struct Payments {
     pub(crate) tail: Tail,
     pub(crate) draining: CancellationToken,
     pub(crate) clock: Clock,
+    /// What taxes are computed by.
+    pub(crate) numbers: Arc<ParameterSet>,
     pub(crate) pending: PendingAnswers,
     /// Finds persons without their numbers being kept.
     pub(crate) persons: PersonKey,
@@ -142,12 +148,33 @@ const QUEUES: &[&str] = &[
     "parked-bank",
 ];
 
-/// The service over its tables. In a sandbox firms lodge money by themselves, and its callers begin with some.
-pub fn start(sandbox: bool) -> Start {
-    Start::calling(move |parts, caller| mount(&parts, caller, sandbox))
+/// What taxes of imports are computed by: these files, each in the place of those of the program that have the same
+/// tables.
+///
+/// # Errors
+///
+/// Every fault of the files.
+pub fn numbers(own: &[OwnFile]) -> Result<ParameterSet, Vec<FileProblem>> {
+    ParameterSet::read(own, |bytes| Sha256::digest(bytes).into())
 }
 
-fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount {
+/// The service over its tables, by these numbers. In a sandbox firms lodge money by themselves, and its callers begin
+/// with some.
+pub fn start(sandbox: bool, numbers: ParameterSet) -> Start {
+    Start::calling(move |parts, caller| mount(&parts, caller, sandbox, Arc::new(numbers)))
+}
+
+fn mount(
+    parts: &Parts,
+    Caller { window, name }: Caller,
+    sandbox: bool,
+    numbers: Arc<ParameterSet>,
+) -> Mount {
+    if numbers.has_sample && !sandbox {
+        tracing::warn!(
+            "taxes are computed by a sample; give the tariff and the list with --import-tax"
+        );
+    }
     let Pools { work, reads, lists, tokens, cipher } = parts.pools.clone();
     let clock = parts.clock.clone();
     let [answers, retries, notices, returns, payments] = [(); 5].map(|()| Arc::new(Notify::new()));
@@ -165,7 +192,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
     let writer = Arc::new(PaymentWriter {
         clock: clock.clone(),
         cipher: cipher.clone(),
-        parameters: built_in::parameters(),
+        numbers: Arc::clone(&numbers),
         sandbox,
         tail: tail.clone(),
         answers: Arc::clone(&answers),
@@ -173,7 +200,7 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
         notices: Arc::clone(&notices),
     });
     let (hearing, ears) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
-    let (asking, hands) = commit_queue::lanes(writer, &work, LANES, &parts.closing);
+    let (asking, hands) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
     let (forex, desks) =
         commit_queue::lanes(Arc::clone(&forex_writer), &work, LANES, &parts.closing);
     let mut loops = Loops::new(&MANIFEST, &work, parts);
@@ -188,11 +215,13 @@ fn mount(parts: &Parts, Caller { window, name }: Caller, sandbox: bool) -> Mount
         cipher,
         hearing,
         asking,
+        writer,
         forex,
         forex_writer,
         tail,
         draining: parts.draining.clone(),
         clock,
+        numbers,
         pending,
         persons,
         verifying: Semaphore::new(1),

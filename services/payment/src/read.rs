@@ -20,7 +20,7 @@ use crate::ledger_rows::{account, hold_column, hold_state};
 pub(crate) type Owners<'a> = Option<&'a [String]>;
 
 /// An account with its totals, over all slots that have a row of it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct AccountView {
     pub(crate) account: Account,
     pub(crate) totals: Totals,

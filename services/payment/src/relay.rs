@@ -19,7 +19,7 @@ use std::sync::Arc;
 use domain::CHINA;
 use domain::Slot;
 use domain::answer::ExchangeAnswer;
-use domain::payment::built_in;
+use domain::payment::parameter_set::ParameterSet;
 use kit::deliver::{Delivery, Port, settle, settle_done};
 use kit::event_head::{EventFact, EventHead};
 use kit::listen::{self, EVENTS, ExchangeSeat, Listener, UnreadableEvent};
@@ -69,7 +69,7 @@ impl Listener for ImportEvents {
     type Outcome = Option<ExchangeAnswer>;
 
     fn read(&self, event: &Arc<v1::Event>) -> Result<Option<Arc<ImportEvent>>, UnreadableEvent> {
-        let read = read(event, &self.0.persons).ok_or(UnreadableEvent)?;
+        let read = read(event, &self.0.persons, &self.0.numbers).ok_or(UnreadableEvent)?;
         Ok((!read.changes.is_empty()).then(|| Arc::new(read)))
     }
 
@@ -98,7 +98,7 @@ impl Listener for ImportEvents {
 }
 
 /// An event as far as it concerns the duty; `None` for one that cannot be read.
-fn read(event: &v1::Event, persons: &PersonKey) -> Option<ImportEvent> {
+fn read(event: &v1::Event, persons: &PersonKey, set: &ParameterSet) -> Option<ImportEvent> {
     let head = EventHead::read_in(v1::Direction::Import, event)?;
     let EventHead { id, version, round, time, .. } = head;
     let mut changes = Vec::new();
@@ -107,7 +107,7 @@ fn read(event: &v1::Event, persons: &PersonKey) -> Option<ImportEvent> {
             EventFact::Filed(declared) => {
                 let day = time.to_offset(CHINA).date();
                 let declared = declared.clone().into();
-                let assessed = assess(built_in::parameters(), persons, &declared, day);
+                let assessed = assess(set, persons, &declared, day);
                 ImportChange::Filed(Box::new(assessed))
             }
             EventFact::Released(released) => ImportChange::Released(released.invt_no.clone()),

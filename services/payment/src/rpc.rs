@@ -28,6 +28,8 @@ pub(crate) const API: Api = Api {
         ("Deposit", LODGERS),
         ("SetCreditLine", LODGERS),
         ("GetDuty", READERS),
+        ("CalculateDuty", READERS),
+        ("VerifyDuties", &[Kind::Administrator]),
         ("ListDuties", READERS),
         ("GetBill", READERS),
         ("ListBills", READERS),
@@ -89,6 +91,20 @@ impl PaymentService for Service {
 
     async fn get_duty(&self, request: Request<v1::GetDutyRequest>) -> Answer<v1::GetDutyResponse> {
         rpc::unary(request, async |call, message| self.0.get_duty(&call, message).await).await
+    }
+
+    async fn calculate_duty(
+        &self,
+        request: Request<v1::CalculateDutyRequest>,
+    ) -> Answer<v1::CalculateDutyResponse> {
+        rpc::unary(request, async |call, message| self.0.calculate_duty(&call, message).await).await
+    }
+
+    async fn verify_duties(
+        &self,
+        request: Request<v1::VerifyDutiesRequest>,
+    ) -> Answer<v1::VerifyDutiesResponse> {
+        rpc::unary(request, async |call, message| self.0.verify_duties(&call, message).await).await
     }
 
     async fn list_duties(

@@ -1,20 +1,30 @@
 //! Messages become questions, and answers become messages.
 
 use domain::CHINA;
+use domain::Declaration;
+use domain::documents::ReceiptStatus;
 use domain::payment::bill::BillStatus;
+use domain::payment::declared;
 use domain::payment::duty::DutyState;
+use domain::payment::import_list::Remark;
 use domain::payment::import_return::{ImportReturnLine, ImportReturnState};
 use domain::payment::ledger::{Account, Action, Currency, HoldState, Leg, Purpose, Record, Totals};
+use domain::payment::parameter_set::ParameterSet;
+use domain::payment::parameters;
+use domain::payment::tax::Comparison;
 use domain::principal::ALL_PLACES;
 use domain::refusal::{Code, Refusal};
+use domain::rules::{FEN_E5, decimal};
 use domain::{DeclarationId, Kind, Principal, Slot, limits};
+use proto::duty::{band_word, parameter_files, tax_step};
 use proto::v1;
 use time::{Date, OffsetDateTime};
 
 use crate::bill_rows::{DutyOrderRow, tax_no};
 use crate::duty_rows::DutyRow;
 use crate::import_return_rows::{ImportReturnRow, state_column};
-use crate::read::{BillView, HoldView};
+use crate::read::{AccountView, BillView, HoldView};
+use crate::recompute::RecomputedDuty;
 
 /// No amount is above this: ten thousand million yuan.
 const AMOUNT_FEN_MAX: i64 = 1_000_000_000_000;
@@ -144,6 +154,11 @@ pub(crate) fn account(account: &Account, totals: &Totals, credit_line: i64) -> v
     }
 }
 
+/// An account as it was read.
+pub(crate) fn account_view(view: &AccountView) -> v1::Account {
+    account(&view.account, &view.totals, view.credit_line)
+}
+
 /// An entry as it is shown.
 pub(crate) fn entry(number: i64, record: &Record) -> v1::LedgerEntry {
     let (entry, basis) = (&record.entry, &record.entry.basis);
@@ -175,6 +190,13 @@ pub(crate) fn entry(number: i64, record: &Record) -> v1::LedgerEntry {
         declaration: proto::text(basis.declaration.map(|id| DeclarationId::from_uuid(id).name())),
         actor: basis.actor.clone(),
         rule: basis.rule.clone(),
+        // A bill has no name of its own: it is that of its declaration.
+        bill: proto::text(
+            basis
+                .declaration
+                .filter(|_| basis.bill.is_some())
+                .map(|id| format!("{}/bill", DeclarationId::from_uuid(id).name())),
+        ),
         effective_time: Some(proto::timestamp(entry.effective)),
         recorded_time: Some(proto::timestamp(entry.recorded)),
         legs,
@@ -248,6 +270,65 @@ pub(crate) fn duty(row: &DutyRow) -> v1::ImportDuty {
         filed_time: Some(proto::timestamp(row.filed_time)),
         changed_time: Some(proto::timestamp(row.changed_time)),
     }
+}
+
+/// The day by whose numbers a tax is asked for, where one is named.
+pub(crate) fn calculation_day(text: &str) -> Result<Option<Date>, Refusal> {
+    let refusal = || Refusal::of(Code::DateWrong).with("field", "day");
+    if text.is_empty() {
+        return Ok(None);
+    }
+    parameters::date(text).map(Some).ok_or_else(refusal)
+}
+
+/// What an import would cost by the numbers of a day, or everything that is missing to say so.
+pub(crate) fn calculation(
+    set: &ParameterSet,
+    declared: &Declaration,
+    day: Date,
+) -> v1::CalculateDutyResponse {
+    let (parameters, files) = (&set.parameters, parameter_files(set));
+    let unknown = v1::CalculateDutyResponse { day: day.to_string(), files, ..Default::default() };
+    let assessed = match declared::assess(parameters, declared, Some(day)) {
+        Ok(assessed) => assessed,
+        Err(violations) => {
+            let missing = violations.into_iter().map(v1::Violation::from).collect();
+            return v1::CalculateDutyResponse { missing, ..unknown };
+        }
+    };
+    let Comparison { within, full, applies } = &assessed.comparison;
+    let remark = |it: &Remark| v1::ImportRemark { text: it.to_string(), text_zh: it.zh() };
+    let reason = |it: &ReceiptStatus| v1::Reason { code: it.code(), text: it.info.clone() };
+    v1::CalculateDutyResponse {
+        applies: proto::text(applies.as_ref().ok().map(|band| band_word(*band).to_owned())),
+        within: Some(tax_step(&within.trace, parameters)),
+        full: Some(tax_step(&full.trace, parameters)),
+        refusal: applies.as_ref().err().map(reason),
+        remarks: assessed.remarks.iter().map(remark).collect(),
+        ..unknown
+    }
+}
+
+/// A duty that comes out otherwise than it was kept; `None` when nothing does.
+pub(crate) fn duty_difference(duty: &RecomputedDuty) -> Option<v1::DutyDifference> {
+    let RecomputedDuty { id, version, amount_fen, found } = duty;
+    let mut differences = found.differences.clone();
+    if found.kept_fen != *amount_fen {
+        let [was, is] = [*amount_fen, found.kept_fen].map(|fen| decimal(fen * FEN_E5));
+        let english = format!("the duty is {was}, and its calculation comes to {is}");
+        differences.push((english, format!("税款为{was}，而其计算结果为{is}")));
+    }
+    let (texts, texts_zh): (Vec<_>, Vec<_>) = differences.into_iter().unzip();
+    let found = v1::DutyDifference {
+        declaration: id.name(),
+        version: *version,
+        kept_fen: found.kept_fen,
+        computed_fen: found.computed_fen,
+        by_other_files: found.by_other_files,
+        texts,
+        texts_zh,
+    };
+    (!found.texts.is_empty()).then_some(found)
 }
 
 /// A status of bills that is asked for, as it is in its column.

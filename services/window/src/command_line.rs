@@ -135,6 +135,7 @@ struct VerifyArgs {
 #[derive(Debug, Subcommand)]
 enum VerifyWhat {
     Ledger(cli::verify::LedgerArgs),
+    Duties(cli::verify::DutiesArgs),
 }
 
 #[derive(Debug, Args)]
@@ -309,6 +310,9 @@ impl Cli {
             }
             Command::Verify(VerifyArgs { what: Some(VerifyWhat::Ledger(args)), .. }) => {
                 Ok(cli::verify::ledger(&options, args).await?.into())
+            }
+            Command::Verify(VerifyArgs { what: Some(VerifyWhat::Duties(args)), .. }) => {
+                Ok(cli::verify::duties(&options, args).await?.into())
             }
             Command::Verify(VerifyArgs { what: None, database, books, .. }) => {
                 let settings = without_service(&options, &database)?;

@@ -91,6 +91,8 @@ pub struct Settings {
     pub targeting: bool,
     /// Imports wait until a payment service in another process has secured their duty.
     pub duty: bool,
+    /// Files that taxes of imports are computed by, in the place of those of the program.
+    pub import_tax: Vec<PathBuf>,
     /// The file of refund rates; those that come with the program without one.
     pub refund_rates: Option<PathBuf>,
     /// The file of parities; those that come with the program without one.

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use cli::BilingualText;
 use domain::declaration::{Profile, SAMPLE_DECLARANT};
 use domain::participant::Participant;
+use domain::payment::parameter_set::{OwnFile, ParameterSet};
 use domain::tax_refund::parity::Parities;
 use domain::tax_refund::rates::RateTable;
 use kit::service::{Caller, Manifest, Mount, Parts, Start};
@@ -25,7 +26,7 @@ pub(crate) static SERVICES: &[Service] = &[
     }),
     (&ceb::MANIFEST, |it, registry| Ok(ceb::start(policy(it, registry)?, http::national_door))),
     (&inspection::MANIFEST, |_, _| Ok(inspection::start())),
-    (&payment::MANIFEST, |it, _| Ok(payment::start(it.sandbox))),
+    (&payment::MANIFEST, |it, _| Ok(payment::start(it.sandbox, import_tax(it)?))),
     (&refund::MANIFEST, |it, _| Ok(refund::start(rates(it)?, parities(it)?))),
     (&webhooks::MANIFEST, |it, registry| Ok(webhooks::start(posting(it, registry)?))),
 ];
@@ -35,6 +36,17 @@ fn rates(settings: &Settings) -> anyhow::Result<RateTable> {
     let text = text(settings.refund_rates.as_deref())?;
     refund::rates(text.as_deref(), settings.sandbox)
         .map_err(|faults| faulty(("refund rates", "退税率"), &faults))
+}
+
+/// By which numbers, tariff and list taxes of imports are computed.
+fn import_tax(settings: &Settings) -> anyhow::Result<ParameterSet> {
+    let own = settings.import_tax.iter().map(|file| {
+        let name = file.file_name().unwrap_or(file.as_os_str()); // a file that is read has one
+        let text = text(Some(file))?.context("a file was named")?;
+        Ok(OwnFile { name: name.to_string_lossy().into_owned(), text })
+    });
+    let own = own.collect::<anyhow::Result<Vec<_>>>()?;
+    payment::numbers(&own).map_err(|faults| faulty(("the import tax", "进口税"), &faults))
 }
 
 /// By which parities what they cost abroad is yuan.

@@ -72,6 +72,11 @@ pub(crate) struct ListenArgs {
     /// Megabytes of attachments that are kept for a declarant in a day.
     #[arg(long, default_value_t = ATTACHMENTS_PER_DAY, env = "SW_ATTACHMENTS_PER_DAY", value_name = "MB")]
     attachments_per_day: u64,
+    /// A file that taxes of imports are computed by: numbers of the law, a tariff, or the list of retail imports, in the
+    /// place of the one of the program with the same tables; docs/tax.md describes it. May be given several times.
+    /// Without it, the tariff and the list are samples.
+    #[arg(long, env = "SW_IMPORT_TAX", value_name = "FILE")]
+    import_tax: Vec<PathBuf>,
     /// Lanes of the group commit.
     #[arg(long, default_value_t = 2, env = "SW_WRITERS")]
     writers: usize,
@@ -94,6 +99,7 @@ pub(crate) fn without_service(
         read_database_url: None,
         metrics: None,
         traces: None,
+        import_tax: Vec::new(),
         writers: 2,
         drain_seconds: 1,
         free_space_least: 0,
@@ -123,6 +129,7 @@ pub(crate) fn settings(
             virus_scanner: listen.virus_scanner.split_whitespace().map(str::to_owned).collect(),
             bytes_per_day: listen.attachments_per_day.saturating_mul(MEGABYTE),
         },
+        import_tax: listen.import_tax.clone(),
         writers: listen.writers,
         drain: Duration::from_secs(listen.drain_seconds),
         free_space_least: listen.free_space_least.saturating_mul(MEGABYTE),

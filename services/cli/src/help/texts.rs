@@ -42,6 +42,14 @@ pub const TEXTS: &[(&str, &str)] = &[
          缺项或海关会退单时退出码为1",
     ),
     (
+        "A file that taxes of imports are computed by: numbers of the law, a tariff, or the list of retail imports, in the place of the one of the program with the same tables; docs/tax.md describes it. May be given several times. Without it, the tariff and the list are samples",
+        "计算进口税所依据的文件：法规数值、税则或零售进口商品清单，代替程序自带的同类文件，见docs/tax.md；可多次给出。未给出时税则与清单为样例",
+    ),
+    (
+        "A file to compute by: numbers of the law, a tariff, or the list of retail imports, in the place of the one of the program with the same tables. May be given several times, as to `serve`",
+        "计算所依据的文件：法规数值、税则或零售进口商品清单，代替程序自带的同类文件；可多次给出，与serve相同",
+    ),
+    (
         "A firm that it is for (customs code); may be given several times [default: all that the caller sees]",
         "所需企业（海关编码），可多次给出 [默认：有权查看的全部企业]",
     ),
@@ -149,6 +157,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "为收汇询价结汇；未指定金额时卖出全部余额",
     ),
     (
+        "Ask the window what an import would cost before it is filed: within the limits and in full, with every step, by the tariff of the window",
+        "申报前向单一窗口询问一票进口的税款：限值以内与全额征税并列，列明每一步，按单一窗口所用税则",
+    ),
+    (
         "Assign to its receipt what a bank executed after an order had ended; until then it lies in \
          suspense",
         "将指令终结后银行执行的款项认领到其收汇；此前为待核查",
@@ -206,6 +218,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "按此日的税率和限值，如 2026-11-24 [默认：申报日期]",
     ),
     (
+        "By the numbers of this day, as 2026-11-24 [default: today, as if it was filed now]",
+        "按该日期的税率与限值，如2026-11-24 [默认：今天，如同现在申报]",
+    ),
+    (
         "CONFORM, DOC_MISMATCH, QTY_MISMATCH, NAME_OR_CODE_MISMATCH, IP_INFRINGEMENT, \
          PROHIBITED, QUARANTINE_FAIL, QUALITY_FAIL or LAB_PENDING",
         "查验结果代码：CONFORM、DOC_MISMATCH、QTY_MISMATCH、NAME_OR_CODE_MISMATCH、\
@@ -247,6 +263,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     (
         "Compare the books of all services with each other: declarations, inspections, payments, tax refunds. The exit code is 1 when they differ",
         "核对各服务的账簿：清单、查验、支付、退税。存在差异时退出码为1",
+    ),
+    (
+        "Compute the duties of imports again from what was kept of each calculation, by the numbers that the window has now, and name those that come out otherwise. The exit code is 1 when one does. Nothing is changed",
+        "按单一窗口现用数值，从每次计算所留存的内容重新计算进口税款，指出结果不同者。有不同时退出码为1。不作任何更改",
     ),
     ("Connection", "连接"),
     (
@@ -636,8 +656,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Match a receipt by hand with the exports that it pays", "人工将收汇与其所付的出口清单匹配"),
     (
         "Match the statement of a bank with expected receipts: partial and combined ones, fees, \
-         and why something does not match. Asks no window",
-        "将银行对账单与应收款核对：部分收款、合并收款、手续费，以及未匹配的原因。不连接单一窗口",
+         and why something does not match. Asks no window with --orders; without it, the statement is \
+         compared with what the window has of it",
+        "将银行对账单与应收款核对：部分收款、合并收款、手续费，以及未匹配的原因。给出--orders时不连接单一窗口；\
+         未给出时与单一窗口的记录核对",
     ),
     (
         "Lodge money on a guarantee account: by the operator; in a sandbox by the firm itself",
@@ -728,6 +750,7 @@ pub const TEXTS: &[(&str, &str)] = &[
         "Number of the query [default: the present one]",
         "疑点编号 [默认：当前疑点]",
     ),
+    ("Number of the registration", "登记编号"),
     ("Number on the seal", "封志号"),
     (
         "Object to the findings: a second examination (复验) by other officers, once",
@@ -794,6 +817,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("Only of this port (customs house)", "仅列该口岸（海关）"),
     ("Only say what it would be then", "只显示匹配后的结果，不实际匹配"),
     ("Only say what the account would be then", "仅告知届时的账户情况，不办理"),
+    ("Only say what would be", "只说明结果，不实际办理"),
     ("Only say what would be declared", "只显示将申报的内容，不实际申报"),
     ("Only say what would be ordered", "只显示将发出的指令，不实际发出"),
     (
@@ -960,6 +984,10 @@ pub const TEXTS: &[(&str, &str)] = &[
         "列出使单一窗口无法以该文件启动的全部问题及其行号；不启动任何服务",
     ),
     ("Say how SAFE supervises a firm; by the operator", "设定外汇局对企业的分类管理，由运营方使用"),
+    (
+        "Say that SAFE registered a receipt (登记), so that a firm of class C may settle it; by the operator",
+        "说明外汇局已登记某笔收汇，C类企业其后可以结汇；由管理员办理",
+    ),
     (
         "Say what is wrong with the window, and what to do about each. The exit code is 1 when something does not work now, and 3 when the window cannot be reached",
         "指出单一窗口的问题及处理办法。有功能失效时退出码为1，无法连接时为3",
@@ -1288,6 +1316,7 @@ pub const TEXTS: &[(&str, &str)] = &[
     ("The one day, as 2019-03-31", "第一个日期，如 2019-03-31"),
     ("The order to settle", "结汇指令编号"),
     ("The other day", "第二个日期"),
+    ("The payment institution that brings its money is not listed (支付机构名录)", "为其带来款项的支付机构不在名录内"),
     ("The place, one of `inspect places`", "场地，见 inspect places"),
     (
         "The program that scans attachments for viruses, with its arguments: it gets the bytes on its standard input, and ends with 0 when they are clean and 1 when they are infected. For example `clamdscan --no-summary -`",
@@ -1392,8 +1421,8 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     (
         "What is expected: CSV with the columns order_no, currency and amount, or a list of such \
-         objects as JSON",
-        "应收款：含order_no、currency、amount列的CSV，或由此类对象组成的JSON列表",
+         objects as JSON [default: the receipts and settlements of the window]",
+        "应收款：含order_no、currency、amount列的CSV，或由此类对象组成的JSON列表 [默认：单一窗口的收汇与结汇]",
     ),
     (
         "What counted until then: YYYY-MM-DD (midnight in China) or RFC 3339 [default: now]",
@@ -1529,6 +1558,10 @@ pub const TEXTS: &[(&str, &str)] = &[
     ),
     ("Your API key (swk_…), instead of --cert and --key", "您的接口密钥（swk_…），代替--cert、--key"),
     ("Your certificate (PEM)", "您的证书（PEM）"),
+    (
+        "`tax explain` computes the same from the numbers of this program, and asks no window. The exit code is 1 when something is missing, or when customs would refuse the order",
+        "tax explain 按本程序自带的税率计算同样内容，不访问单一窗口。缺少计税所需内容或海关会退单时退出码为1",
+    ),
     (
         "bank-documents, bank-transactions or institution",
         "bank-documents（银行审单）、bank-transactions（银行凭交易电子信息）或institution（支付机构）",

@@ -170,11 +170,20 @@ fn card(found: &v1::GetDutyResponse, language: Language) -> String {
         text.push_str("\n\n");
         tree(&mut text, trace, language, 0);
     }
+    text.push('\n');
+    text.push_str(&files(&found.files, language));
     text
 }
 
+/// The files that a tax was computed by, with the beginning of their digests.
+pub(super) fn files(files: &[v1::ParameterFile], language: Language) -> String {
+    let file = |it: &v1::ParameterFile| format!("{} {:.12}", it.name, it.sha256);
+    let files = files.iter().map(file).collect::<Vec<_>>().join(", ");
+    format!("{} {files}", pick(language, "by", "依据"))
+}
+
 /// A calculation as a tree, with the numbers of the law that it read.
-fn tree(text: &mut String, step: &v1::TaxStep, language: Language, depth: usize) {
+pub(super) fn tree(text: &mut String, step: &v1::TaxStep, language: Language, depth: usize) {
     let indent = "  ".repeat(depth);
     let title = match language {
         Language::English => &step.title,
@@ -186,8 +195,14 @@ fn tree(text: &mut String, step: &v1::TaxStep, language: Language, depth: usize)
         text.push_str(&format!("{indent}  · {name} = {value}\n"));
     }
     for read in &step.parameters {
-        let v1::TaxParameter { name, value, valid_from, law, article, .. } = read;
-        text.push_str(&format!("{indent}  · {name} = {value}  [{valid_from}; {law} {article}]\n"));
+        let v1::TaxParameter { name, value, valid_from, law, article, checked_on, .. } = read;
+        let checked = match checked_on.as_str() {
+            "" => String::new(),
+            day => format!("; {} {day}", pick(language, "checked", "核对于")),
+        };
+        text.push_str(&format!(
+            "{indent}  · {name} = {value}  [{valid_from}; {law} {article}{checked}]\n"
+        ));
     }
     for inner in &step.steps {
         tree(text, inner, language, depth + 1);

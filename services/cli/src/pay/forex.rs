@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::listing::Listing;
 use super::{PayPrinter, parse_yuan, yuan};
 use crate::words::{self, pick};
-use crate::{BilingualText, Exit, Language, print_line};
+use crate::{BilingualText, Exit, Language, OutputFormat, print_line};
 
 /// List exports for which money is to come, with what came and was settled.
 #[derive(Debug, clap::Args)]
@@ -56,6 +56,9 @@ pub(super) struct ReceiptArg {
     /// The receipt.
     #[arg(value_name = "RECEIPT")]
     receipt: String,
+    /// Only say what would be.
+    #[arg(long)]
+    validate_only: bool,
 }
 
 /// Ask for a rate at which a receipt would be settled; without a side, all that is left is sold.
@@ -115,6 +118,9 @@ pub(super) struct AssignArgs {
     /// The order to settle.
     #[arg(value_name = "SETTLEMENT")]
     settlement: String,
+    /// Only say what would be.
+    #[arg(long)]
+    validate_only: bool,
 }
 
 /// Tell what is declared of receipts to the balance of payments (国际收支申报), and what is missing.
@@ -154,6 +160,23 @@ pub(super) struct StatementArgs {
     /// The file.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Only say what would be.
+    #[arg(long)]
+    validate_only: bool,
+}
+
+/// Say that SAFE registered a receipt (登记), so that a firm of class C may settle it; by the operator.
+#[derive(Debug, clap::Args)]
+pub(super) struct RegisterArgs {
+    /// The receipt.
+    #[arg(value_name = "RECEIPT")]
+    receipt: String,
+    /// Number of the registration.
+    #[arg(value_name = "NUMBER")]
+    number: String,
+    /// Only check it.
+    #[arg(long)]
+    validate_only: bool,
 }
 
 /// Say how SAFE supervises a firm; by the operator.
@@ -168,9 +191,15 @@ pub(super) struct FirmArgs {
     /// It is registered for trade in forex (名录).
     #[arg(long)]
     listed: bool,
+    /// The payment institution that brings its money is not listed (支付机构名录).
+    #[arg(long)]
+    unlisted_institution: bool,
     /// bank-documents, bank-transactions or institution.
     #[arg(long, value_name = "CHANNEL", value_parser = parse_channel, default_value = "bank-transactions")]
     channel: v1::ForexChannel,
+    /// Only check it.
+    #[arg(long)]
+    validate_only: bool,
 }
 
 fn parse_state(text: &str) -> Result<v1::ForexReceiptState, String> {
@@ -480,7 +509,11 @@ pub(super) async fn match_receipt(teller: PayPrinter<'_>, args: MatchArgs) -> an
 
 /// Takes a match back.
 pub(super) async fn unmatch(teller: PayPrinter<'_>, args: ReceiptArg) -> anyhow::Result<Exit> {
-    let request = v1::UnmatchReceiptRequest { request_id: request_id(), receipt: args.receipt };
+    let request = v1::UnmatchReceiptRequest {
+        request_id: request_id(),
+        receipt: args.receipt,
+        validate_only: args.validate_only,
+    };
     let session = teller.session;
     let make = async |it: &client::Window, ask| it.forex().unmatch_receipt(ask).await;
     RECEIPTS.print(teller, session.ask(request, make).await?.receipt.as_slice())
@@ -518,7 +551,11 @@ pub(super) async fn settle(teller: PayPrinter<'_>, args: SettleArgs) -> anyhow::
 
 /// Keeps forex.
 pub(super) async fn keep(teller: PayPrinter<'_>, args: KeepArgs) -> anyhow::Result<Exit> {
-    let request = v1::KeepReceiptRequest { request_id: request_id(), receipt: args.of.receipt };
+    let request = v1::KeepReceiptRequest {
+        request_id: request_id(),
+        receipt: args.of.receipt,
+        validate_only: args.of.validate_only,
+    };
     let session = teller.session;
     let make = async |it: &client::Window, ask| it.forex().keep_receipt(ask).await;
     RECEIPTS.print(teller, session.ask(request, make).await?.receipt.as_slice())
@@ -548,8 +585,9 @@ pub(super) async fn statements(
 
 /// Assigns what came late.
 pub(super) async fn assign(teller: PayPrinter<'_>, args: AssignArgs) -> anyhow::Result<Exit> {
-    let AssignArgs { settlement } = args;
-    let request = v1::AssignSettlementRequest { request_id: request_id(), settlement };
+    let AssignArgs { settlement, validate_only } = args;
+    let request =
+        v1::AssignSettlementRequest { request_id: request_id(), settlement, validate_only };
     let session = teller.session;
     let make = async |it: &client::Window, ask| it.forex().assign_settlement(ask).await;
     SETTLEMENTS.print(teller, session.ask(request, make).await?.settlement.as_slice())
@@ -565,7 +603,16 @@ pub(super) async fn payments(
     let session = teller.session;
     let records =
         session.window.forex().export_payments(session.request(request)).await?.into_inner();
-    PAYMENTS.print(teller, &records.try_collect::<Vec<_>>().await?)
+    let records = records.try_collect::<Vec<_>>().await?;
+    let exit = PAYMENTS.print(teller, &records)?;
+    if teller.format == OutputFormat::Table && records.iter().any(|it| it.is_provisional) {
+        print_line(pick(
+            session.language,
+            "! some deadlines reach into a year whose days off are not known here: they may move",
+            "! 部分期限跨入放假安排未知的年度，可能变动",
+        ))?;
+    }
+    Ok(exit)
 }
 
 /// Declares a receipt.
@@ -602,7 +649,7 @@ pub(super) async fn statement(teller: PayPrinter<'_>, args: StatementArgs) -> an
     let document = document.map_err(|error| {
         anyhow::Error::new(error).context(BilingualText::unreadable(&args.file))
     })?;
-    let request = v1::TakeBankFileRequest { document };
+    let request = v1::TakeBankFileRequest { document, validate_only: args.validate_only };
     let session = teller.session;
     let make = async |it: &client::Window, ask| it.forex().take_bank_file(ask).await;
     let found = session.ask(request, make).await?;
@@ -626,19 +673,36 @@ pub(super) async fn statement(teller: PayPrinter<'_>, args: StatementArgs) -> an
     listing.print(teller, &[found])
 }
 
+/// Says that SAFE registered a receipt.
+pub(super) async fn register(teller: PayPrinter<'_>, args: RegisterArgs) -> anyhow::Result<Exit> {
+    let RegisterArgs { receipt, number, validate_only } = args;
+    let request =
+        v1::RegisterReceiptRequest { request_id: request_id(), receipt, number, validate_only };
+    let session = teller.session;
+    let make = async |it: &client::Window, ask| it.forex().register_receipt(ask).await;
+    RECEIPTS.print(teller, session.ask(request, make).await?.receipt.as_slice())
+}
+
 /// Says how a firm is supervised.
 pub(super) async fn firm(teller: PayPrinter<'_>, args: FirmArgs) -> anyhow::Result<Exit> {
-    let FirmArgs { owner, class, listed, channel } = args;
+    let FirmArgs { owner, class, listed, unlisted_institution, channel, validate_only } = args;
     let request = v1::SetForexFirmRequest {
         request_id: request_id(),
         owner,
         supervision_class: class.into(),
         is_listed: listed,
+        is_institution_unlisted: unlisted_institution,
         channel: channel.into(),
+        validate_only,
     };
     let session = teller.session;
     let make = async |it: &client::Window, ask| it.forex().set_forex_firm(ask).await;
     session.ask(request, make).await?;
-    print_line(pick(session.language, "it holds from now on", "自即日起生效"))?;
+    let said = if validate_only {
+        pick(session.language, "it could be said so", "可如此设定")
+    } else {
+        pick(session.language, "it holds from now on", "自即日起生效")
+    };
+    print_line(said)?;
     Ok(Exit::Done)
 }

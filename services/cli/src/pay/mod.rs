@@ -1,6 +1,7 @@
 //! `pay`: guarantee accounts, what moved on them, what is held, the duty of imports and its bills (支付).
 //! For a firm's accountant, who must know at any time what is held, owed and due, and why.
 
+mod calculate;
 mod duty;
 mod forex;
 pub mod listing;
@@ -13,22 +14,23 @@ pub use forex::{PAYMENTS, QUOTES, RECEIPTS, SALES, SETTLEMENTS};
 
 pub use duty::{state as duty_state, status as bill_status};
 
+use std::path::Path;
+
 use domain::rules::{FEN_E5, decimal};
 use proto::v1;
 
 use super::reconcile::{self, Reconcile};
-use super::tax::TaxPrinter;
 use super::{Exit, Language, OutputFormat, Session};
 
 /// Payment (支付): accounts, what is held, the duty of imports, and tax bills.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Money:  accounts, balance, entries, holds, deposit, credit-line
-Duty:   duties, duty, bills, bill, orders, pay-order
+Duty:   calculate, duties, duty, bills, bill, orders, pay-order
 Back:   returns, goods-back
 Buyer:  quota
 Forex:  sales, receipts, match, unmatch, quote, settle, keep, settlements, assign, bop, declare,
-        firm
+        firm, register
 Bank:   statement, statements, reconcile
 
 Who calls is chosen with --as, for example --as enterprise-a; docs/payment.md is the guide.")]
@@ -45,6 +47,7 @@ enum Verb {
     Holds(money::Holds),
     Deposit(money::Deposit),
     CreditLine(money::CreditLineArgs),
+    Calculate(calculate::Calculate),
     Duties(duty::Duties),
     Duty(duty::Duty),
     Bills(duty::Bills),
@@ -68,13 +71,17 @@ enum Verb {
     Statement(forex::StatementArgs),
     Statements(forex::StatementsArgs),
     Firm(forex::FirmArgs),
+    Register(forex::RegisterArgs),
     Reconcile(Reconcile),
 }
 
 impl PayArgs {
-    /// The one verb that works on files and asks no window.
-    pub(super) fn reconcile(&self) -> Option<&Reconcile> {
-        if let Verb::Reconcile(args) = &self.verb { Some(args) } else { None }
+    /// What works on files alone and asks no window: a statement against a file of orders.
+    pub(super) fn offline(&self) -> Option<(&Path, &Reconcile)> {
+        match &self.verb {
+            Verb::Reconcile(args) => args.orders().map(|file| (file, args)),
+            _ => None,
+        }
     }
 }
 
@@ -96,6 +103,7 @@ pub(super) async fn run(
         Verb::Holds(args) => money::holds(teller, args).await,
         Verb::Deposit(args) => money::deposit(teller, args).await,
         Verb::CreditLine(args) => money::credit_line(teller, args).await,
+        Verb::Calculate(args) => calculate::calculate(teller, args).await,
         Verb::Duties(args) => duty::duties(teller, args).await,
         Verb::Duty(args) => duty::duty(teller, args).await,
         Verb::Bills(args) => duty::bills(teller, args).await,
@@ -119,9 +127,8 @@ pub(super) async fn run(
         Verb::Statement(args) => forex::statement(teller, args).await,
         Verb::Statements(args) => forex::statements(teller, args).await,
         Verb::Firm(args) => forex::firm(teller, args).await,
-        Verb::Reconcile(args) => {
-            reconcile::run(TaxPrinter { format, language: session.language }, &args)
-        }
+        Verb::Register(args) => forex::register(teller, args).await,
+        Verb::Reconcile(args) => reconcile::window::compare(teller, &args).await,
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use domain::{Code, Violation};
 use proto::ceb::{self, ReadDocument};
 use proto::status::Language;
+use proto::v1;
 
 use super::super::ceb::message;
 use super::super::input;
@@ -12,12 +13,14 @@ use super::super::problem::{BrokenRule, Problem};
 use super::super::words::pick;
 
 /// A declaration of a file.
-pub(super) struct FileDeclaration {
+pub(crate) struct FileDeclaration {
     /// The file as texts call it.
-    pub(super) file: String,
+    pub(crate) file: String,
     /// Its place in the file, from 1.
-    pub(super) number: usize,
-    pub(super) content: domain::Declaration,
+    pub(crate) number: usize,
+    pub(crate) content: domain::Declaration,
+    /// The same as a window is asked about it.
+    pub(crate) message: v1::Declaration,
     /// Where its fields stand, when it is a document of a message.
     document: Option<ReadDocument>,
 }
@@ -25,12 +28,18 @@ pub(super) struct FileDeclaration {
 impl FileDeclaration {
     /// What is wrong with it, each with its place.
     pub(super) fn refusal(&self, violations: &[Violation], language: Language) -> Problem {
-        let place = |violation: &Violation| {
-            let mut broken = BrokenRule::of_violation(violation, language);
-            broken.place(self.document.as_ref());
-            broken
-        };
-        let broken = violations.iter().map(place).collect();
+        let broken = violations.iter().map(|it| BrokenRule::of_violation(it, language)).collect();
+        self.problem(broken, language)
+    }
+
+    /// The same, of what a window says.
+    pub(crate) fn refusal_of(&self, violations: &[v1::Violation], language: Language) -> Problem {
+        let of_item = |it: &v1::Violation| BrokenRule::of_item(it.clone(), language);
+        self.problem(violations.iter().map(of_item).collect(), language)
+    }
+
+    fn problem(&self, mut broken: Vec<BrokenRule>, language: Language) -> Problem {
+        broken.iter_mut().for_each(|broken| broken.place(self.document.as_ref()));
         let problem = Problem::local(Code::Invalid, language, broken).in_file(&self.file);
         problem.about("file", &self.file).about("order_no", &self.content.order_no)
     }
@@ -41,7 +50,7 @@ impl FileDeclaration {
 /// # Errors
 ///
 /// Why it has none.
-pub(super) fn read(path: &Path, language: Language) -> Result<Vec<FileDeclaration>, Problem> {
+pub(crate) fn read(path: &Path, language: Language) -> Result<Vec<FileDeclaration>, Problem> {
     let file = input::name(path);
     let found =
         if input::is_message(path) { inventories(path, language) } else { json(path, language) };
@@ -51,11 +60,12 @@ pub(super) fn read(path: &Path, language: Language) -> Result<Vec<FileDeclaratio
 fn json(path: &Path, language: Language) -> Result<Vec<FileDeclaration>, Problem> {
     let items = input::read(path, language)?;
     let declared = items.into_iter().filter_map(|item| {
-        let content = item.request.declaration?.into();
+        let message = item.request.declaration?;
         Some(FileDeclaration {
             file: input::name(path),
             number: item.document,
-            content,
+            content: message.clone().into(),
+            message,
             document: None,
         })
     });
@@ -68,9 +78,10 @@ fn inventories(path: &Path, language: Language) -> Result<Vec<FileDeclaration>, 
     let message = read.map_err(|faults| message::refusal(&faults, language))?;
     let mut declared = Vec::new();
     for (number, document) in (1..).zip(message.documents) {
-        if let Some(content) = ceb::declaration(&document.document) {
-            let (file, content) = (file.name.clone(), content.into());
-            declared.push(FileDeclaration { file, number, content, document: Some(document) });
+        if let Some(message) = ceb::declaration(&document.document) {
+            let (file, content) = (file.name.clone(), message.clone().into());
+            let document = Some(document);
+            declared.push(FileDeclaration { file, number, content, message, document });
         }
     }
     if declared.is_empty() {

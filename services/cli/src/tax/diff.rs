@@ -1,6 +1,5 @@
 //! `tax diff`: what changes between two days.
 
-use domain::payment::built_in;
 use domain::payment::parameters::{Parameter, Parameters};
 use domain::payment::tariff_change::{State, TariffChange, changes};
 use domain::payment::words;
@@ -24,9 +23,8 @@ pub(super) struct Diff {
     after: Date,
 }
 
-pub(super) fn run(voice: TaxPrinter, args: &Diff) -> anyhow::Result<Exit> {
+pub(super) fn run(voice: TaxPrinter, parameters: &Parameters, args: &Diff) -> anyhow::Result<Exit> {
     let TaxPrinter { format, language } = voice;
-    let parameters = built_in::parameters();
     let changes = changes(parameters, args.before, args.after);
     match format {
         OutputFormat::Json => {

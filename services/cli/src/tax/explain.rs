@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use domain::documents::ReceiptStatus;
 use domain::documents::limits::{Quota, annual_limit, fen, single_limit};
 use domain::documents::tax::{Band, LineTax};
-use domain::payment::built_in;
 use domain::payment::declared::{DeclaredAssessment, assess};
+use domain::payment::parameter_set::ParameterSet;
 use domain::payment::parameters::{Parameter, Parameters};
 use domain::payment::tax::{Alternative, Step};
 use proto::status::Language;
@@ -58,8 +58,8 @@ const COLUMNS: [&str; 11] = [
 ];
 
 /// Explains files, one after the other.
-pub(super) fn run(voice: TaxPrinter, args: &Explain) -> anyhow::Result<Exit> {
-    let parameters = built_in::parameters();
+pub(super) fn run(voice: TaxPrinter, set: &ParameterSet, args: &Explain) -> anyhow::Result<Exit> {
+    let parameters = &set.parameters;
     let TaxPrinter { format, language } = voice;
     let mut worst = Exit::Done;
     if format == OutputFormat::Csv {
@@ -83,7 +83,7 @@ pub(super) fn run(voice: TaxPrinter, args: &Explain) -> anyhow::Result<Exit> {
                     continue;
                 }
             };
-            let explained = TaxExplanation { parameters, declared, assessed, args, language };
+            let explained = TaxExplanation { set, parameters, declared, assessed, args, language };
             match format {
                 OutputFormat::Json => print_json(&explained.json())?,
                 OutputFormat::Csv => print_line(&explained.csv())?,
@@ -103,6 +103,7 @@ pub(super) fn run(voice: TaxPrinter, args: &Explain) -> anyhow::Result<Exit> {
 
 /// A declaration with everything that can be said of its tax.
 struct TaxExplanation<'a> {
+    set: &'a ParameterSet,
     parameters: &'a Parameters,
     declared: &'a FileDeclaration,
     assessed: DeclaredAssessment<'a>,
@@ -341,6 +342,7 @@ impl TaxExplanation<'_> {
             "year": year,
             "order_says_more_fen": self.difference_fen(),
             "remarks": remarks,
+            "files": proto::duty::parameter_files(self.set),
             "within": within,
             "full": full,
         })

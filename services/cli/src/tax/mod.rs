@@ -1,21 +1,30 @@
 //! `tax`: what an import costs and why, what held on a day, and what changed between two. Asks no window.
 
-mod declared;
+pub(super) mod declared;
 mod diff;
 mod explain;
 mod rates;
 
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use domain::payment::parameter_set::{OwnFile, ParameterSet};
 use domain::payment::parameters::{self, Parameters, Validity};
 use proto::status::Language;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use time::{Date, OffsetDateTime};
 
 use super::words::pick;
-use super::{Exit, OutputFormat, csv};
+use super::{BilingualText, Exit, OutputFormat, csv};
 
 /// Taxes of imports: compute and explain them, see the numbers of the law by their days. Asks no window.
 #[derive(Debug, clap::Args)]
 pub struct TaxArgs {
+    /// A file to compute by: numbers of the law, a tariff, or the list of retail imports, in the place of the one of the
+    /// program with the same tables. May be given several times, as to `serve`.
+    #[arg(long, global = true, value_name = "FILE")]
+    import_tax: Vec<PathBuf>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -40,15 +49,33 @@ pub(super) struct TaxPrinter {
 ///
 /// What kept it from doing so.
 pub(super) fn run(voice: TaxPrinter, args: &TaxArgs) -> anyhow::Result<Exit> {
+    let set = numbers(&args.import_tax)?;
     match &args.verb {
-        Verb::Explain(args) => explain::run(voice, args),
-        Verb::Rates(args) => rates::run(voice, args),
-        Verb::Diff(args) => diff::run(voice, args),
+        Verb::Explain(args) => explain::run(voice, &set, args),
+        Verb::Rates(args) => rates::run(voice, &set.parameters, args),
+        Verb::Diff(args) => diff::run(voice, &set.parameters, args),
     }
 }
 
+/// What is computed by: these files in the place of those of the program.
+fn numbers(files: &[PathBuf]) -> anyhow::Result<ParameterSet> {
+    let mut own = Vec::with_capacity(files.len());
+    for file in files {
+        let text =
+            std::fs::read_to_string(file).with_context(|| BilingualText::unreadable(file))?;
+        let name = file.file_name().unwrap_or(file.as_os_str()); // a file that is read has one
+        own.push(OwnFile { name: name.to_string_lossy().into_owned(), text });
+    }
+    ParameterSet::read(&own, |bytes| Sha256::digest(bytes).into()).map_err(|faults| {
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        let faults = faults.join("\n");
+        let english = format!("the files of the import tax have faults:\n{faults}");
+        BilingualText::new(english, format!("进口税文件有误：\n{faults}")).into()
+    })
+}
+
 /// A day on the command line.
-fn parse_day(text: &str) -> Result<Date, String> {
+pub(super) fn parse_day(text: &str) -> Result<Date, String> {
     parameters::date(text).ok_or_else(|| "a day is YYYY-MM-DD and exists, as 2026-11-24".to_owned())
 }
 

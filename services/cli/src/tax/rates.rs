@@ -1,7 +1,6 @@
 //! `tax rates`: which numbers hold on a day, and by which law.
 
 use domain::Code;
-use domain::payment::built_in;
 use domain::payment::parameters::{ListedHeading, Parameter, Parameters, TariffRow, Validity};
 use domain::payment::tariff_change::{list_values, row_values};
 use domain::payment::words;
@@ -42,16 +41,19 @@ struct RateInForce<'a> {
     validity: &'a Validity,
 }
 
-pub(super) fn run(voice: TaxPrinter, args: &Rates) -> anyhow::Result<Exit> {
+pub(super) fn run(
+    voice: TaxPrinter,
+    parameters: &Parameters,
+    args: &Rates,
+) -> anyhow::Result<Exit> {
     let TaxPrinter { format, language } = voice;
-    let parameters = built_in::parameters();
     let day = args.on.unwrap_or_else(today);
     let held = held(parameters, args.code.as_deref(), day, language);
     if held.is_empty() {
         let code = args.code.as_deref().unwrap_or_default(); // then no law holds yet
         let text = match language {
-            Language::English => format!("the sample tariff has nothing for {code} on {day}"),
-            Language::Chinese => format!("样例税则在{day}没有{code}的税率"),
+            Language::English => format!("the tariff has nothing for {code} on {day}"),
+            Language::Chinese => format!("税则在{day}没有{code}的税率"),
         };
         let why = BrokenRule::plain(Code::CodeUnknown, text);
         let problem = Problem::local(Code::CodeUnknown, language, vec![why]);

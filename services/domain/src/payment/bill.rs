@@ -109,6 +109,21 @@ pub fn is_all_back(lines: &[BilledLine]) -> bool {
     lines.iter().all(|line| line.returned_e5 >= line.qty_e5)
 }
 
+/// What a payment pays of each of several bills, in their order, and what of it is beyond all of them: of bills of
+/// which so much is owed, and for which `before` was paid.
+pub fn shares(owed_fen: &[i64], before_fen: i64, paid_fen: i64) -> (Vec<i64>, i64) {
+    let (mut before, mut left) = (before_fen.max(0), paid_fen.max(0));
+    let share = |owed: &i64| {
+        let covered = before.min(*owed);
+        before -= covered;
+        let part = left.min(*owed - covered);
+        left -= part;
+        part
+    };
+    let parts = owed_fen.iter().map(share).collect();
+    (parts, left)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -5,15 +5,15 @@ use std::sync::LazyLock;
 
 use super::parameters::{Parameters, read};
 
-/// The files, by name.
-pub const FILES: [(&str, &str); 3] = [
-    ("import-tax.toml", include_str!("../../data/import-tax.toml")),
-    ("sample-tariff.toml", include_str!("../../data/sample-tariff.toml")),
-    ("sample-import-list.toml", include_str!("../../data/sample-import-list.toml")),
+/// The files: name, text, and the kind of their tables besides laws.
+pub const FILES: [(&str, &str, &str); 3] = [
+    ("import-tax.toml", include_str!("../../data/import-tax.toml"), "parameter"),
+    ("sample-tariff.toml", include_str!("../../data/sample-tariff.toml"), "tariff"),
+    ("sample-import-list.toml", include_str!("../../data/sample-import-list.toml"), "listed"),
 ];
 
 static PARAMETERS: LazyLock<Parameters> = LazyLock::new(|| {
-    let texts = FILES.map(|(_, text)| text);
+    let texts = FILES.map(|(_, text, _)| text);
     read(&texts).expect("a test reads the files that are compiled in")
 });
 

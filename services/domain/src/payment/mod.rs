@@ -1,7 +1,7 @@
 //! Money as plain values and pure functions: what is held, owed, paid and given back.
 //!
 //! [`ledger`] is the double entry that everything is written in; [`parameters`] are the dated numbers
-//! of the law, read from files ([`built_in`]), and [`tax`] is what an import costs by them, with the
+//! of the law, read from files ([`built_in`], or one's own in a [`parameter_set`]), and [`tax`] is what an import costs by them, with the
 //! reasons; [`declared`] computes it for a declaration.
 //! [`import_list`] says which goods may come, [`tariff_change`] what changes between two days,
 //! [`words`] how numbers are called and written for people.
@@ -26,6 +26,7 @@ pub mod import_list;
 pub mod import_return;
 pub mod ledger;
 pub mod matching;
+pub mod parameter_set;
 pub mod parameters;
 pub mod settlement;
 pub mod statement;

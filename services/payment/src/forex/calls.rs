@@ -20,7 +20,7 @@ use super::commit::ForexCommand;
 use super::payments::{self, PaymentDetails};
 use super::receipt_rows::ReceiptRow;
 use super::sale_rows::SaleRow;
-use super::settle::{ForexAct, ForexChange, ForexOutcome};
+use super::settle::{ForexAct, ForexAnswer, ForexChange, ForexOutcome};
 use super::statement_balance::StatementBalance;
 use super::wire;
 use super::{
@@ -28,7 +28,7 @@ use super::{
     statement_rows,
 };
 use crate::Payments;
-use crate::wire::amount;
+use crate::wire::{account_view, amount};
 
 type Answer<A> = Result<A, ServiceError>;
 
@@ -102,7 +102,7 @@ impl Payments {
         request: Option<Change>,
         act: ForexAct,
         only_check: bool,
-    ) -> Answer<ForexOutcome> {
+    ) -> Answer<ForexAnswer> {
         let change = Box::new(ForexChange {
             request: request.map(|it| (it.request_id, it.digest)),
             caller: call.principal.name.clone(),
@@ -124,10 +124,13 @@ impl Payments {
         request: Change,
         act: ForexAct,
         only_check: bool,
-    ) -> Answer<(Option<v1::ForexReceipt>, bool)> {
-        match self.forex(call, Some(request), act, only_check).await? {
+    ) -> Answer<(Option<v1::ForexReceipt>, bool, Vec<v1::Account>)> {
+        let ForexAnswer { outcome, accounts } =
+            self.forex(call, Some(request), act, only_check).await?;
+        match outcome {
             ForexOutcome::Receipt(row, matches, repeated) => {
-                Ok((Some(wire::receipt(&row, &matches)), repeated))
+                let accounts = accounts.iter().map(account_view).collect();
+                Ok((Some(wire::receipt(&row, &matches)), repeated, accounts))
             }
             other => Err(strange(&other).into()),
         }
@@ -141,8 +144,9 @@ impl Payments {
     ) -> Answer<v1::MatchReceiptResponse> {
         let id = wire::id(&asked.receipt, "receipt")?;
         let act = ForexAct::Match(id, wire::declarations(&asked.declarations)?);
-        let (receipt, repeated) = self.receipt(call, change, act, asked.validate_only).await?;
-        Ok(v1::MatchReceiptResponse { receipt, repeated })
+        let (receipt, repeated, accounts) =
+            self.receipt(call, change, act, asked.validate_only).await?;
+        Ok(v1::MatchReceiptResponse { receipt, repeated, accounts })
     }
 
     pub(super) async fn unmatch_receipt(
@@ -152,8 +156,9 @@ impl Payments {
         asked: v1::UnmatchReceiptRequest,
     ) -> Answer<v1::UnmatchReceiptResponse> {
         let act = ForexAct::Unmatch(wire::id(&asked.receipt, "receipt")?);
-        let (receipt, repeated) = self.receipt(call, change, act, false).await?;
-        Ok(v1::UnmatchReceiptResponse { receipt, repeated })
+        let (receipt, repeated, accounts) =
+            self.receipt(call, change, act, asked.validate_only).await?;
+        Ok(v1::UnmatchReceiptResponse { receipt, repeated, accounts })
     }
 
     pub(super) async fn quote_settlement(
@@ -171,7 +176,7 @@ impl Payments {
                 return Err(refusal.with("reason", "exactly one side is given").into());
             }
         };
-        match self.forex(call, None, ForexAct::Quote(id, fixed), false).await? {
+        match self.forex(call, None, ForexAct::Quote(id, fixed), false).await?.outcome {
             ForexOutcome::Quote(row, remarks) => Ok(v1::QuoteSettlementResponse {
                 quote: Some(wire::quote(&row)),
                 remarks: remarks.iter().map(wire::remark).collect(),
@@ -187,9 +192,13 @@ impl Payments {
         asked: v1::AcceptQuoteRequest,
     ) -> Answer<v1::AcceptQuoteResponse> {
         let act = ForexAct::Accept(wire::id(&asked.quote, "quote")?);
-        match self.forex(call, Some(change), act, asked.validate_only).await? {
+        let ForexAnswer { outcome, accounts } =
+            self.forex(call, Some(change), act, asked.validate_only).await?;
+        match outcome {
             ForexOutcome::Settlement(row, repeated) => {
-                Ok(v1::AcceptQuoteResponse { settlement: Some(wire::settlement(&row)), repeated })
+                let settlement = Some(wire::settlement(&row));
+                let accounts = accounts.iter().map(account_view).collect();
+                Ok(v1::AcceptQuoteResponse { settlement, repeated, accounts })
             }
             other => Err(strange(&other).into()),
         }
@@ -202,8 +211,9 @@ impl Payments {
         asked: v1::KeepReceiptRequest,
     ) -> Answer<v1::KeepReceiptResponse> {
         let act = ForexAct::Keep(wire::id(&asked.receipt, "receipt")?);
-        let (receipt, repeated) = self.receipt(call, change, act, false).await?;
-        Ok(v1::KeepReceiptResponse { receipt, repeated })
+        let (receipt, repeated, accounts) =
+            self.receipt(call, change, act, asked.validate_only).await?;
+        Ok(v1::KeepReceiptResponse { receipt, repeated, accounts })
     }
 
     pub(super) async fn list_settlements(
@@ -235,10 +245,13 @@ impl Payments {
         asked: v1::AssignSettlementRequest,
     ) -> Answer<v1::AssignSettlementResponse> {
         let act = ForexAct::Assign(wire::id(&asked.settlement, "settlement")?);
-        match self.forex(call, Some(change), act, false).await? {
+        let ForexAnswer { outcome, accounts } =
+            self.forex(call, Some(change), act, asked.validate_only).await?;
+        match outcome {
             ForexOutcome::Settlement(row, repeated) => {
                 let settlement = Some(wire::settlement(&row));
-                Ok(v1::AssignSettlementResponse { settlement, repeated })
+                let accounts = accounts.iter().map(account_view).collect();
+                Ok(v1::AssignSettlementResponse { settlement, repeated, accounts })
             }
             other => Err(strange(&other).into()),
         }
@@ -308,7 +321,7 @@ impl Payments {
             return Err(Refusal::of(Code::TooLong).with("field", "goods").into());
         }
         let act = ForexAct::Declare(id, PaymentDetails { code, country, goods });
-        match self.forex(call, Some(change), act, validate_only).await? {
+        match self.forex(call, Some(change), act, validate_only).await?.outcome {
             ForexOutcome::Declared(row, declared, repeated) => {
                 let record = Some(wire::declared(&row, &declared));
                 Ok(v1::DeclarePaymentResponse { record, repeated })
@@ -337,7 +350,13 @@ impl Payments {
         _call: &Call,
         asked: v1::TakeBankFileRequest,
     ) -> Answer<v1::TakeBankFileResponse> {
-        let outcome = self.bank_file(&asked.document).await?;
+        let outcome = if asked.validate_only {
+            let news = Arc::new(bank::read(&asked.document)?);
+            let command = |reply| ForexCommand::Bank(news, reply);
+            commit_queue::rehearse(&*self.forex_writer, &self.work, command).await?
+        } else {
+            self.bank_file(&asked.document).await?
+        };
         let BankFileOutcome { taken, repeated, ignored, balances } = outcome;
         let balances = balances.iter().map(wire::statement_balance).collect();
         Ok(v1::TakeBankFileResponse { taken, repeated, ignored, balances })
@@ -366,6 +385,25 @@ impl Payments {
         Ok(v1::ListBankStatementsResponse { statements, next_page_token })
     }
 
+    pub(super) async fn register_receipt(
+        &self,
+        call: &Call,
+        change: Change,
+        asked: v1::RegisterReceiptRequest,
+    ) -> Answer<v1::RegisterReceiptResponse> {
+        let v1::RegisterReceiptRequest { request_id: _, receipt, number, validate_only } = asked;
+        let id = wire::id(&receipt, "receipt")?;
+        if number.trim().is_empty() {
+            return Err(Refusal::of(Code::Required).with("field", "number").into());
+        }
+        if number.chars().count() > limits::TEXT_MAX {
+            return Err(Refusal::of(Code::TooLong).with("field", "number").into());
+        }
+        let act = ForexAct::Register(id, number);
+        let (receipt, repeated, _) = self.receipt(call, change, act, validate_only).await?;
+        Ok(v1::RegisterReceiptResponse { receipt, repeated })
+    }
+
     pub(super) async fn set_forex_firm(
         &self,
         call: &Call,
@@ -374,7 +412,8 @@ impl Payments {
     ) -> Answer<v1::SetForexFirmResponse> {
         let firm = wire::firm(&asked)?;
         let owner = crate::wire::own(&call.principal, asked.owner)?;
-        match self.forex(call, Some(change), ForexAct::Firm(owner, firm), false).await? {
+        let act = ForexAct::Firm(owner, firm);
+        match self.forex(call, Some(change), act, asked.validate_only).await?.outcome {
             ForexOutcome::Firm(repeated) => Ok(v1::SetForexFirmResponse { repeated }),
             other => Err(strange(&other).into()),
         }

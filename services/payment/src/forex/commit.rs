@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::bank::{self, BankFileOutcome, BankNews};
 use super::sales::{self, EXPORTS, SaleEvent};
-use super::settle::{self, ForexChange, ForexOutcome};
+use super::settle::{self, ForexAnswer, ForexChange};
 use super::settlement_rows;
 use super::transaction::{ForexCommit, ForexTransaction};
 use crate::ledger::Ledger;
@@ -35,7 +35,7 @@ pub(crate) enum ForexCommand {
     /// The term of an order to settle is over; whether it is not open any more.
     Expire(Uuid, Reply<bool>),
     /// A firm asks for something.
-    Change(Box<ForexChange>, Reply<Result<ForexOutcome, Refusal>>),
+    Change(Box<ForexChange>, Reply<Result<ForexAnswer, Refusal>>),
 }
 
 impl std::fmt::Debug for ForexCommand {

@@ -33,6 +33,7 @@ pub(crate) const API: Api = Api {
         ("DeclarePayment", FIRMS),
         ("TakeBankFile", &[Kind::Bank, Kind::Administrator]),
         ("SetForexFirm", &[Kind::Administrator]),
+        ("RegisterReceipt", &[Kind::Administrator]),
     ],
 };
 
@@ -158,6 +159,16 @@ impl ForexService for Service {
         request: Request<v1::TakeBankFileRequest>,
     ) -> Answer<v1::TakeBankFileResponse> {
         rpc::unary(request, async |call, message| self.0.take_bank_file(&call, message).await).await
+    }
+
+    async fn register_receipt(
+        &self,
+        request: Request<v1::RegisterReceiptRequest>,
+    ) -> Answer<v1::RegisterReceiptResponse> {
+        rpc::change(request, async |call, change, message| {
+            self.0.register_receipt(&call, change, message).await
+        })
+        .await
     }
 
     async fn set_forex_firm(

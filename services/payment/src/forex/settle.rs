@@ -7,12 +7,14 @@
 //!
 //! The rules of SAFE (`domain::payment::forex`) are asked when a rate is quoted and again when it is accepted.
 
+use std::collections::BTreeSet;
+
 use domain::CHINA;
 use domain::history::ReceiptStep;
 use domain::payment::amount::shown;
 use domain::payment::buying_rates::{SOURCE, buying_e8};
 use domain::payment::forex::{BrokenForexRule, Channel, ForexReceipt, rules};
-use domain::payment::ledger::{Action, Currency, Leg, Purpose};
+use domain::payment::ledger::{Account, Action, Currency, Leg, Purpose, Totals};
 use domain::payment::settlement::{Error as QuoteError, FixedSide, Quote};
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, RequestId, Slot, limits};
@@ -39,6 +41,8 @@ use super::{
     firm_rows, match_rows, payments_rows, quote_rows, receipt_rows, sale_rows, settlement_rows,
 };
 use super::{matching, reversal};
+use crate::ledger::Needs;
+use crate::read::AccountView;
 use crate::transaction::{BANK, id_of};
 
 /// The queue of orders whose term is over at a time.
@@ -57,6 +61,8 @@ pub(crate) enum ForexAct {
     Keep(Uuid),
     Declare(Uuid, PaymentDetails),
     Firm(String, ForexFirm),
+    /// SAFE registered it under this number.
+    Register(Uuid, String),
 }
 
 /// A request about money from abroad.
@@ -93,6 +99,13 @@ pub(crate) enum ForexOutcome {
     Firm(bool),
 }
 
+/// The same, with the accounts of its firm as they are then.
+#[derive(Debug, Clone)]
+pub(crate) struct ForexAnswer {
+    pub(crate) outcome: ForexOutcome,
+    pub(crate) accounts: Vec<AccountView>,
+}
+
 type Answer<T> = Result<Result<T, Refusal>, Fault>;
 
 /// The slot that a request is about; `None` where there is nothing of its name.
@@ -105,6 +118,7 @@ pub(crate) async fn slot(
         | ForexAct::Unmatch(id)
         | ForexAct::Quote(id, _)
         | ForexAct::Keep(id)
+        | ForexAct::Register(id, _)
         | ForexAct::Declare(id, _) => {
             let found = receipt_rows::receipt_by_id(tx, *id).await?;
             found.filter(|it| change.may(&it.owner)).map(|it| it.slot)
@@ -121,8 +135,53 @@ pub(crate) async fn slot(
     })
 }
 
-/// Does what is asked for, once.
+/// Does what is asked for, once; and says what its firm has then.
 pub(crate) async fn change(
+    step: &mut ForexTransaction<'_>,
+    change: &ForexChange,
+    key: Option<RequestKey>,
+) -> Answer<ForexAnswer> {
+    let outcome = match once(step, change, key).await? {
+        Ok(outcome) => outcome,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let accounts = match &outcome {
+        ForexOutcome::Receipt(row, ..) => {
+            accounts(step, (row.slot, &row.owner), row.currency).await?
+        }
+        ForexOutcome::Settlement(row, _) => {
+            accounts(step, (row.slot, &row.owner), row.currency).await?
+        }
+        ForexOutcome::Quote(..) | ForexOutcome::Declared(..) | ForexOutcome::Firm(_) => Vec::new(),
+    };
+    Ok(Ok(ForexAnswer { outcome, accounts }))
+}
+
+/// The accounts of a firm in a currency and in yuan, as far as something ever moved there.
+async fn accounts(
+    step: &mut ForexTransaction<'_>,
+    (slot, owner): (Slot, &str),
+    currency: Currency,
+) -> Result<Vec<AccountView>, Fault> {
+    let purposes = [Purpose::Suspense, Purpose::Settlement, Purpose::ReversalPayable];
+    let currencies: BTreeSet<Currency> = [currency, Currency::Cny].into();
+    let all = currencies
+        .into_iter()
+        .flat_map(|currency| purposes.map(|purpose| account(owner, currency, purpose)));
+    let all: Vec<Account> = all.collect();
+    let mut needs = Needs::default();
+    all.iter().for_each(|account| needs.account(slot, account.clone()));
+    step.ledger.load(&mut *step.tx, &needs).await?;
+    let balances = step.ledger.balances(slot)?;
+    let view = |account: Account| {
+        let totals = balances.totals(&account);
+        let moved = totals != Totals::default();
+        moved.then_some(AccountView { account, totals, credit_line: 0 })
+    };
+    Ok(all.into_iter().filter_map(view).collect())
+}
+
+async fn once(
     step: &mut ForexTransaction<'_>,
     change: &ForexChange,
     key: Option<RequestKey>,
@@ -186,6 +245,13 @@ async fn act(step: &mut ForexTransaction<'_>, change: &ForexChange) -> Answer<Fo
             let declared = payments::declare(step, &receipt, details, caller).await?;
             Ok(declared.map(|it| ForexOutcome::Declared(receipt, it, false)))
         }
+        ForexAct::Register(id, number) => {
+            let receipt = read(step, *id).await?;
+            let (of, by) = ((receipt.slot, *id), (caller, step.now));
+            firm_rows::register(&mut *step.tx, of, number, by).await?;
+            let matches = matches(step, &receipt).await?;
+            Ok(Ok(ForexOutcome::Receipt(receipt, matches, false)))
+        }
         ForexAct::Firm(owner, firm) => {
             firm_rows::write_firm(&mut *step.tx, owner, *firm, step.now).await?;
             Ok(Ok(ForexOutcome::Firm(false)))
@@ -203,6 +269,7 @@ async fn again(
         ForexAct::Match(id, _)
         | ForexAct::Unmatch(id)
         | ForexAct::Keep(id)
+        | ForexAct::Register(id, _)
         | ForexAct::Quote(id, _) => {
             let receipt = read(step, *id).await?;
             let matches = matches(step, &receipt).await?;
@@ -282,6 +349,7 @@ async fn check(
     let of = (days(Month::January, 1)?, days(Month::December, 31)?);
     let before =
         receipt_rows::received_usd_cents(&mut *step.tx, &receipt.owner, of, receipt.id).await?;
+    let is_registered = firm_rows::is_registered(&mut *step.tx, (receipt.slot, receipt.id)).await?;
     let matches = matches(step, receipt).await?;
     let mut broken = Vec::<BrokenForexRule>::new();
     for sale in sales_of(step, &matches).await? {
@@ -296,13 +364,13 @@ async fn check(
             agent: Some(&sale.firm),
             is_listed: firm.is_listed,
             class: firm.class,
-            is_institution_listed: true,
+            is_institution_listed: firm.is_institution_listed,
             // The declaration is the document, and the bank is told of the transaction at the release.
             has_documents: sale.state == SaleState::Released,
             has_transactions: sale.state == SaleState::Released,
             has_export: sale.state == SaleState::Released,
             is_advance: sale.state == SaleState::Filed,
-            is_registered: false,
+            is_registered,
         });
         for rule in found {
             if !broken.iter().any(|it| it.code == rule.code) {

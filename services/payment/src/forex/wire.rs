@@ -4,6 +4,7 @@ use domain::DeclarationId;
 use domain::payment::amount::shown;
 use domain::payment::forex::{BrokenForexRule, Channel, ForexClass, ForexRecord, Lack};
 use domain::payment::ledger::Currency;
+use domain::payment::workdays::Workdays;
 use domain::refusal::{Code, Refusal};
 use proto::v1;
 use uuid::Uuid;
@@ -231,8 +232,16 @@ fn payments_record(row: &ReceiptRow, record: &ForexRecord, country: &str) -> v1:
         basic_until: record.basic_until.to_string(),
         declared_until: record.declared_until.to_string(),
         needs_report: record.needs_report,
+        is_provisional: is_provisional(record),
         ..head(row)
     }
+}
+
+/// Whether a deadline was counted over days of which nobody has said yet whether they are worked.
+fn is_provisional(record: &ForexRecord) -> bool {
+    [record.basic_until, record.declared_until]
+        .iter()
+        .any(|day| !Workdays::built_in().is_announced(*day))
 }
 
 /// How a firm is supervised, as it is said.
@@ -252,7 +261,12 @@ pub(super) fn firm(asked: &v1::SetForexFirmRequest) -> Result<ForexFirm, Refusal
         }
         v1::ForexChannel::Institution => Channel::Institution,
     };
-    Ok(ForexFirm { class, is_listed: asked.is_listed, channel })
+    Ok(ForexFirm {
+        class,
+        is_listed: asked.is_listed,
+        channel,
+        is_institution_listed: !asked.is_institution_unlisted,
+    })
 }
 
 /// The declarations of these names.
@@ -261,4 +275,26 @@ pub(super) fn declarations(names: &[String]) -> Result<Vec<DeclarationId>, Refus
         return Err(Refusal::of(Code::Required).with("field", "declarations"));
     }
     names.iter().map(|name| crate::wire::declaration(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::date;
+
+    use super::*;
+
+    #[test]
+    fn a_deadline_in_a_year_that_was_not_announced_is_provisional() {
+        let record = |declared_until| ForexRecord {
+            code: "122030".to_owned(),
+            note: String::new(),
+            basic_until: date!(2026 - 12 - 31),
+            declared_until,
+            needs_report: false,
+            needs_settlement: true,
+        };
+        assert!(!is_provisional(&record(date!(2026 - 12 - 31))));
+        // Nobody announces so far ahead.
+        assert!(is_provisional(&record(date!(2999 - 01 - 04))));
+    }
 }

@@ -40,7 +40,6 @@ impl DutyPayments {
             ent_duty_no,
             reference,
             amount_fen: Some(amount_fen),
-            validate_only: false,
         };
         let command = |reply| PaymentCommand::PayOrder(Box::new(order), reply);
         let done = payment.asking.enqueue(slot, &Share::Kept, command).await;

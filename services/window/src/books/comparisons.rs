@@ -233,7 +233,7 @@ pub(super) const COMPARISONS: &[BookComparison] = &[
                    on b.slot = o.slot and b.ent_duty_no = o.ent_duty_no
               left join (select e.slot, split_part(e.rule, ' ', 1) as ent_duty_no, sum(l.amount) as paid
                          from payment.entry e join payment.leg l on l.slot = e.slot and l.number = e.number
-                         where e.event = 'duty.paid' and not l.held group by 1, 2) p
+                         where e.event = 'duty.paid' and l.to_purpose = 2 and not l.held group by 1, 2) p
                    on p.slot = o.slot and p.ent_duty_no = o.ent_duty_no
               where o.bills is distinct from b.bills
                  or o.amount_fen not between b.left_fen and b.billed
