@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use domain::answer::ExchangeAnswer;
-use domain::history::Reason;
 use domain::payment::duty::{self, DutyEvent, DutyState};
 use domain::{DeclarationId, Slot};
 use store::Fault;
@@ -15,9 +14,10 @@ use time::OffsetDateTime;
 
 use crate::assess::AssessedDuty;
 use crate::bill;
+use crate::duty_answer::verdict;
 use crate::duty_rows::DutyRow;
 use crate::purchases::{self, DeclaredPurchase};
-use crate::transaction::{PaymentTransaction, verdict};
+use crate::transaction::PaymentTransaction;
 
 /// One entry of the declaration service's journal, as far as it concerns the duty.
 #[derive(Debug)]
@@ -62,18 +62,6 @@ impl ImportEvent {
     pub(crate) fn purchase(&self) -> Option<&DeclaredPurchase> {
         self.assessed().map(|assessed| &assessed.purchase)
     }
-}
-
-/// What is to be said of a version: that its duty is secured, or that its buyer is over a limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DutyAnswer {
-    pub(crate) id: DeclarationId,
-    pub(crate) version: u32,
-    pub(crate) round: u32,
-    pub(crate) payer: String,
-    pub(crate) amount_fen: i64,
-    /// Why it is rejected.
-    pub(crate) refusal: Option<Reason>,
 }
 
 /// Takes events down, in order. For each that brings a version or a release: what is to be said.

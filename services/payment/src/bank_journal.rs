@@ -10,7 +10,7 @@ use store::journal::{Heads, JournalEntry};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::transaction::id_of;
+use crate::names::id_of;
 
 /// An entry that has no place yet. The same again has the same id.
 pub(crate) fn entry(

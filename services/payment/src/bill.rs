@@ -14,17 +14,13 @@ use domain::payment::tax::{Deadlines, deadlines};
 use domain::rules::{FEN_E5, SCRIPT_PREFIX, decimal};
 use store::Fault;
 use time::{Duration, OffsetDateTime};
-use uuid::Uuid;
 
 use crate::bill_rows::{BillRow, tax_no};
+use crate::duty_answer::news;
 use crate::duty_rows::DutyRow;
+use crate::names::{TREASURY, bill_entry_id, yuan};
 use crate::notice::Notice;
-use crate::transaction::{PaymentTransaction, TREASURY, id_of, news, yuan};
-
-/// The id of the entry that moves the tax of a bill.
-pub(crate) fn entry_id(id: DeclarationId) -> Uuid {
-    id_of(&format!("bill/{id}"))
-}
+use crate::transaction::PaymentTransaction;
 
 /// In a sandbox, a bill of such an order is collected a second after it was made, not after a month.
 const TAX_PAID: &str = "TAXPAID";
@@ -70,7 +66,7 @@ pub(crate) fn make(
     let leg = |amount: i64| Leg { from: from.clone(), to: to.clone(), amount };
     let legs: Vec<Leg> = row.case.taxes().into_iter().filter(|it| *it > 0).map(leg).collect();
     if !legs.is_empty() {
-        let of = (entry_id(id), "bill.made_out");
+        let of = (bill_entry_id(id), "bill.made_out");
         let mut entry = step.entry(&row, of, Action::Transfer(legs), released_time)?;
         entry.basis.bill = Some(entry.id);
         step.ledger

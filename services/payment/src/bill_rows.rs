@@ -361,3 +361,8 @@ pub(crate) async fn write_orders(
     }
     Ok(())
 }
+
+/// When a bill whose goods are awaited is collected: on its last day.
+pub(crate) fn collected_at_last(due_until: time::Date) -> OffsetDateTime {
+    due_until.midnight().assume_offset(CHINA)
+}

@@ -18,6 +18,7 @@ use crate::commit::PaymentCommand;
 use crate::goods_back::{CountedGoods, GoodsCount};
 use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeOutcome};
 use crate::ledger::{Ledger, Needs};
+use crate::names;
 use crate::verify::{VerificationLimit, verify_slots};
 use crate::wire::{
     account, account_of, account_view, amount, bill, bill_status, calculation, calculation_day,
@@ -147,10 +148,10 @@ impl Payments {
             self.rehearse(&change).await?
         } else {
             let command = |reply| PaymentCommand::Guarantee(Box::new(change), reply);
-            self.asking.try_enqueue(slot, &Share::of(principal), command).await??
+            self.requests.try_enqueue(slot, &Share::of(principal), command).await??
         };
         let GuaranteeOutcome { totals, credit_line, repeated } = changed;
-        Ok((account(&transaction::guarantee(&owner), &totals, credit_line), repeated))
+        Ok((account(&names::guarantee(&owner), &totals, credit_line), repeated))
     }
 
     /// What would be, in a transaction that is not kept.
@@ -430,7 +431,7 @@ impl Payments {
         let CountedGoods { row, repeated, accounts } = if validate_only {
             commit_queue::rehearse(&*self.writer, &self.work, command).await??
         } else {
-            self.asking.try_enqueue(slot, &share, command).await??
+            self.requests.try_enqueue(slot, &share, command).await??
         };
         // What a firm has is nothing to a site.
         let sees = call.principal.kind == Kind::Administrator;
@@ -470,7 +471,7 @@ impl Payments {
         let paid = if validate_only {
             commit_queue::rehearse(&*self.writer, &self.work, command).await??
         } else {
-            self.asking.try_enqueue(slot, &Share::of(&call.principal), command).await??
+            self.requests.try_enqueue(slot, &Share::of(&call.principal), command).await??
         };
         let PaidOrder { order, repeated, accounts } = paid;
         let order = Some(duty_order(&order, today(self.clock.now())));

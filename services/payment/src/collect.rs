@@ -17,17 +17,12 @@ use store::Fault;
 use store::request::{Digest, RequestKey, RequestStatus};
 use uuid::Uuid;
 
-use crate::bill;
+use crate::account_view::AccountView;
 use crate::bill_rows::{BillRow, DutyOrderRow, tax_no};
-use crate::forex::bank::reference;
+use crate::forex::bank_account::reference;
+use crate::names::{BANK, TREASURY, bill_entry_id, id_of, yuan};
 use crate::notice::Notice;
-use crate::read::AccountView;
-use crate::transaction::{BANK, PaymentTransaction, TREASURY, id_of, yuan};
-
-/// The queue of payers whose bills are to be collected at a time.
-pub(crate) const COLLECTIONS: &str = "collections";
-/// The queue of what banks paid of payment orders.
-pub(crate) const DUTY_PAYMENTS: &str = "duty-payments";
+use crate::transaction::PaymentTransaction;
 
 /// A payment order that the bank paid.
 #[derive(Debug, Clone)]
@@ -266,7 +261,7 @@ fn book(
     let row = step.duty(bill.id)?.clone();
     let mut entry = step.entry(&row, (id, "duty.paid"), Action::Transfer(legs), step.now)?;
     entry.basis.declaration = of.map(DeclarationId::uuid);
-    entry.basis.bill = of.map(bill::entry_id);
+    entry.basis.bill = of.map(bill_entry_id);
     entry.basis.actor.clone_from(&payment.caller);
     entry.basis.rule = format!("{number} {}", payment.reference);
     match step.ledger.apply(payment.slot(), &entry)? {

@@ -10,20 +10,16 @@ use std::sync::Arc;
 
 use domain::answer::ExchangeAnswer;
 use domain::payment::ledger::Purpose;
-use domain::payment::parameter_set::ParameterSet;
 use domain::refusal::Refusal;
 use domain::{DeclarationId, Slot};
 use proto::duty::ReturnedGoods;
 use proto::forex::TaxRefund;
 use proto::memory::{self, Charge};
 use sqlx::PgConnection;
-use store::cipher::Cipher;
+use store::Fault;
 use store::commit_queue::{Reply, Transaction};
 use store::queue::{self, Item};
 use store::request::{RequestKey, Requests};
-use store::tail::Tail;
-use store::{Clock, Fault};
-use tokio::sync::Notify;
 
 use crate::apply_events::{self, ImportEvent};
 use crate::bill_rows;
@@ -32,8 +28,9 @@ use crate::goods_back::{self, CountedGoods, GoodsCount};
 use crate::guarantee::{self, GuaranteeAct, GuaranteeChange, GuaranteeOutcome};
 use crate::import_return_rows::ImportReturns;
 use crate::ledger::{Ledger, Needs};
+use crate::names;
 use crate::purchases::{self, PersonHash, Purchases};
-use crate::transaction::{self, PaymentCommit, PaymentTransaction};
+use crate::transaction::{self, PaymentCommit, PaymentTransaction, PaymentWriter};
 use crate::{duty_rows, read, tax_refunds};
 
 /// Duties that are tried again in one transaction.
@@ -77,26 +74,6 @@ impl PaymentCommand {
             | Self::TaxRefund(..) => None,
         }
     }
-}
-
-/// The work of the service.
-#[derive(Debug)]
-pub(crate) struct PaymentWriter {
-    pub(crate) clock: Clock,
-    /// Of what waits in queues.
-    pub(crate) cipher: Cipher,
-    /// What taxes and their days are computed by.
-    pub(crate) numbers: Arc<ParameterSet>,
-    /// Firms that have no guarantee account yet get one with a credit line.
-    pub(crate) sandbox: bool,
-    /// Tells banks what was committed.
-    pub(crate) tail: Tail,
-    /// Wakes the loop that says things to the declaration service.
-    pub(crate) answers: Arc<Notify>,
-    /// Wakes the loop that tries duties again.
-    pub(crate) retries: Arc<Notify>,
-    /// Wakes the loop that tells firms of their bills.
-    pub(crate) notices: Arc<Notify>,
 }
 
 /// What a batch is about.
@@ -230,15 +207,15 @@ fn needs(
             PaymentCommand::CountGoods(counted, _) => {
                 if let Some(bill) = bills.get(&counted.declaration) {
                     needs.id(bill.slot(), counted.entry_id());
-                    needs.account(bill.slot(), transaction::yuan(&bill.payer, Purpose::DutyPaid));
+                    needs.account(bill.slot(), names::yuan(&bill.payer, Purpose::DutyPaid));
                 }
             }
             PaymentCommand::TaxRefund(refund, _) => tax_refunds::needs(&mut needs, refund),
             PaymentCommand::PayOrder(payment, _) => {
                 transaction::needs_of_payer(&mut needs, &payment.payer);
                 let slot = payment.slot();
-                for owner in [payment.payer.as_str(), transaction::TREASURY] {
-                    needs.account(slot, transaction::yuan(owner, Purpose::DutyPaid));
+                for owner in [payment.payer.as_str(), names::TREASURY] {
+                    needs.account(slot, names::yuan(owner, Purpose::DutyPaid));
                 }
                 needs.id(slot, payment.entry_id());
                 let of_order = bills.values().filter(|it| it.ent_duty_no == payment.ent_duty_no);

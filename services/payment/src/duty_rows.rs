@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::history::Reason;
 use domain::payment::duty::DutyState;
 use domain::{DeclarationId, Slot};
 use proto::duty::DutyCase;
@@ -11,7 +10,6 @@ use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::apply_events::DutyAnswer;
 use crate::purchases;
 
 /// The duty of a declaration.
@@ -35,28 +33,6 @@ impl DutyRow {
     /// Where the money of its payer is.
     pub(crate) fn payer_slot(&self) -> Slot {
         Slot::of(&self.payer)
-    }
-
-    /// What is said of it; nothing where it waits, or has ended.
-    pub(crate) fn answer(&self, round: u32) -> Option<DutyAnswer> {
-        let refusal = match self.state {
-            DutyState::Secured | DutyState::Billed => None,
-            DutyState::OverLimit => {
-                let (code, text) = self.case.refusal.clone();
-                Some(Reason { code, text })
-            }
-            DutyState::Open | DutyState::Unassessed | DutyState::Short | DutyState::Ended => {
-                return None;
-            }
-        };
-        Some(DutyAnswer {
-            id: self.id,
-            version: self.version,
-            round,
-            payer: self.payer.clone(),
-            amount_fen: self.amount_fen,
-            refusal,
-        })
     }
 }
 

@@ -20,20 +20,14 @@ use proto::duty::ReturnedGoods;
 use store::Fault;
 use store::queue::Item;
 use store::request::{Digest, RequestKey, RequestStatus};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::bill;
+use crate::account_view::AccountView;
 use crate::bill_rows::tax_no;
 use crate::import_return_rows::ImportReturnRow;
+use crate::names::{bill_entry_id, id_of};
 use crate::notice::Notice;
-use crate::read::AccountView;
-use crate::transaction::{PaymentTransaction, id_of};
-
-/// The queue of applications that wait for their bill. Its subjects are inventories.
-pub(crate) const RETURNS: &str = "returns";
-/// The queue of goods whose term ends. Its subjects are applications.
-pub(crate) const RETURN_TERMS: &str = "return-terms";
+use crate::transaction::PaymentTransaction;
 
 /// The law of all of it.
 const LAW: &str = "海关总署公告2020年第45号";
@@ -245,9 +239,9 @@ fn came(
         // The bill has a leg for each tax that is not nothing.
         let of = bill.case.taxes().into_iter().zip(taxes);
         let amounts = of.filter(|(billed, _)| *billed > 0).map(|(_, back)| back).collect();
-        let action = Action::Reverse { of: bill::entry_id(id), amounts };
+        let action = Action::Reverse { of: bill_entry_id(id), amounts };
         let mut entry = step.entry(&duty, (counted.entry_id(), "bill.given_back"), action, now)?;
-        entry.basis.bill = Some(bill::entry_id(id));
+        entry.basis.bill = Some(bill_entry_id(id));
         entry.basis.actor.clone_from(&counted.caller);
         entry.basis.rule = LAW.to_owned();
         step.ledger.apply(bill.slot(), &entry)?.map_err(|error| {
@@ -326,11 +320,6 @@ pub(crate) fn end_term(step: &mut PaymentTransaction<'_>, guid: &str) -> Result<
     let bill = step.bill(id)?.clone();
     step.keep_bill(bill);
     Ok(())
-}
-
-/// When a bill whose goods are awaited is collected: on its last day.
-pub(crate) fn collected_at_last(due_until: time::Date) -> OffsetDateTime {
-    due_until.midnight().assume_offset(CHINA)
 }
 
 #[cfg(test)]

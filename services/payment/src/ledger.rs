@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Slot;
 use domain::payment::ledger::{
-    Account, Action, Balances, Difference, Entry, EntryCheck, Error, Hold, Leg, Record, verify,
+    Account, Action, Balances, Difference, Entry, EntryCheck, Error, Leg, Record, verify,
 };
 use sqlx::{PgConnection, PgPool};
 use store::Fault;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::ledger_rows::{self, LoadedEntries};
+use crate::ledger_rows::{self, LoadedEntries, StoredLedger, WrittenEntry};
 
 /// What entries will name, by slot.
 #[derive(Debug, Clone, Default)]
@@ -88,16 +88,6 @@ struct Book {
     changed: BTreeSet<Account>,
     holds: BTreeSet<Uuid>,
     rests: BTreeSet<Uuid>,
-}
-
-/// An entry that has its number.
-#[derive(Debug)]
-pub(crate) struct WrittenEntry {
-    pub(crate) slot: Slot,
-    pub(crate) number: i64,
-    pub(crate) record: Record,
-    /// What it holds, where it is a hold.
-    pub(crate) held: Vec<Leg>,
 }
 
 impl Ledger {
@@ -318,20 +308,6 @@ pub async fn verify_slot(pool: &PgPool, slot: Slot) -> Result<LedgerVerification
     let entries = stored.records.len();
     let difference = first_difference(&stored);
     Ok(LedgerVerification { entries, difference })
-}
-
-/// Everything that is kept of a slot.
-#[derive(Debug, Default)]
-pub(crate) struct StoredLedger {
-    /// By number; `None` for one that cannot be read.
-    pub(crate) records: Vec<(i64, Option<Record>)>,
-    pub(crate) accounts: BTreeMap<Account, domain::payment::ledger::Totals>,
-    /// By number of the entry: whether held only, and the leg.
-    pub(crate) legs: BTreeMap<i64, Vec<(bool, Leg)>>,
-    pub(crate) holds: BTreeMap<Uuid, Hold>,
-    pub(crate) rests: BTreeMap<Uuid, Vec<Leg>>,
-    pub(crate) lines: BTreeSet<(Account, OffsetDateTime, i64)>,
-    pub(crate) head: i64,
 }
 
 fn first_difference(stored: &StoredLedger) -> Option<LedgerDifference> {

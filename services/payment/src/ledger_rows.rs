@@ -1,18 +1,17 @@
 //! The rows of the ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Slot;
 use domain::payment::ledger::{
-    Account, Action, Basis, CreditLine, Currency, Entry, Hold, HoldState, Leg, Purpose, Totals,
+    Account, Action, Basis, CreditLine, Currency, Entry, Hold, HoldState, Leg, Purpose, Record,
+    Totals,
 };
 use proto::ledger::{decode_legs, decode_record, encode_legs, encode_record, purpose_column};
 use sqlx::PgConnection;
 use store::{Fault, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
-
-use crate::ledger::{StoredLedger, WrittenEntry};
 
 /// A head: slot, number and time of the last entry.
 type Head = (Slot, i64, OffsetDateTime);
@@ -571,4 +570,28 @@ pub(crate) async fn everything(tx: &mut PgConnection, slot: Slot) -> Result<Stor
         stored.lines.insert((account, row.from_time, row.amount));
     }
     Ok(stored)
+}
+
+/// Everything that is kept of a slot.
+#[derive(Debug, Default)]
+pub(crate) struct StoredLedger {
+    /// By number; `None` for one that cannot be read.
+    pub(crate) records: Vec<(i64, Option<Record>)>,
+    pub(crate) accounts: BTreeMap<Account, domain::payment::ledger::Totals>,
+    /// By number of the entry: whether held only, and the leg.
+    pub(crate) legs: BTreeMap<i64, Vec<(bool, Leg)>>,
+    pub(crate) holds: BTreeMap<Uuid, Hold>,
+    pub(crate) rests: BTreeMap<Uuid, Vec<Leg>>,
+    pub(crate) lines: BTreeSet<(Account, OffsetDateTime, i64)>,
+    pub(crate) head: i64,
+}
+
+/// An entry that has its number.
+#[derive(Debug)]
+pub(crate) struct WrittenEntry {
+    pub(crate) slot: Slot,
+    pub(crate) number: i64,
+    pub(crate) record: Record,
+    /// What it holds, where it is a hold.
+    pub(crate) held: Vec<Leg>,
 }

@@ -9,6 +9,7 @@
 //! Read [`rpc`], the table of its calls, then [`apply_events`], then [`transaction`], then [`commit`]; [`relay`] has the
 //! stream, and [`ledger`] the double entry of `domain::payment::ledger` over rows.
 
+mod account_view;
 mod apply_events;
 mod assess;
 mod bank_journal;
@@ -17,6 +18,7 @@ mod bill_rows;
 mod calls;
 mod collect;
 mod commit;
+mod duty_answer;
 mod duty_rows;
 mod forex;
 mod goods_back;
@@ -24,12 +26,16 @@ mod guarantee;
 mod import_return_rows;
 pub mod ledger;
 mod ledger_rows;
+mod names;
 mod notice;
 mod purchases;
+mod queues;
 mod read;
 mod recompute;
 mod relay;
 mod rpc;
+mod sandbox_guarantees;
+mod secure;
 mod tax_refunds;
 mod transaction;
 pub mod verify;
@@ -58,7 +64,6 @@ use store::replica::ListPools;
 use store::token::TokenKey;
 use tokio::sync::{Notify, Semaphore};
 
-use commit::PaymentWriter;
 use forex::commit::ForexWriter;
 use relay::collections::Collections;
 use relay::duty_payments::DutyPayments;
@@ -68,6 +73,7 @@ use relay::settlement_terms::SettlementTerms;
 use relay::tax_refunds::TaxRefunds;
 use store::tail::Tail;
 use tokio_util::sync::CancellationToken;
+use transaction::PaymentWriter;
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../../migrations/payment");
 
@@ -103,10 +109,10 @@ pub(crate) struct Payments {
     pub(crate) tokens: TokenKey,
     /// Of what waits in queues.
     pub(crate) cipher: Cipher,
-    /// For what is heard.
-    pub(crate) hearing: CommitQueue<PaymentWriter>,
-    /// For what is asked.
-    pub(crate) asking: CommitQueue<PaymentWriter>,
+    /// Writes what the exchange tells.
+    pub(crate) events: CommitQueue<PaymentWriter>,
+    /// Writes what callers ask, and the loops of the service.
+    pub(crate) requests: CommitQueue<PaymentWriter>,
     /// For what is only checked of it.
     pub(crate) writer: Arc<PaymentWriter>,
     /// For money from abroad.
@@ -134,17 +140,17 @@ pub struct Service(Arc<Payments>);
 
 /// Names of the queues, for their figures.
 const QUEUES: &[&str] = &[
-    transaction::ANSWERS,
-    transaction::RETRIES,
+    queues::ANSWERS,
+    queues::RETRIES,
     kit::listen::EVENTS,
-    notice::NOTICES,
-    goods_back::RETURNS,
-    goods_back::RETURN_TERMS,
-    collect::COLLECTIONS,
-    collect::DUTY_PAYMENTS,
-    forex::sales::EXPORTS,
-    forex::settle::SETTLEMENT_TERMS,
-    tax_refunds::TAX_REFUNDS,
+    queues::NOTICES,
+    queues::RETURNS,
+    queues::RETURN_TERMS,
+    queues::COLLECTIONS,
+    queues::DUTY_PAYMENTS,
+    queues::EXPORTS,
+    queues::SETTLEMENT_TERMS,
+    queues::TAX_REFUNDS,
     "parked-bank",
 ];
 
@@ -199,13 +205,15 @@ fn mount(
         retries: Arc::clone(&retries),
         notices: Arc::clone(&notices),
     });
-    let (hearing, ears) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
-    let (asking, hands) = commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
-    let (forex, desks) =
+    let (events, event_lanes) =
+        commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
+    let (requests, request_lanes) =
+        commit_queue::lanes(Arc::clone(&writer), &work, LANES, &parts.closing);
+    let (forex, forex_lanes) =
         commit_queue::lanes(Arc::clone(&forex_writer), &work, LANES, &parts.closing);
     let mut loops = Loops::new(&MANIFEST, &work, parts);
-    ears.into_iter().chain(hands).for_each(|lane| loops.add(lane));
-    desks.into_iter().for_each(|lane| loops.add(lane));
+    event_lanes.into_iter().chain(request_lanes).for_each(|lane| loops.add(lane));
+    forex_lanes.into_iter().for_each(|lane| loops.add(lane));
     loops.add(tail.run(reads.clone(), parts.closing.clone()));
     let payment = Arc::new(Payments {
         reads,
@@ -213,8 +221,8 @@ fn mount(
         work,
         tokens,
         cipher,
-        hearing,
-        asking,
+        events,
+        requests,
         writer,
         forex,
         forex_writer,
@@ -256,7 +264,7 @@ fn mount(
     let own = Arc::clone(&payment);
     loops.add(async move {
         if sandbox {
-            guarantee::begin_sandbox(&own, &stop).await;
+            sandbox_guarantees::begin(&own, &stop).await;
         }
         let consumer = Consumer::new(window, v1::Subscriber::PaymentService, &name);
         let seat = relay::PaymentSeat { imports, exports };

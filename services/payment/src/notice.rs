@@ -9,10 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::bill_rows::{BillRow, tax_no};
-use crate::transaction::id_of;
-
-/// The queue of what the national door is to hand on. Its subjects are declarations.
-pub(crate) const NOTICES: &str = "notices";
+use crate::names::id_of;
 
 /// What is told of a bill, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use store::{Fault, ServiceError, column};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::account_view::AccountView;
 use crate::bill_rows::{self, BillRow, DutyOrderRow};
 use crate::duty_rows::{self, DutyRow, state_column};
 use crate::import_return_rows::{ImportReturnColumns, ImportReturnRow};
@@ -18,14 +19,6 @@ use crate::ledger_rows::{account, hold_column, hold_state};
 
 /// Whose things are read; `None` for everybody's.
 pub(crate) type Owners<'a> = Option<&'a [String]>;
-
-/// An account with its totals, over all slots that have a row of it.
-#[derive(Debug, Clone)]
-pub(crate) struct AccountView {
-    pub(crate) account: Account,
-    pub(crate) totals: Totals,
-    pub(crate) credit_line: i64,
-}
 
 /// What a guarantee has to hold something, as of now and without a lock.
 pub(crate) async fn available(

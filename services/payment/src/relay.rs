@@ -37,7 +37,7 @@ use crate::Payments;
 use crate::apply_events::{ImportChange, ImportEvent};
 use crate::assess::assess;
 use crate::commit::PaymentCommand;
-use crate::transaction::{ANSWERS, RETRIES};
+use crate::queues::{ANSWERS, RETRIES};
 
 /// The payment service at the exchange: exports first, since nothing is said to them.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Listener for ImportEvents {
         behind: Vec<Item>,
     ) -> Result<Vec<Option<ExchangeAnswer>>, Fault> {
         let command = |reply| PaymentCommand::ApplyEvents(events, behind, reply);
-        self.0.hearing.enqueue(Slot::of(""), &Share::Kept, command).await
+        self.0.events.enqueue(Slot::of(""), &Share::Kept, command).await
     }
 
     async fn take_late(&self, item: &Item, event: Arc<ImportEvent>) -> Result<(), Delivery> {
@@ -176,7 +176,7 @@ impl Retries {
         let payer = std::str::from_utf8(&item.body).map_err(unreadable)?;
         loop {
             let command = |reply| PaymentCommand::Retry(payer.to_owned(), reply);
-            let more = payment.asking.enqueue(Slot::of(payer), &Share::Kept, command).await;
+            let more = payment.requests.enqueue(Slot::of(payer), &Share::Kept, command).await;
             if !more.map_err(|fault| Delivery::of(&fault))? {
                 return settle(&payment.work, RETRIES, item).await;
             }

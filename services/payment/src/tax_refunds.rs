@@ -12,10 +12,8 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::ledger::Needs;
-use crate::transaction::{PaymentTransaction, id_of, yuan};
-
-/// The queue of what the refund service told. Its subjects are lines of claims.
-pub(crate) const TAX_REFUNDS: &str = "tax-refunds";
+use crate::names::{id_of, yuan};
+use crate::transaction::PaymentTransaction;
 
 /// The owner of the account that refunds come from: below zero by what was refunded.
 const TAX_OFFICE: &str = "TAX-OFFICE";

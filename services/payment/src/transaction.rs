@@ -4,96 +4,44 @@
 //! its void; what has to be said of it is an item of a queue, written with it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use domain::CHINA;
-use domain::answer::{ExchangeAnswer, Payload};
-use domain::clearance::Outcome;
-use domain::history::{DutyProgress, DutyStep, Reason};
+use domain::answer::ExchangeAnswer;
+use domain::history::DutyStep;
 use domain::payment::bill::BillStatus;
-use domain::payment::duty::{self, AssessmentOutcome, DutyAct, DutyEvent, DutyState};
 use domain::payment::guarantee::{alarm, level, levels};
-use domain::payment::ledger::{
-    Account, Action, Basis, CreditLine, Currency, Entry, EntryCheck, Error, HoldState, Leg,
-    Purpose, Totals,
-};
+use domain::payment::ledger::{Action, Basis, Entry, Purpose, Totals};
+use domain::payment::parameter_set::ParameterSet;
 use domain::refusal::Code;
 use domain::rules::{FEN_E5, decimal};
 use domain::subscriber::Subscriber;
-use domain::{DeclarationId, RequestId, Slot};
+use domain::{DeclarationId, Slot};
 use prost::Message as _;
 use sqlx::PgConnection;
-use store::Fault;
 use store::cipher::Cipher;
 use store::journal::JournalEntry;
 use store::queue::{self, Item};
 use store::request::Requests;
+use store::tail::Tail;
+use store::{Clock, Fault};
 use time::OffsetDateTime;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
-use crate::apply_events::DutyAnswer;
-use crate::assess::AssessedDuty;
+use crate::account_view::AccountView;
 use crate::bank_journal;
-use crate::bill;
 use crate::bill_rows::{self, BillRow, DutyOrderRow};
-use crate::collect::COLLECTIONS;
-use crate::commit::PaymentWriter;
+use crate::duty_answer::{Shortage, news};
 use crate::duty_rows::{self, DutyRow};
-use crate::goods_back::{self, RETURN_TERMS};
-use crate::guarantee::SANDBOX_LINE_FEN;
 use crate::import_return_rows::ImportReturns;
 use crate::ledger::{Ledger, Needs};
-use crate::notice::{NOTICES, Notice};
+use crate::names::{
+    BANK, TREASURY, bill_entry_id, guarantee, hold_id, id_of, opening_id, void_id, yuan,
+};
+use crate::notice::Notice;
 use crate::purchases::Purchases;
-use crate::read::AccountView;
-
-/// In a sandbox, an import of such an order finds no money when it is filed, whoever stands for it; it is tried again when
-/// money comes, like every other one.
-const NO_MONEY: &str = "NOMONEY";
-
-/// Ids are made of what they are about, so that they are the same again.
-const NAMESPACE: Uuid = Uuid::from_u128(0x6c1d_4a7e_0b52_5f3c_8e1f_0003_5157_0001);
-
-/// The owner of the accounts that money of the bank comes from.
-pub(crate) const BANK: &str = "BANK";
-/// The owner of the accounts that tax goes to.
-pub(crate) const TREASURY: &str = "TREASURY";
-
-/// The queue of what is said to the declaration service. Its subjects are declarations.
-pub(crate) const ANSWERS: &str = "answers";
-/// The queue of payers whose duties are tried again, since money came.
-pub(crate) const RETRIES: &str = "retries";
-
-/// An id that is the same whenever it is made again.
-pub(crate) fn id_of(name: &str) -> Uuid {
-    Uuid::new_v5(&NAMESPACE, name.as_bytes())
-}
-
-/// An account in yuan.
-pub(crate) fn yuan(owner: &str, purpose: Purpose) -> Account {
-    Account { owner: owner.to_owned(), currency: Currency::Cny, purpose }
-}
-
-/// The account that the tax of imports is held on.
-pub(crate) fn guarantee(owner: &str) -> Account {
-    yuan(owner, Purpose::Guarantee)
-}
-
-/// The id of the hold of a version.
-pub(crate) fn hold_id(id: DeclarationId, version: u32) -> Uuid {
-    id_of(&format!("hold/{id}/{version}"))
-}
-
-/// The id of the entry that frees a hold.
-fn void_id(hold: Uuid) -> Uuid {
-    id_of(&format!("void/{hold}"))
-}
-
-/// What a guarantee lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shortage {
-    available_fen: i64,
-    missing_fen: i64,
-}
+use crate::queues::{ANSWERS, COLLECTIONS, NOTICES, RETRIES, RETURN_TERMS};
 
 /// A transaction under way.
 pub(crate) struct PaymentTransaction<'t> {
@@ -118,7 +66,7 @@ pub(crate) struct PaymentTransaction<'t> {
     /// What whoever sent inventories is told.
     notices: Vec<Item>,
     /// What has to be said to the declaration service.
-    answers: Vec<ExchangeAnswer>,
+    pub(crate) answers: Vec<ExchangeAnswer>,
     /// What banks are told.
     bank_entries: Vec<JournalEntry>,
     /// Whose guarantee has more than before.
@@ -143,7 +91,7 @@ pub(crate) fn needs_of(needs: &mut Needs, row: &DutyRow) {
         needs.id(row.payer_slot(), void_id(hold));
     }
     needs.id(row.payer_slot(), hold_id(row.id, row.version));
-    needs.id(row.payer_slot(), bill::entry_id(row.id));
+    needs.id(row.payer_slot(), bill_entry_id(row.id));
 }
 
 /// The same for a version that comes, of which nothing is there.
@@ -154,14 +102,9 @@ pub(crate) fn needs_of_version(
 ) {
     needs_of_payer(needs, payer);
     let (slot, hold) = (Slot::of(payer), hold_id(id, version));
-    for absent in [hold, void_id(hold), bill::entry_id(id)] {
+    for absent in [hold, void_id(hold), bill_entry_id(id)] {
         needs.absent(slot, absent);
     }
-}
-
-/// The id of the entry by which a sandbox opens the account of a firm that it sees for the first time.
-fn opening_id(payer: &str) -> Uuid {
-    id_of(&format!("sandbox/opened/{payer}"))
 }
 
 /// What the ledger has to load for whatever happens to the money of a firm.
@@ -262,125 +205,6 @@ impl<'t> PaymentTransaction<'t> {
         Ok(())
     }
 
-    /// Something happens to a duty; what changes nothing is no fault, since everything may come again.
-    pub(crate) fn apply_duty_event(
-        &mut self,
-        id: DeclarationId,
-        event: DutyEvent,
-        time: OffsetDateTime,
-    ) -> Result<(), Fault> {
-        let now = self.now;
-        let row = self.duty(id)?;
-        let Some((state, acts)) = duty::next(Some(row.state), event) else {
-            tracing::debug!(declaration = %id, state = ?row.state, ?event, "nothing follows");
-            return Ok(());
-        };
-        row.state = state;
-        row.changed_time = now;
-        self.touched.insert(id);
-        for act in acts {
-            match act {
-                DutyAct::Void => self.void(id, time)?,
-                DutyAct::Bill => bill::make(self, id, time)?,
-                // Said by whoever tried.
-                DutyAct::Clear | DutyAct::Reject | DutyAct::TellIncomplete | DutyAct::TellShort => {
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Reserves the purchase and holds what was assessed, and tells the firm where that cannot be done.
-    pub(crate) fn assessed(
-        &mut self,
-        id: DeclarationId,
-        assessed: &AssessedDuty,
-    ) -> Result<(), Fault> {
-        let filed = self.duty(id)?.filed_time;
-        if let Some((text, text_zh)) = &assessed.missing {
-            self.apply_duty_event(id, DutyEvent::Assessed(AssessmentOutcome::Incomplete), filed)?;
-            let code = Code::DutyNotComputable;
-            let text = format!("{}: {text}", code.title());
-            let text_zh = format!("{}：{text_zh}", code.title_zh());
-            return self.report(id, DutyStep::Unassessed, "", Some(code), (text, text_zh), None);
-        }
-        let reserved = match &assessed.refused {
-            Some(refused) => Err(refused.clone()),
-            None => self.purchases.reserve(id, &assessed.purchase)?,
-        };
-        if let Err(refused) = reserved {
-            self.duty(id)?.case.refusal = (refused.code(), refused.info);
-            return self.apply_duty_event(
-                id,
-                DutyEvent::Assessed(AssessmentOutcome::OverLimit),
-                filed,
-            );
-        }
-        let row = self.duty(id)?;
-        let (needed, order_no) = (row.amount_fen, row.case.order_no.clone());
-        let held = if self.writer.sandbox && bill::is_scripted(&order_no, NO_MONEY) {
-            Err(Shortage { available_fen: 0, missing_fen: needed })
-        } else {
-            self.hold(id)?
-        };
-        match held {
-            Ok(()) => {
-                self.apply_duty_event(id, DutyEvent::Assessed(AssessmentOutcome::Held), filed)
-            }
-            Err(shortage) => {
-                self.apply_duty_event(
-                    id,
-                    DutyEvent::Assessed(AssessmentOutcome::TooLittle),
-                    filed,
-                )?;
-                self.report_short(id, shortage)
-            }
-        }
-    }
-
-    /// Tries a duty again that waits; whether it is secured now, which is said then.
-    pub(crate) fn retry(&mut self, id: DeclarationId) -> Result<bool, Fault> {
-        let (now, row) = (self.now, self.duty(id)?);
-        if row.state != DutyState::Short || self.hold(id)?.is_err() {
-            return Ok(false);
-        }
-        self.apply_duty_event(id, DutyEvent::Funded, now)?;
-        if let Some(answer) = self.duty(id)?.answer(0) {
-            self.answers.push(verdict(&answer));
-        }
-        Ok(true)
-    }
-
-    /// Holds the tax of a duty on the guarantee of its payer, a leg for each kind of tax.
-    fn hold(&mut self, id: DeclarationId) -> Result<Result<(), Shortage>, Fault> {
-        let row = self.duty(id)?.clone();
-        let (from, to) = (guarantee(&row.payer), yuan(&row.payer, Purpose::DutyPayable));
-        let kinds = [row.case.customs_tax_fen, row.case.vat_fen, row.case.consumption_fen];
-        let leg = |amount: i64| Leg { from: from.clone(), to: to.clone(), amount };
-        let legs: Vec<Leg> = kinds.into_iter().filter(|it| *it > 0).map(leg).collect();
-        if legs.is_empty() {
-            return Ok(Ok(()));
-        }
-        let hold = hold_id(id, row.version);
-        let action = Action::Hold { legs, until: None, after: row.hold_id };
-        let entry = self.entry(&row, (hold, "duty.secured"), action, row.filed_time)?;
-        let before = self.level(&row.payer)?;
-        match self.ledger.apply(row.payer_slot(), &entry)? {
-            Ok(EntryCheck::New(_) | EntryCheck::Known) => {
-                self.duty(id)?.hold_id = Some(hold);
-                self.alarm(id, before)?;
-                Ok(Ok(()))
-            }
-            Err(Error::NotEnough { .. }) if self.open_account(&row)? => self.hold(id),
-            Err(Error::NotEnough { available, missing, .. }) => {
-                // What a column holds fits.
-                let fen = |amount: i128| i64::try_from(amount).unwrap_or(i64::MAX);
-                Ok(Err(Shortage { available_fen: fen(available), missing_fen: fen(missing) }))
-            }
-            Err(error) => Err(Fault::Broken(format!("the tax of {id} cannot be held: {error}"))),
-        }
-    }
-
     /// The accounts in yuan of a firm as they are now, for whoever moved something on them.
     pub(crate) fn accounts_of(&self, firm: &str) -> Result<Vec<AccountView>, Fault> {
         let slot = Slot::of(firm);
@@ -402,7 +226,7 @@ impl<'t> PaymentTransaction<'t> {
     }
 
     /// The totals and the credit line of the guarantee of a firm.
-    fn guarantee_of(&self, payer: &str) -> Result<(Totals, i64), Fault> {
+    pub(crate) fn guarantee_of(&self, payer: &str) -> Result<(Totals, i64), Fault> {
         let (slot, account) = (Slot::of(payer), guarantee(payer));
         let at = self.ledger.time(slot, self.now)?;
         let balances = self.ledger.balances(slot)?;
@@ -432,42 +256,6 @@ impl<'t> PaymentTransaction<'t> {
         self.report(id, DutyStep::Low, &which, None, (english, chinese), left)
     }
 
-    /// In a sandbox, opens the account of a payer that has none with a credit line; whether it did.
-    fn open_account(&mut self, row: &DutyRow) -> Result<bool, Fault> {
-        let (slot, account) = (row.payer_slot(), guarantee(&row.payer));
-        let is_open = self.ledger.balances(slot)?.totals(&account) != Totals::default();
-        if !self.writer.sandbox || is_open {
-            return Ok(false);
-        }
-        let from = self.ledger.time(slot, self.now)?;
-        let line = CreditLine { account, from, amount: SANDBOX_LINE_FEN };
-        let of = (opening_id(&row.payer), "guarantee.credit_line");
-        let mut entry = self.entry(row, of, Action::SetCreditLine(line), from)?;
-        entry.basis.rule = "沙箱授信额度".to_owned();
-        // A line that was taken away since is not given again.
-        Ok(matches!(self.ledger.apply(slot, &entry)?, Ok(EntryCheck::New(_))))
-    }
-
-    /// Frees what is held for a duty, if anything still is.
-    pub(crate) fn void(&mut self, id: DeclarationId, time: OffsetDateTime) -> Result<(), Fault> {
-        let row = self.duty(id)?.clone();
-        let Some(hold) = row.hold_id else { return Ok(()) };
-        let kept = self.ledger.balances(row.payer_slot())?.holds.get(&hold);
-        if kept.is_none_or(|kept| kept.state != HoldState::Open) {
-            return Ok(());
-        }
-        let of = (void_id(hold), "duty.freed");
-        let mut entry = self.entry(&row, of, Action::Void(hold), time)?;
-        entry.basis.bill = (row.state == DutyState::Billed).then(|| bill::entry_id(id));
-        match self.ledger.apply(row.payer_slot(), &entry)? {
-            Ok(EntryCheck::New(_) | EntryCheck::Known) => {
-                self.funded.insert(row.payer);
-                Ok(())
-            }
-            Err(error) => Err(Fault::Broken(format!("the hold of {id} cannot end: {error}"))),
-        }
-    }
-
     /// An entry about a duty. It counts from `time` on, if that is not in the future.
     pub(crate) fn entry(
         &self,
@@ -485,23 +273,6 @@ impl<'t> PaymentTransaction<'t> {
             rule: "海关总署公告2018年第194号".to_owned(),
         };
         Ok(Entry { id, action, basis, effective: time.min(recorded), recorded })
-    }
-
-    fn report_short(&mut self, id: DeclarationId, shortage: Shortage) -> Result<(), Fault> {
-        let row = self.duty(id)?.clone();
-        let Shortage { available_fen, missing_fen } = shortage;
-        let money = |fen: i64| decimal(fen * FEN_E5);
-        let (tax, has, lacks) = (money(row.amount_fen), money(available_fen), money(missing_fen));
-        let payer = &row.payer;
-        let text = format!(
-            "{payer}: tax {tax} CNY, available {has} CNY, missing {lacks} CNY; it is tried again when \
-             money comes"
-        );
-        let text_zh = format!(
-            "{payer}：应缴税款{tax}元，可用担保余额{has}元，尚缺{lacks}元；资金到账后自动重试"
-        );
-        let code = Some(Code::GuaranteeShort);
-        self.report(id, DutyStep::Short, "", code, (text, text_zh), Some(shortage))
     }
 
     /// Tells the firm something; `which` of several, where there may be more of a version.
@@ -587,7 +358,7 @@ impl<'t> PaymentTransaction<'t> {
         let collections: Vec<Item> = to_collect
             .map(|bill| {
                 let waits = self.returns.are_awaited(bill.id);
-                let last = goods_back::collected_at_last(bill.due_until);
+                let last = bill_rows::collected_at_last(bill.due_until);
                 let due = if waits { last.max(bill.collect_time) } else { bill.collect_time };
                 let name = format!("collect/{}/{}", bill.payer, due.unix_timestamp());
                 Item {
@@ -608,68 +379,22 @@ impl<'t> PaymentTransaction<'t> {
     }
 }
 
-/// News of a duty for its firm; `which` of several, where there may be more of a version. The same again has the same id.
-pub(crate) fn news(
-    row: &DutyRow,
-    step: DutyStep,
-    which: &str,
-    code: Option<Code>,
-    (text, text_zh): (String, String),
-    shortage: Option<Shortage>,
-) -> ExchangeAnswer {
-    let id = row.id;
-    let tax_no = match step {
-        DutyStep::Billed
-        | DutyStep::Returned
-        | DutyStep::ReturnAllowed
-        | DutyStep::ReturnLapsed
-        | DutyStep::Collected
-        | DutyStep::Paid => bill_rows::tax_no(&row.invt_no),
-        DutyStep::Short | DutyStep::Unassessed | DutyStep::Low => String::new(),
-    };
-    let moved = DutyProgress {
-        step,
-        code: proto::text(code.map(Code::id)),
-        assure_code: row.payer.clone(),
-        amount_fen: row.amount_fen,
-        available_fen: shortage.map_or(0, |it| it.available_fen),
-        missing_fen: shortage.map_or(0, |it| it.missing_fen),
-        tax_no,
-        text,
-        text_zh,
-    };
-    let (version, what) = (row.version, Payload::Duty(moved));
-    let request = RequestId(id_of(&format!("{step:?}/{id}/{version}{which}")));
-    let by = Subscriber::PaymentService;
-    ExchangeAnswer { request, declaration: id, version, round: 0, by, what }
-}
-
-/// That the duty of a version is secured, or that its buyer is over a limit. The same again has the same id.
-pub(crate) fn verdict(answer: &DutyAnswer) -> ExchangeAnswer {
-    let DutyAnswer { id, version, round, payer, amount_fen, refusal } = answer;
-    let amount = decimal(amount_fen * FEN_E5);
-    let (word, outcome, reason) = match refusal {
-        Some(refusal) => ("over-limit", Outcome::Rejected, refusal.clone()),
-        None if *amount_fen == 0 => {
-            let text = "无税款 no tax".to_owned();
-            ("secured", Outcome::Cleared, Reason { code: "DUTY".to_owned(), text })
-        }
-        None => {
-            let text = format!("{payer} 税款担保已冻结 {amount} CNY held on the guarantee");
-            ("secured", Outcome::Cleared, Reason { code: "DUTY".to_owned(), text })
-        }
-    };
-    ExchangeAnswer {
-        request: RequestId(id_of(&format!("{word}/{id}/{version}"))),
-        declaration: *id,
-        version: *version,
-        round: *round,
-        by: Subscriber::PaymentService,
-        what: Payload::Verdict {
-            outcome,
-            reasons: vec![reason],
-            demands: Vec::new(),
-            documents: None,
-        },
-    }
+/// The work of the service.
+#[derive(Debug)]
+pub(crate) struct PaymentWriter {
+    pub(crate) clock: Clock,
+    /// Of what waits in queues.
+    pub(crate) cipher: Cipher,
+    /// What taxes and their days are computed by.
+    pub(crate) numbers: Arc<ParameterSet>,
+    /// Firms that have no guarantee account yet get one with a credit line.
+    pub(crate) sandbox: bool,
+    /// Tells banks what was committed.
+    pub(crate) tail: Tail,
+    /// Wakes the loop that says things to the declaration service.
+    pub(crate) answers: Arc<Notify>,
+    /// Wakes the loop that tries duties again.
+    pub(crate) retries: Arc<Notify>,
+    /// Wakes the loop that tells firms of their bills.
+    pub(crate) notices: Arc<Notify>,
 }

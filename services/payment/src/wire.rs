@@ -20,10 +20,11 @@ use proto::duty::{band_word, parameter_files, tax_step};
 use proto::v1;
 use time::{Date, OffsetDateTime};
 
+use crate::account_view::AccountView;
 use crate::bill_rows::{DutyOrderRow, tax_no};
 use crate::duty_rows::DutyRow;
 use crate::import_return_rows::{ImportReturnRow, state_column};
-use crate::read::{AccountView, BillView, HoldView};
+use crate::read::{BillView, HoldView};
 use crate::recompute::RecomputedDuty;
 
 /// No amount is above this: ten thousand million yuan.

@@ -22,15 +22,17 @@ use time::Date;
 use uuid::Uuid;
 
 use super::announced_rows::Announcements;
+use super::bank_account::holder;
 use super::booking_rows::EarlyReversal;
+use super::execution::{self, Execution};
 use super::receipt_rows::{ReceiptRow, ReceiptStand};
 use super::settlement_rows::SettlementRow;
 use super::statement_balance::{self, StatementBalance};
 use super::transaction::{ForexTransaction, Posting, account, bank, leg, suspense};
 use super::{announced_rows, booking_rows, receipt_rows, sale_rows, settlement_rows};
-use super::{matching, reversal, settle};
+use super::{matching, reversal};
 use crate::bill_rows;
-use crate::transaction::{BANK, id_of};
+use crate::names::{BANK, id_of};
 
 /// What is in a file, of those that a bank sends.
 #[derive(Debug)]
@@ -79,19 +81,6 @@ pub(crate) fn read(document: &str) -> Result<BankNews, Refusal> {
     }
 }
 
-/// The firm and currency of an account; `None` where it is no firm's.
-pub(super) fn holder(account: &str) -> Option<(&str, Currency)> {
-    let (owner, letters) = account.rsplit_once('-')?;
-    let is_code =
-        matches!(owner.len(), 10 | 18) && owner.bytes().all(|b| b.is_ascii_alphanumeric());
-    Some((owner, Currency::of(letters).filter(|_| is_code)?))
-}
-
-/// An order's id as it is in messages, whose references have 35 characters.
-pub(crate) fn reference(id: Uuid) -> String {
-    id.simple().to_string()
-}
-
 /// The slots that a file is about.
 pub(crate) async fn slots(tx: &mut PgConnection, news: &BankNews) -> Result<BTreeSet<Slot>, Fault> {
     match news {
@@ -123,7 +112,7 @@ pub(crate) async fn take(
                 lines(step, statement, &mut executions, &mut outcome).await?;
             }
             for (id, execution) in executions {
-                match settle::executed(step, id, execution).await? {
+                match execution::executed(step, id, execution).await? {
                     Ok(()) => {}
                     Err(why) => outcome.ignored.push(why),
                 }
@@ -136,25 +125,6 @@ pub(crate) async fn take(
                 tracing::warn!(why, "a line of a bank has no effect");
             }
             Ok(outcome)
-        }
-    }
-}
-
-/// What a bank told of one order in one file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Execution {
-    pub(crate) sold: i64,
-    pub(crate) bought_fen: i64,
-    pub(crate) fee_fen: i64,
-}
-
-impl Execution {
-    /// What is left of it beside another one, which is no more in any part.
-    pub(crate) fn less(self, other: Self) -> Self {
-        Self {
-            sold: self.sold - other.sold,
-            bought_fen: self.bought_fen - other.bought_fen,
-            fee_fen: self.fee_fen - other.fee_fen,
         }
     }
 }
@@ -176,7 +146,7 @@ async fn report_of(
     let reason: String = reasons.cloned().collect::<Vec<_>>().join("; ");
     let reason: String = reason.chars().take(limits::TEXT_MAX).collect();
     let changed = match found {
-        Some(row) => settle::reported(step, row, is_rejected, reason).await?,
+        Some(row) => execution::reported(step, row, is_rejected, reason).await?,
         None => match bill_rows::ordered(&mut *step.tx, &[id]).await?.remove(&id) {
             // It stays to be paid, with the reason.
             Some(order) if is_rejected => {

@@ -20,11 +20,13 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::bank::{self, BankFileOutcome, BankNews};
-use super::sales::{self, EXPORTS, SaleEvent};
+use super::execution;
+use super::sales::{self, SaleEvent};
 use super::settle::{self, ForexAnswer, ForexChange};
 use super::settlement_rows;
 use super::transaction::{ForexCommit, ForexTransaction};
 use crate::ledger::Ledger;
+use crate::queues::EXPORTS;
 
 /// What waits for its transaction, and what it is answered with.
 pub(crate) enum ForexCommand {
@@ -111,7 +113,7 @@ impl Transaction for ForexWriter {
                     reply.give(bank::take(&mut step, news).await?);
                 }
                 ForexCommand::Expire(id, reply) => {
-                    settle::expire(&mut step, *id).await?;
+                    execution::expire(&mut step, *id).await?;
                     let found = settlement_rows::settlements(&mut *step.tx, &[*id]).await?;
                     reply.give(found.values().all(|row| !row.state.is_open()));
                 }

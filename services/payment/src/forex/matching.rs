@@ -17,7 +17,7 @@ use super::receipt_rows::{ReceiptRow, ReceiptStand};
 use super::sale_rows::{SaleRow, SaleState};
 use super::transaction::{ForexTransaction, Posting, leg, receivable, settlement, suspense};
 use super::{announced_rows, match_rows, receipt_rows, sale_rows};
-use crate::transaction::id_of;
+use crate::names::id_of;
 
 /// Receipts of a firm that are looked through for a payment that is announced late, the newest first.
 const WAITING_MAX: i64 = 200;

@@ -11,15 +11,18 @@
 
 pub(crate) mod announced_rows;
 pub(crate) mod bank;
+pub(crate) mod bank_account;
 mod booking_rows;
 pub(crate) mod calls;
 pub(crate) mod commit;
+pub(crate) mod execution;
 mod firm_rows;
 mod match_rows;
 mod matching;
 mod payments;
 mod payments_rows;
 mod quote_rows;
+mod receipt;
 mod receipt_rows;
 mod reversal;
 pub(crate) mod rpc;

@@ -8,9 +8,9 @@ use domain::refusal::{Code, Refusal};
 use store::Fault;
 
 use super::payments_rows::DeclaredPayment;
+use super::receipt::{channel, sales_of};
 use super::receipt_rows::ReceiptRow;
 use super::sale_rows::SaleRow;
-use super::settle::{channel, sales_of};
 use super::transaction::ForexTransaction;
 use super::{match_rows, payments_rows};
 

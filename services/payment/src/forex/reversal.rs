@@ -14,7 +14,7 @@ use super::booking_rows::EarlyReversal;
 use super::matching;
 use super::receipt_rows::{self, ReceiptRow, ReceiptStand};
 use super::transaction::{ForexTransaction, Posting, bank, leg, owed, settlement};
-use crate::transaction::id_of;
+use crate::names::id_of;
 
 /// What a line of a bank names.
 pub(super) fn references(entry: &StatementEntry) -> Vec<String> {

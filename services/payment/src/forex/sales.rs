@@ -16,10 +16,7 @@ use super::announced_rows::AnnouncedReceipt;
 use super::sale_rows::{SaleRow, SaleState};
 use super::transaction::{ForexTransaction, Posting, leg, receivable};
 use super::{announced_rows, matching, sale_rows};
-use crate::transaction::id_of;
-
-/// The queue of events about exports that could not be taken when they came.
-pub(crate) const EXPORTS: &str = "exports";
+use crate::names::id_of;
 
 /// One entry of the declaration service's journal, as far as it concerns the money for an export.
 #[derive(Debug)]

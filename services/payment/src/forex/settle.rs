@@ -13,7 +13,7 @@ use domain::CHINA;
 use domain::history::ReceiptStep;
 use domain::payment::amount::shown;
 use domain::payment::buying_rates::{SOURCE, buying_e8};
-use domain::payment::forex::{BrokenForexRule, Channel, ForexReceipt, rules};
+use domain::payment::forex::{BrokenForexRule, ForexReceipt, rules};
 use domain::payment::ledger::{Account, Action, Currency, Leg, Purpose, Totals};
 use domain::payment::settlement::{Error as QuoteError, FixedSide, Quote};
 use domain::refusal::{Code, Refusal};
@@ -27,26 +27,22 @@ use time::{Date, Duration, Month, OffsetDateTime};
 use uuid::Uuid;
 
 use super::announced_rows::Announcements;
-use super::bank::{Execution, reference};
+use super::bank_account::reference;
+use super::execution::posting;
 use super::firm_rows::ForexFirm;
 use super::match_rows::MatchRow;
+use super::matching;
 use super::payments::{self, PaymentDetails};
 use super::payments_rows::DeclaredPayment;
 use super::quote_rows::QuoteRow;
+use super::receipt::{matches, read, sales_of, spend};
 use super::receipt_rows::{ReceiptRow, ReceiptStand};
 use super::sale_rows::{SaleRow, SaleState};
 use super::settlement_rows::{SettlementRow, SettlementStand};
-use super::transaction::{ForexTransaction, Posting, account, bank, leg, settlement, suspense};
-use super::{
-    firm_rows, match_rows, payments_rows, quote_rows, receipt_rows, sale_rows, settlement_rows,
-};
-use super::{matching, reversal};
+use super::transaction::{ForexTransaction, account, bank, leg, settlement, suspense};
+use super::{firm_rows, payments_rows, quote_rows, receipt_rows, settlement_rows};
+use crate::account_view::AccountView;
 use crate::ledger::Needs;
-use crate::read::AccountView;
-use crate::transaction::{BANK, id_of};
-
-/// The queue of orders whose term is over at a time.
-pub(crate) const SETTLEMENT_TERMS: &str = "settlement-terms";
 
 /// What a firm asks for.
 #[derive(Debug, Clone)]
@@ -289,20 +285,6 @@ async fn again(
     }
 }
 
-/// A receipt that was found before the lock.
-async fn read(step: &mut ForexTransaction<'_>, id: Uuid) -> Result<ReceiptRow, Fault> {
-    let row = receipt_rows::receipt_by_id(&mut *step.tx, id).await?;
-    row.ok_or_else(|| Fault::Broken(format!("the receipt {id} is lost")))
-}
-
-async fn matches(
-    step: &mut ForexTransaction<'_>,
-    receipt: &ReceiptRow,
-) -> Result<Vec<MatchRow>, Fault> {
-    let found = match_rows::matches(&mut *step.tx, &[(receipt.slot, receipt.id)]).await?;
-    Ok(found.into_values().flatten().collect())
-}
-
 async fn written(
     step: &mut ForexTransaction<'_>,
     receipt: ReceiptRow,
@@ -324,15 +306,6 @@ fn out_of_step(receipt: &ReceiptRow) -> Refusal {
         ReceiptStand::Owed => "taken back by the bank, and owed to it 银行已冲回，应付银行",
     };
     Refusal::of(Code::ReceiptOutOfStep).with("state", state)
-}
-
-/// The exports that a receipt pays.
-pub(super) async fn sales_of(
-    step: &mut ForexTransaction<'_>,
-    matches: &[MatchRow],
-) -> Result<Vec<SaleRow>, Fault> {
-    let ids = matches.iter().map(|row| row.declaration).collect();
-    Ok(sale_rows::sales(&mut *step.tx, &ids).await?.into_values().collect())
 }
 
 /// What the rules of SAFE say of a receipt.
@@ -577,196 +550,6 @@ fn order(
     }
 }
 
-fn posting<'a>(
-    step: &ForexTransaction<'_>,
-    row: &SettlementRow,
-    (name, event): (&str, &'a str),
-    action: Action,
-) -> Posting<'a> {
-    Posting {
-        slot: row.slot,
-        id: id_of(&format!("settlement/{}/{name}", row.id)),
-        event,
-        declaration: None,
-        actor: "payment-service",
-        rule: "结汇",
-        effective: step.now,
-        action,
-    }
-}
-
-fn hold(row: &SettlementRow) -> Uuid {
-    id_of(&format!("settlement/{}/order", row.id))
-}
-
-/// The bank says that it has an order, or rejects it; whether that is news.
-pub(crate) async fn reported(
-    step: &mut ForexTransaction<'_>,
-    mut row: SettlementRow,
-    is_rejected: bool,
-    reason: String,
-) -> Result<bool, Fault> {
-    if !row.state.is_open() || !is_rejected && row.state == SettlementStand::Taken {
-        return Ok(false);
-    }
-    // Whatever it says now, the term was over before.
-    if expire(step, row.id).await? {
-        return Ok(false);
-    }
-    // What was told of one side is an execution under way, whatever the bank says besides.
-    if is_rejected && row.executed_sold + row.executed_fen > 0 {
-        return Ok(false);
-    }
-    row.changed_time = step.now;
-    row.state = if is_rejected { SettlementStand::Rejected } else { SettlementStand::Taken };
-    if is_rejected {
-        row.reason = reason;
-        let of = ("rejected", "settlement.rejected");
-        step.post(vec![posting(step, &row, of, Action::Void(hold(&row)))]).await?;
-        let because = format!("the bank rejected the order ({})", row.reason);
-        free(step, &row, (&because, &format!("银行拒绝指令（{}）", row.reason))).await?;
-    }
-    settlement_rows::write_settlement(&mut *step.tx, &row).await?;
-    Ok(true)
-}
-
-/// What was held for an order is free: for its receipt, or for what the firm owes of that.
-async fn free(
-    step: &mut ForexTransaction<'_>,
-    row: &SettlementRow,
-    because: (&str, &str),
-) -> Result<(), Fault> {
-    let mut receipt = read(step, row.receipt).await?;
-    receipt.ordered -= row.sold;
-    reversal::cover(step, &mut receipt, row.sold, row.id).await?;
-    receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
-    let matches = matches(step, &receipt).await?;
-    step.lock(matches.iter().map(|part| part.declaration.slot())).await?;
-    let ids = matches.iter().map(|part| part.declaration).collect();
-    let sales = sale_rows::sales(&mut *step.tx, &ids).await?;
-    let (mut left, attempt) = (row.sold, row.id.to_string());
-    for part in &matches {
-        let freed = left.min(part.amount - part.settled);
-        left -= freed;
-        if let Some(sale) = sales.get(&part.declaration).filter(|_| freed > 0) {
-            step.report_because(sale, &receipt, (ReceiptStep::Freed, freed), &attempt, because);
-        }
-    }
-    Ok(())
-}
-
-/// The term of an order is over, and the bank has not told that it executed it: what was held is free again. Whether
-/// it expired now.
-pub(crate) async fn expire(step: &mut ForexTransaction<'_>, id: Uuid) -> Result<bool, Fault> {
-    let found = settlement_rows::settlements(&mut *step.tx, &[id]).await?.remove(&id);
-    let is_over = |row: &SettlementRow| row.until_time.is_some_and(|until| step.now >= until);
-    let Some(mut row) = found.filter(|row| row.state.is_open() && is_over(row)) else {
-        return Ok(false);
-    };
-    let expired = Action::Expire(hold(&row));
-    step.post(vec![posting(step, &row, ("expired", "settlement.expired"), expired)]).await?;
-    (row.state, row.expired_time) = (SettlementStand::Expired, Some(step.now));
-    row.changed_time = step.now;
-    // Of one side the bank told, and never of the other.
-    let half = Execution {
-        sold: std::mem::take(&mut row.executed_sold),
-        bought_fen: std::mem::take(&mut row.executed_fen),
-        fee_fen: std::mem::take(&mut row.fee_fen),
-    };
-    suspend(step, &mut row, half).await?;
-    let day = (row.until_time.unwrap_or(step.now) - Duration::SECOND).to_offset(CHINA).date(); // it has one
-    row.reason = format!("not executed until {day} 至{day}未执行");
-    settlement_rows::write_settlement(&mut *step.tx, &row).await?;
-    let (because, because_zh) = (
-        format!("the bank did not execute the order until {day}"),
-        format!("银行至{day}未执行指令"),
-    );
-    free(step, &row, (&because, &because_zh)).await?;
-    tracing::warn!(%id, %day, "an order to settle expired: the bank did not execute it");
-    Ok(true)
-}
-
-/// The bank told movements of an order: when both sides are known it is executed, and what was not sold is free.
-/// Otherwise why it has no effect.
-pub(crate) async fn executed(
-    step: &mut ForexTransaction<'_>,
-    id: Uuid,
-    execution: Execution,
-) -> Result<Result<(), String>, Fault> {
-    expire(step, id).await?;
-    let found = settlement_rows::settlements(&mut *step.tx, &[id]).await?.remove(&id);
-    let Some(mut row) = found else { return Ok(Err(format!("there is no order {id}"))) };
-    // An order that has ended covers nothing any more.
-    let is_open = row.state.is_open();
-    let within = |limit: i64, before: i64, execution: i64| {
-        if is_open { execution.min(limit - before) } else { 0 }
-    };
-    let in_time = Execution {
-        sold: within(row.sold, row.executed_sold, execution.sold),
-        bought_fen: within(row.bought_fen, row.executed_fen, execution.bought_fen),
-        fee_fen: if is_open { execution.fee_fen } else { 0 },
-    };
-    suspend(step, &mut row, execution.less(in_time)).await?;
-    let (sold, bought) = (row.executed_sold + in_time.sold, row.executed_fen + in_time.bought_fen);
-    row.changed_time = step.now;
-    if is_open {
-        (row.executed_sold, row.executed_fen) = (sold, bought);
-        row.fee_fen += in_time.fee_fen;
-    }
-    if is_open && sold > 0 && bought > 0 {
-        row.state = if sold == row.sold {
-            SettlementStand::Executed
-        } else {
-            SettlementStand::PartlyExecuted
-        };
-        let yuan = settlement(&row.owner, Currency::Cny);
-        let mut legs = vec![leg(bank(Currency::Cny), yuan.clone(), bought)];
-        if row.fee_fen > 0 {
-            legs.push(leg(yuan, account(BANK, Currency::Cny, Purpose::Fees), row.fee_fen));
-        }
-        let sale = Action::Post { hold: hold(&row), amounts: vec![sold] };
-        step.post(vec![
-            posting(step, &row, ("sold", "settlement.sold"), sale),
-            posting(step, &row, ("bought", "settlement.bought"), Action::Transfer(legs)),
-        ])
-        .await?;
-        let mut receipt = read(step, row.receipt).await?;
-        receipt.ordered -= row.sold;
-        receipt.settled += sold;
-        reversal::cover(step, &mut receipt, row.sold - sold, id).await?;
-        receipt_rows::update_receipt(&mut *step.tx, &receipt, step.now).await?;
-        let attempt = id.to_string();
-        spend(step, &receipt, (ReceiptStep::Settled, sold), &attempt).await?;
-    }
-    settlement_rows::write_settlement(&mut *step.tx, &row).await?;
-    Ok(Ok(()))
-}
-
-/// What an order does not cover lies in suspense: forex is missing there, and yuan are left over.
-async fn suspend(
-    step: &mut ForexTransaction<'_>,
-    row: &mut SettlementRow,
-    late: Execution,
-) -> Result<(), Fault> {
-    if late == Execution::default() {
-        return Ok(());
-    }
-    let yuan = suspense(&row.owner, Currency::Cny);
-    let legs = [
-        leg(suspense(&row.owner, row.currency), bank(row.currency), late.sold),
-        leg(bank(Currency::Cny), yuan.clone(), late.bought_fen),
-        leg(yuan, account(BANK, Currency::Cny, Purpose::Fees), late.fee_fen),
-    ];
-    let legs: Vec<Leg> = legs.into_iter().filter(|leg| leg.amount > 0).collect();
-    let name = format!("late/{}", Uuid::now_v7());
-    step.post(vec![posting(step, row, (&name, "settlement.late"), Action::Transfer(legs))]).await?;
-    row.late_sold += late.sold;
-    row.late_fen += late.bought_fen - late.fee_fen;
-    let (id, sold, bought) = (row.id, row.late_sold, row.late_fen);
-    tracing::warn!(%id, sold, bought, "what a bank executed lies in suspense: assign it");
-    Ok(())
-}
-
 /// What lies in suspense under an order is for its receipt, when so much of that is still free.
 async fn assign(step: &mut ForexTransaction<'_>, id: Uuid, caller: &str) -> Answer<SettlementRow> {
     let found = settlement_rows::settlements(&mut *step.tx, &[id]).await?.remove(&id);
@@ -822,40 +605,4 @@ async fn keep(step: &mut ForexTransaction<'_>, id: Uuid) -> Answer<ForexOutcome>
     let attempt = format!("kept {}", receipt.kept);
     spend(step, &receipt, (ReceiptStep::Kept, left), &attempt).await?;
     written(step, receipt, false).await.map(Ok)
-}
-
-/// Says for which exports something was settled or kept, one after the other.
-async fn spend(
-    step: &mut ForexTransaction<'_>,
-    receipt: &ReceiptRow,
-    (what, amount): (ReceiptStep, i64),
-    attempt: &str,
-) -> Result<(), Fault> {
-    let mut matches = matches(step, receipt).await?;
-    step.lock(matches.iter().map(|row| row.declaration.slot())).await?;
-    let ids = matches.iter().map(|row| row.declaration).collect();
-    let mut sales = sale_rows::sales(&mut *step.tx, &ids).await?;
-    // Nothing is left to settle or keep then: what banks kept of it is done with, too.
-    let is_whole = receipt.settled + receipt.kept == receipt.net();
-    let mut left = amount;
-    for row in &mut matches {
-        let part = left.min(row.amount - row.settled);
-        let kept_by_banks = if is_whole { row.amount - row.settled - part + row.fee } else { 0 };
-        let concerned = sales.get_mut(&row.declaration).filter(|_| part + kept_by_banks > 0);
-        let Some(sale) = concerned else { continue };
-        (left, row.settled) = (left - part, row.settled + part);
-        sale.settled += part + kept_by_banks;
-        step.report(sale, receipt, (what, part), attempt);
-    }
-    match_rows::update_matches(&mut *step.tx, receipt, &matches).await?;
-    let sales: Vec<&SaleRow> = sales.values().collect();
-    sale_rows::write_sales(&mut *step.tx, &sales, step.now).await
-}
-
-/// How the money of a firm comes in.
-pub(super) async fn channel(
-    step: &mut ForexTransaction<'_>,
-    owner: &str,
-) -> Result<Channel, Fault> {
-    Ok(firm_rows::firm(&mut *step.tx, owner).await?.channel)
 }

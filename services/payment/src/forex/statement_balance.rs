@@ -12,7 +12,7 @@ use domain::payment::statement::Statement;
 use store::Fault;
 use uuid::Uuid;
 
-use super::bank::holder;
+use super::bank_account::holder;
 use super::statement_rows::{self, StatementRow};
 use super::transaction::{ForexTransaction, owed, settlement, suspense};
 use super::{booking_rows, settlement_rows};

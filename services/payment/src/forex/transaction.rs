@@ -23,11 +23,10 @@ use uuid::Uuid;
 
 use super::receipt_rows::ReceiptRow;
 use super::sale_rows::SaleRow;
-use super::settle::SETTLEMENT_TERMS;
 use crate::bank_journal;
-use crate::collect::DUTY_PAYMENTS;
 use crate::ledger::{Ledger, Needs};
-use crate::transaction::{ANSWERS, BANK, id_of};
+use crate::names::{BANK, id_of};
+use crate::queues::{ANSWERS, DUTY_PAYMENTS, SETTLEMENT_TERMS};
 
 /// The owner of the accounts that money from abroad is owed on.
 pub(crate) const ABROAD: &str = "ABROAD";

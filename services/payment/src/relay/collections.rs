@@ -8,8 +8,8 @@ use store::queue::Item;
 use store::share::Share;
 
 use crate::Payments;
-use crate::collect::COLLECTIONS;
 use crate::commit::PaymentCommand;
+use crate::queues::COLLECTIONS;
 
 /// Bills become payment orders.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Collections {
         let payer = std::str::from_utf8(&item.body).map_err(unreadable)?;
         loop {
             let command = |reply| PaymentCommand::Collect(payer.to_owned(), reply);
-            let more = payment.asking.enqueue(Slot::of(payer), &Share::Kept, command).await;
+            let more = payment.requests.enqueue(Slot::of(payer), &Share::Kept, command).await;
             if !more.map_err(|fault| Delivery::of(&fault))? {
                 return settle(&payment.work, COLLECTIONS, item).await;
             }

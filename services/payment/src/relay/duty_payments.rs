@@ -9,8 +9,9 @@ use store::queue::Item;
 use store::share::Share;
 
 use crate::Payments;
-use crate::collect::{DUTY_PAYMENTS, OrderPayment};
+use crate::collect::OrderPayment;
 use crate::commit::PaymentCommand;
+use crate::queues::DUTY_PAYMENTS;
 
 /// Lines of banks become payments, each once: its request has the id of its item.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl DutyPayments {
             amount_fen: Some(amount_fen),
         };
         let command = |reply| PaymentCommand::PayOrder(Box::new(order), reply);
-        let done = payment.asking.enqueue(slot, &Share::Kept, command).await;
+        let done = payment.requests.enqueue(slot, &Share::Kept, command).await;
         match done.map_err(|fault| Delivery::of(&fault))? {
             Ok(_) => Ok(()),
             Err(refusal) => Err(Delivery::Failed(refusal.to_string())),

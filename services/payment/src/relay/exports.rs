@@ -19,7 +19,8 @@ use time::OffsetDateTime;
 use crate::Payments;
 use crate::forex::announced_rows::AnnouncedReceipt;
 use crate::forex::commit::ForexCommand;
-use crate::forex::sales::{EXPORTS, SaleChange, SaleEvent, sale};
+use crate::forex::sales::{SaleChange, SaleEvent, sale};
+use crate::queues::EXPORTS;
 
 /// What comes about exports, for which money comes.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use proto::v1;
 use store::queue::Item;
 
 use crate::Payments;
-use crate::notice::NOTICES;
+use crate::queues::NOTICES;
 
 /// The door follows the journal like this service does, so a bill may come before the release was told there.
 const LOOKS: u32 = 8;

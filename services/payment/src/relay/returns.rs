@@ -26,8 +26,9 @@ use tokio_util::sync::CancellationToken;
 use super::notices::is_no_door;
 use crate::Payments;
 use crate::commit::PaymentCommand;
-use crate::goods_back::{RETURN_TERMS, RETURNS, term_of};
-use crate::transaction::id_of;
+use crate::goods_back::term_of;
+use crate::names::id_of;
+use crate::queues::{RETURN_TERMS, RETURNS};
 
 /// After a failure, and while there is no national door.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -156,7 +157,7 @@ impl Returns {
         let goods = ReturnedGoods::decode(&item.body).map_err(unreadable)?;
         let invt_no = goods.invt_no.clone();
         let command = |reply| PaymentCommand::AllowReturn(goods, reply);
-        let taken = payment.asking.enqueue(item.slot, &Share::Kept, command).await;
+        let taken = payment.requests.enqueue(item.slot, &Share::Kept, command).await;
         if taken.map_err(|fault| Delivery::of(&fault))? {
             return Ok(());
         }
@@ -187,7 +188,7 @@ impl ReturnTerms {
         let unreadable = || Delivery::Failed("the term of a return cannot be read".to_owned());
         let (id, guid) = term_of(&item.body).ok_or_else(unreadable)?;
         let command = |reply| PaymentCommand::EndReturn(id, guid, reply);
-        let ended = payment.asking.enqueue(item.slot, &Share::Kept, command).await;
+        let ended = payment.requests.enqueue(item.slot, &Share::Kept, command).await;
         ended.map_err(|fault| Delivery::of(&fault))
     }
 }

@@ -8,7 +8,7 @@ use store::share::Share;
 
 use crate::Payments;
 use crate::forex::commit::ForexCommand;
-use crate::forex::settle::SETTLEMENT_TERMS;
+use crate::queues::SETTLEMENT_TERMS;
 
 /// Orders expire.
 #[derive(Debug)]

@@ -21,7 +21,8 @@ use tonic::Code;
 use super::notices::is_no_door;
 use crate::Payments;
 use crate::commit::PaymentCommand;
-use crate::tax_refunds::{TAX_REFUNDS, entry_id, slot, subject};
+use crate::queues::TAX_REFUNDS;
+use crate::tax_refunds::{entry_id, slot, subject};
 
 /// After a failure, and while there is no refund service.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -148,7 +149,7 @@ impl TaxRefunds {
         let unreadable = || Delivery::Failed("the refund cannot be read".to_owned());
         let refund = TaxRefund::decode(&item.body).ok_or_else(unreadable)?;
         let command = |reply| PaymentCommand::TaxRefund(refund, reply);
-        let booked = payment.asking.enqueue(item.slot, &Share::Kept, command).await;
+        let booked = payment.requests.enqueue(item.slot, &Share::Kept, command).await;
         booked.map_err(|fault| Delivery::of(&fault))
     }
 }
