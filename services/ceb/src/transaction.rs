@@ -348,6 +348,7 @@ async fn post(
                 topics: 0,
                 recorded_time: now,
                 trace: mail.trace,
+                actor: String::new(),
                 facts: mail.about.kept(),
                 shows_content: false,
                 body: Ok(Some(mail.body)),

@@ -11,6 +11,7 @@ use domain::inspection::order::{OrderEvent, SiteAct, Treatment};
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, RequestId};
 use store::Fault;
+use store::journal::Origin;
 use store::request::{Digest, RequestKey, RequestStatus};
 use time::OffsetDateTime;
 
@@ -30,7 +31,7 @@ pub(crate) struct OrderRequest {
     pub(crate) id: DeclarationId,
     /// Of the request, to tell a repetition from another one.
     pub(crate) digest: Digest,
-    pub(crate) trace: String,
+    pub(crate) origin: Origin,
     pub(crate) what: OrderCommand,
 }
 
@@ -133,9 +134,9 @@ pub(crate) async fn ask(
             return Ok(Err(filed.map_or(refusal.clone(), |filed| named(refusal, filed))));
         }
     };
-    step.trace(id, &asked.trace);
+    step.name_origin(id, &asked.origin);
     // It is answered with the order as it stands.
-    step.requests.keep(key, asked.digest, Vec::new());
+    step.requests.keep_by(&asked.origin.actor, key, asked.digest, Vec::new());
     let order = step.order(id)?.clone();
     Ok(Ok(OrderAnswer { order, draws }))
 }
