@@ -783,3 +783,42 @@ fn contractions_are_noticed() {
         assert_eq!(contractions(good), Vec::<String>::new());
     }
 }
+
+/// Errors of schemathesis are not good because they are no failures; a closed connection is told by its reason.
+#[test]
+fn a_run_of_schemathesis_is_judged_by_its_reasons() {
+    let error = |reason: &str, times: usize| {
+        let one = format!("___ GET /a ___\nNetwork Error\n\nConnection failed\n\n{reason}\n\n");
+        let errors = one.repeat(times);
+        format!(
+            "==== ERRORS ====\n{errors}\n=== SUMMARY ===\nErrors:\n  🚫 Network Error: {times}\n\n\
+             Test cases:\n  23 generated, {times} errored\n"
+        )
+    };
+    let closed = "    Connection aborted. Remote end closed connection without response";
+    let slow = "    Read timed out after 20.0 seconds";
+    let schema = "Errors:\n  🚫 Schema Error: 1\n\n  23 generated, 22 passed\n".to_owned();
+    let failed = format!("==== FAILURES ====\n- Server error\n{}", error(closed, 1));
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("said");
+    for (text, status, is_good) in [
+        ("  23 generated, 23 passed\n".to_owned(), 0, true),
+        ("  No test cases were generated\n".to_owned(), 0, false),
+        ("  23 generated, 23 passed\n".to_owned(), 2, false),
+        (error(closed, 1), 1, true),
+        (error(closed, 2), 1, true),
+        (error(closed, 3), 1, false),
+        (error(slow, 1), 1, false),
+        (error(closed, 1) + &error(slow, 1), 1, false),
+        (schema, 1, false),
+        (failed, 1, false),
+    ] {
+        std::fs::write(&file, &text).expect("it is written");
+        let judged = std::process::Command::new(workspace().join("deploy/judge-calls"))
+            .arg(&file)
+            .arg(status.to_string())
+            .output()
+            .expect("it runs");
+        assert_eq!(judged.status.success(), is_good, "{status}: {text}: {judged:?}");
+    }
+}

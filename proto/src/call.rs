@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::Principal;
+use domain::principal::ActingPerson;
 use domain::refusal::Code;
 use tonic::{Request, Status};
 
@@ -24,6 +25,12 @@ pub fn caller<T: Texts>(request: &Request<T>) -> Result<Arc<Principal>, Status> 
     text::check(request.get_ref())
         .map_err(|refusal| status::refused(&refusal, Language::of(request.metadata())))?;
     Ok(principal)
+}
+
+/// Who acts, as the gate found out; empty where a service of the window goes on by itself.
+pub fn acting<T>(request: &Request<T>) -> ActingPerson {
+    // A call that came by no gate has nobody who acts.
+    request.extensions().get::<ActingPerson>().cloned().unwrap_or_default()
 }
 
 /// A message that asks for something once, however often it comes. Written by the build script for those

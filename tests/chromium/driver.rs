@@ -161,7 +161,10 @@ impl Browser {
     pub(crate) fn holds(&self, condition: &str) {
         let start = Instant::now();
         while self.finds(&format!("return {condition}")) != true {
-            assert!(start.elapsed() < PATIENCE, "it does not come true: {condition}");
+            if start.elapsed() >= PATIENCE {
+                let page = self.finds("return document.body?.innerText");
+                panic!("it does not come true: {condition}: {page}");
+            }
             std::thread::sleep(LOOK);
         }
     }

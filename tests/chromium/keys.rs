@@ -54,6 +54,7 @@ fn a_firm_makes_and_ends_a_key_in_a_browser() {
     let again = driver.browser((360, 740), true);
     again.opens(&at("/login"));
     again.finds(&format!("document.getElementById('key').value = '{key}'"));
+    again.finds("document.getElementById('person').value = '李明'");
     again.clicks("form.stack button");
     again.sees("That is no valid key.");
     wide.opens(&at("/language?to=zh&back=/console/keys"));

@@ -10,7 +10,9 @@ mod documents;
 mod drafts;
 mod driver;
 mod dry_run;
+mod inspection;
 mod keys;
+mod stuck;
 mod webhooks;
 
 use std::io::{BufRead as _, BufReader};
@@ -32,13 +34,13 @@ struct Sandbox {
 }
 
 impl Sandbox {
-    fn start(binary: &Path) -> Self {
+    fn start(binary: &Path, args: &[&str]) -> Self {
         let directory = tempfile::Builder::new().prefix("sw-").tempdir_in("/tmp").expect("/tmp");
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(directory.path(), open).expect("it is ours");
         let mut command = Command::new(binary);
         command.args(["sandbox", "--listen", "127.0.0.1:0", "--data-dir"]);
-        command.arg(directory.path()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.arg(directory.path()).args(args).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().expect("cargo build --workspace first");
         let said = BufReader::new(process.stdout.take().expect("it is read"));
         let (told, link) = channel();
@@ -53,6 +55,14 @@ impl Sandbox {
         });
         let link = link.recv_timeout(Duration::from_secs(60)).expect("the sandbox shows its link");
         Self { process, link, directory }
+    }
+
+    /// A command of its own, as somebody would give it beside it.
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(target().join("single-window"));
+        command.args(args).arg("--data-dir").arg(self.directory.path());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
     }
 }
 
@@ -98,6 +108,11 @@ fn looks(browser: &Browser, name: &str, origin: &str, narrow: bool) {
 
 /// A sandbox, and what opens browsers; nothing where there is none.
 fn starts() -> Option<(Sandbox, Driver)> {
+    starts_with(&[])
+}
+
+/// The same with these arguments of the sandbox.
+fn starts_with(args: &[&str]) -> Option<(Sandbox, Driver)> {
     let installed = |program: &str| {
         let version = Command::new(program).arg("--version").stderr(Stdio::null()).output();
         version.is_ok_and(|it| it.status.success())
@@ -112,7 +127,7 @@ fn starts() -> Option<(Sandbox, Driver)> {
         println!("the browser did not come to an end in {PATIENCE:?}");
         std::process::exit(101);
     });
-    let sandbox = Sandbox::start(&target().join("single-window"));
+    let sandbox = Sandbox::start(&target().join("single-window"), args);
     Some((sandbox, Driver::start()))
 }
 
@@ -137,6 +152,7 @@ fn enters_by_key(driver: &Driver, origin: &str, caller: &str, key: &str) -> Brow
     let narrow = driver.browser((360, 740), true);
     narrow.opens(&format!("{origin}/console/login"));
     narrow.finds(&format!("document.getElementById('key').value = '{}'", key.trim()));
+    narrow.finds("document.getElementById('person').value = '李明'");
     narrow.clicks("form.stack button");
     narrow.arrives("/console/");
     narrow.sees(caller);
@@ -145,7 +161,10 @@ fn enters_by_key(driver: &Driver, origin: &str, caller: &str, key: &str) -> Brow
 
 /// Goes on as somebody else of the sandbox.
 fn plays(browser: &Browser, origin: &str, caller: &str) {
-    browser.opens(&format!("{origin}/console/sandbox"));
+    // What was typed there stays.
+    if !browser.address().ends_with("/console/sandbox") {
+        browser.opens(&format!("{origin}/console/sandbox"));
+    }
     browser.clicks(&format!(".roles button[value={caller}]"));
     browser.sees(&format!("{caller} "));
 }
@@ -201,10 +220,15 @@ fn the_console_works_in_a_real_browser() {
         ("refund", "/refund"),
         ("calendar", "/calendar"),
         ("orders", "/orders"),
+        ("statistics", "/statistics"),
     ] {
         wide.opens(&at(path));
         looks(&wide, name, &origin, false);
     }
+    wide.opens(&at("/nowhere"));
+    wide.sees("There is no such page.");
+    assert_eq!(wide.complaints().len(), 1, "the browser says of its own that the answer was a no");
+    looks(&wide, "problem", &origin, false);
 
     // The others, in Chinese.
     wide.opens(&at("/language?to=zh&back=/console/money"));

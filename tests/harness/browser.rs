@@ -38,6 +38,20 @@ impl WebPage {
         rest.split('"').next().expect("a split has a first part")
     }
 
+    /// The hidden inputs of the forms that are sent there, of each its own.
+    pub(crate) fn forms(&self, action: &str) -> Vec<Vec<(String, String)>> {
+        let from = format!("action=\"{action}\"");
+        let inputs = |form: &str| {
+            let hidden = form.split("<input type=\"hidden\" name=\"").skip(1).filter_map(|rest| {
+                let (name, rest) = rest.split_once("\" value=\"")?;
+                Some((name.to_owned(), unescaped(rest.split('"').next()?)))
+            });
+            hidden.collect()
+        };
+        let forms = self.text.split(&from).skip(1);
+        forms.map(|rest| inputs(rest.split("</form>").next().expect("it ends"))).collect()
+    }
+
     /// What can be typed into the form that files, with what is in it.
     pub(crate) fn fields(&self) -> BTreeMap<String, String> {
         let inputs = self.text.split("name=\"f.").skip(1).filter_map(|rest| {
@@ -81,6 +95,20 @@ impl Browser {
             (303, location) => self.opens(&location).await,
             _ => page,
         }
+    }
+
+    /// Sends a form of a page as it stands there, with what is typed into it, and opens the page that follows.
+    pub(crate) async fn sends_form(
+        &mut self,
+        (page, action): (&WebPage, &str),
+        is: impl Fn(&[(String, String)]) -> bool,
+        typed: &[(&str, &str)],
+    ) -> WebPage {
+        let form = page.forms(action).into_iter().find(|form| is(form));
+        let form = form.unwrap_or_else(|| panic!("no such form to {action}: {}", page.text));
+        let hidden = form.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let form: Vec<_> = hidden.chain(typed.iter().copied()).collect();
+        self.sends(action, &form).await
     }
 
     /// Sends a form.

@@ -1,6 +1,7 @@
 //! An endpoint of webhooks: takes what is posted to it, well or badly.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -51,6 +52,8 @@ impl Posted {
 pub(crate) struct Endpoint {
     port: u16,
     posted: Arc<Mutex<Vec<Posted>>>,
+    /// Whether what is below `/picky/` takes everything.
+    takes_all: Arc<AtomicBool>,
 }
 
 impl Endpoint {
@@ -58,7 +61,7 @@ impl Endpoint {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback");
         let port = listener.local_addr().expect("bound").port();
-        let endpoint = Self { port, posted: Arc::default() };
+        let endpoint = Self { port, posted: Arc::default(), takes_all: Arc::default() };
         let own = endpoint.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -69,9 +72,14 @@ impl Endpoint {
         endpoint
     }
 
-    /// `/ok`, `/slow`, `/fail`, `/hang`, `/redirect` or `/gone`.
+    /// `/ok`, `/slow`, `/fail`, `/hang`, `/redirect`, `/gone`, or what begins with `/picky/`: that takes tests only.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://localhost:{}{path}", self.port)
+    }
+
+    /// What was picky takes everything from now on.
+    pub(crate) fn takes_all(&self) {
+        self.takes_all.store(true, Ordering::Relaxed);
     }
 
     /// What came there.
@@ -97,9 +105,12 @@ impl Endpoint {
             stream.read_exact(&mut body).await.ok()?;
             let body = String::from_utf8(body).ok()?;
             let posted = Posted { path: path.clone(), headers, body, time: Instant::now() };
+            let is_test = posted.is_of("webhook.test");
+            let is_taken = is_test || self.takes_all.load(Ordering::Relaxed);
             self.posted.lock().expect("not poisoned").push(posted);
             let answer = match path.as_str() {
                 "/fail" => "500 Internal Server Error",
+                path if path.starts_with("/picky/") && !is_taken => "500 Internal Server Error",
                 "/gone" => "410 Gone",
                 "/redirect" => "302 Found\r\nLocation: /redirected",
                 "/slow" => {

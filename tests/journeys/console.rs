@@ -7,11 +7,12 @@ use proto::v1;
 
 use super::forex::sale;
 use crate::harness::browser::{Browser, WebPage};
+use crate::harness::http::Http;
 use crate::harness::people::{Enterprise, export, filing};
 use crate::harness::{PATIENCE, Sandbox, eventually};
 
 /// A page as soon as it says this.
-async fn until(browser: &mut Browser, target: &str, text: &str) -> WebPage {
+pub(super) async fn until(browser: &mut Browser, target: &str, text: &str) -> WebPage {
     eventually(text, PATIENCE, async || {
         let page = browser.opens(target).await;
         if page.says(text) { Ok(page) } else { Err(page.text) }
@@ -111,6 +112,62 @@ async fn a_firm_files_in_a_browser_and_reads_the_whole_story() {
     assert!(json.says("<textarea") && json.says("QD-CONSOLE-1"), "{}", json.text);
 }
 
+/// Who acted, by the entries of a declaration's history; those of the window itself name nobody.
+async fn actors(window: &client::Window, name: &str) -> Vec<String> {
+    let request = v1::GetRequest { name: name.to_owned(), ..Default::default() };
+    let found = window.declarations().get(request).await.expect("its own").into_inner();
+    let history = found.record.expect("it is there").history;
+    history.into_iter().map(|entry| entry.actor).filter(|actor| !actor.is_empty()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_acted_stands_with_what_was_done() {
+    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let window = sandbox.connect("enterprise-a").await;
+    let firm = Enterprise(window.clone());
+
+    // By a certificate it is its caller, by a key what the key is for.
+    let filed = firm.files("QD-ACTOR-1").await;
+    assert_eq!(actors(&window, &filed.name).await, ["enterprise-a"]);
+    let request = v1::CreateKeyRequest { note: "nightly export".to_owned(), ..Default::default() };
+    let key = window.operation().create_key(request).await.expect("its own").into_inner().key;
+    let mut http = Http::with_key(&sandbox, &key).await;
+    http.headers.push_str(&format!("Idempotency-Key: {}\r\n", uuid::Uuid::now_v7()));
+    let body = serde_json::json!({ "declaration": export("QD-ACTOR-2") }).to_string();
+    let json = "application/json";
+    let by_key = http.call("POST", "/v1/declarations", json, body.as_bytes()).await.json();
+    let by_key = by_key["name"].as_str().expect("a name").to_owned();
+    assert_eq!(actors(&window, &by_key).await, ["enterprise-a / nightly export"]);
+
+    // In the console it is the person, by the name that was given; what nobody sees of it is left out.
+    let mut person = Browser::of_nobody(&sandbox).await;
+    let said = [("key", key.as_str()), ("person", " 李\u{202e}明 "), ("back", "/console")];
+    assert_eq!(person.posts("/console/login", &said).await.status, 303);
+    let path = format!("/console/{}", filed.name);
+    let story = person.opens(&path).await;
+    assert!(story.says("enterprise, 李明"), "{}", story.text);
+    let form = [
+        ("token", story.value("token")),
+        ("request_id", story.value("request_id")),
+        ("version", "1"),
+        ("reason", "a mistake"),
+    ];
+    let withdrawn = person.sends(&format!("{path}/withdraw"), &form).await;
+    assert!(withdrawn.says("enterprise-a / 李明"), "{}", withdrawn.text);
+    assert_eq!(actors(&window, &filed.name).await, ["enterprise-a", "enterprise-a / 李明"]);
+
+    // The record of the request has it too, and so has what the command line tells.
+    let mut database = sandbox.database().await;
+    let kept = sqlx::query_scalar("select actor from request order by recorded_time");
+    let kept: Vec<String> = kept.fetch_all(&mut database).await.expect("they are kept");
+    assert_eq!(kept, ["enterprise-a", "enterprise-a / nightly export", "enterprise-a / 李明"]);
+    for command in ["trace", "get"] {
+        let told = sandbox.command(&["--as", "enterprise-a", command, &filed.name]);
+        let told = String::from_utf8(told.stdout).expect("text");
+        assert!(told.contains("withdrawn: a mistake  (enterprise-a / 李明)"), "{command}: {told}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn others_see_nothing_and_forms_of_others_do_nothing() {
     let sandbox = Sandbox::with(&["--no-agencies"]).await;
@@ -192,6 +249,162 @@ async fn an_inspection_is_followed_by_all_who_have_to_do_with_it() {
     let clock = admin.opens("/console/sandbox").await;
     let form = [("token", clock.value("token")), ("hours", "744")];
     assert_eq!(admin.sends("/console/sandbox/clock", &form).await.status, 200);
+}
+
+/// The bars of a chart: what each is about, how long it is, and what stands beside it.
+fn bars(page: &WebPage, chart: &str) -> Vec<(String, i64, String)> {
+    let from = format!("role=\"img\" aria-label=\"{chart}\">");
+    let (_, rest) =
+        page.text.split_once(&from).unwrap_or_else(|| panic!("no {chart}: {}", page.text));
+    let svg = rest.split("</svg>").next().expect("it ends");
+    let bar = |text: &str| {
+        let label = text.split('>').nth(1)?.split('<').next()?.to_owned();
+        let drawn = text.split("<rect").skip(1).find(|it| !it.contains("class=\"rest\""))?;
+        let width = drawn.split("width=\"").nth(1)?.split('"').next()?.parse().ok()?;
+        let value = text.rsplit_once("</text>")?.0.rsplit('>').next()?.to_owned();
+        Some((label, width, value))
+    };
+    let bars = svg.split("<text x=\"0\"").skip(1);
+    bars.map(|text| bar(text).unwrap_or_else(|| panic!("no bar: {text}"))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statistics_are_drawn_by_port_mode_and_class_and_over_weeks() {
+    const LONGEST: i64 = 420;
+    let sandbox = Sandbox::start().await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let mut filed = Vec::new();
+    for (order_no, port) in [
+        ("SBX-ACCEPT-STATISTICS-1", "4258"),
+        ("SBX-ACCEPT-STATISTICS-2", "4258"),
+        ("SBX-ACCEPT-STATISTICS-3", "4258"),
+        ("SBX-INSPECT-STATISTICS-4", "4220"),
+    ] {
+        let mut declaration = export(order_no);
+        port.clone_into(&mut declaration.port_code);
+        filed.push(firm.tries(filing(declaration)).await.expect("it is valid").name);
+    }
+    for name in &filed {
+        firm.sees(name, v1::State::Released).await;
+    }
+    let admin = sandbox.connect("admin").await;
+    let all_are_over = "all four are over in the statistics";
+    let rows = eventually(all_are_over, PATIENCE, async || {
+        let request = v1::GetStatisticsRequest::default();
+        let found = admin.inspection().get_statistics(request).await.expect("it may");
+        let rows = found.into_inner().rows;
+        let all = rows.iter().find(|row| row.group == "all");
+        if all.is_some_and(|row| row.released == 4) { Ok(rows) } else { Err(rows) }
+    })
+    .await;
+
+    // One of four was inspected: all of those at one port, and none at the other.
+    let mut person = Browser::of(&sandbox, "admin").await;
+    let page = person.opens("/console/statistics").await;
+    let shares = bars(&page, "Share that was inspected");
+    for (about, width, value) in [
+        ("all", LONGEST / 4, "25.0 %"),
+        ("port 4220", LONGEST, "100.0 %"),
+        ("port 4258", 1, "0.0 %"),
+        ("mode 9610", LONGEST / 4, "25.0 %"),
+    ] {
+        let expected = (about.to_owned(), width, value.to_owned());
+        assert!(shares.contains(&expected), "{expected:?}: {shares:?}");
+    }
+    let class = shares.iter().find(|(about, ..)| about.starts_with("credit "));
+    assert_eq!(class.map(|it| it.1), Some(LONGEST / 4), "{shares:?}");
+    let weeks = bars(&page, "Week by week: share that was inspected");
+    let (_, width, value) = weeks.last().expect("this week");
+    assert_eq!((*width, value.as_str()), (LONGEST / 4, "25.0 %"), "{weeks:?}");
+
+    // Times are as long as they are to each other.
+    let of =
+        |times: &Option<v1::Times>| times.as_ref().filter(|it| it.count > 0).map(|it| it.p50_ms);
+    let each = rows.iter().flat_map(|row| [of(&row.with_inspection), of(&row.without_inspection)]);
+    let each: Vec<i64> = each.flatten().collect();
+    let most = each.iter().max().expect("some");
+    let expected: Vec<i64> = each.iter().map(|it| (it * LONGEST / most).max(1)).collect();
+    let drawn = bars(&page, "From filing to release: half are released within");
+    assert_eq!(drawn.iter().map(|it| it.1).collect::<Vec<_>>(), expected, "{drawn:?}");
+    let one = person.opens("/console/statistics?port=4220").await;
+    let shares = bars(&one, "Share that was inspected");
+    assert_eq!(shares[0], ("all".to_owned(), LONGEST, "100.0 %".to_owned()), "{shares:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_firm_is_listed_and_what_was_wrong_is_sent_again() {
+    let sandbox = Sandbox::start().await;
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let asked = firm.files("SBX-DOCS-WAITS-1").await.name;
+    let rejected = firm.files("SBX-REJECT1300-WAITS-2").await.name;
+    let done = firm.files("SBX-ACCEPT-WAITS-3").await.name;
+    firm.sees(&rejected, v1::State::Rejected).await;
+    firm.sees(&done, v1::State::Released).await;
+    let mut person = Browser::of(&sandbox, "enterprise-a").await;
+    let page = until(&mut person, "/console/declarations?waits=me", "SBX-DOCS-WAITS-1").await;
+    assert!(!page.says("WAITS-2") && !page.says("WAITS-3"), "{}", page.text);
+    assert!(page.says("name=\"waits\" value=\"me\" checked"), "{}", page.text);
+    assert!(person.opens("/console/declarations").await.says("WAITS-3"));
+    drop(asked);
+
+    // What was rejected is corrected in a form with what was declared, and is a new version of the same.
+    let id = rejected.trim_start_matches("declarations/");
+    let story = person.opens(&format!("/console/declarations/{id}")).await;
+    assert!(story.says(&format!("/console/file?amend={id}")), "{}", story.text);
+    let form = person.opens(&format!("/console/file?amend={id}")).await;
+    assert_eq!(form.fields()["f.order_no"], "SBX-REJECT1300-WAITS-2");
+    let mut fields = form.fields();
+    fields.insert("f.ie_flag".to_owned(), "DIRECTION_EXPORT".to_owned());
+    fields.insert("f.lines[0].gname".to_owned(), "corrected goods".to_owned());
+    let given = ["token", "request_id", "amends", "version"].map(|name| (name, form.value(name)));
+    let fields = fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let sent: Vec<_> = given.into_iter().chain(fields).chain([("act", "file")]).collect();
+    let amended = person.sends("/console/file", &sent).await;
+    assert_eq!(amended.status, 200, "{}", amended.text);
+    let record = firm.reads(&rejected).await;
+    assert_eq!(record.version, 2, "{record:?}");
+    let story = person.opens(&format!("/console/declarations/{id}")).await;
+    assert!(story.says("corrected goods") && story.says("v2"), "{}", story.text);
+    // The form that was looked at is of the version before: sent by somebody else it changes nothing.
+    let stale: Vec<_> = sent.iter().filter(|(name, _)| *name != "request_id").copied().collect();
+    let other_id = uuid::Uuid::now_v7().to_string();
+    let stale = [stale.as_slice(), &[("request_id", other_id.as_str())]].concat();
+    let refused = person.sends("/console/file", &stale).await;
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    assert_eq!(firm.reads(&rejected).await.version, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn money_is_lodged_in_a_browser() {
+    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let account = async || {
+        let window = sandbox.connect("enterprise-a").await;
+        let request = v1::ListAccountsRequest::default();
+        let found = window.payment().list_accounts(request).await.expect("its own").into_inner();
+        let own = found.accounts.into_iter();
+        let own = own.filter(|it| it.purpose() == v1::Purpose::Guarantee);
+        own.map(|it| it.balance).sum::<i64>()
+    };
+    let before = eventually("what a sandbox begins with is there", PATIENCE, async || {
+        let balance = account().await;
+        if balance > 0 { Ok(balance) } else { Err(balance) }
+    })
+    .await;
+    let mut person = Browser::of(&sandbox, "enterprise-a").await;
+    let money = person.opens("/console/money").await;
+    let given = ["token", "request_id"].map(|name| (name, money.value(name)));
+    let lodge = |amount: &'static str| {
+        [given.as_slice(), &[("amount", amount), ("reference", "transfer 7")]].concat()
+    };
+    let wrong = person.sends("/console/money/deposit", &lodge("12.345")).await;
+    assert_eq!(wrong.status, 422, "{}", wrong.text);
+    assert_eq!(account().await, before);
+    // Sent twice it is lodged once.
+    for _ in 0..2 {
+        let lodged = person.sends("/console/money/deposit", &lodge("1234.50")).await;
+        assert_eq!(lodged.status, 200, "{}", lodged.text);
+    }
+    assert_eq!(account().await - before, 123_450);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! The whole interface as JSON over HTTP, by programs that have a key and no library.
 
+use domain::Code;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -240,6 +241,54 @@ async fn a_batch_has_an_answer_for_every_line() {
             }
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_has_ten_thousand_lines_and_not_one_more() {
+    const MOST: usize = 10_000;
+    let sandbox = Sandbox::with(&["--no-agencies", "--no-inspection"]).await;
+    let line = |number: usize| {
+        let (id, declaration) = (Uuid::now_v7(), export(&format!("QD-MOST-{number}")));
+        json!({ "requestId": id.to_string(), "declaration": declaration }).to_string()
+    };
+    let lines: Vec<_> = (0..=MOST).map(line).collect();
+    let key = sandbox.api_key("agent");
+    let directory = tempfile::tempdir().expect("a directory");
+    let (sent, answered) = (directory.path().join("sent"), directory.path().join("answered"));
+    let address = std::fs::read_to_string(sandbox.directory.path().join("address"));
+    let address = address.expect("it serves");
+    let port = address.trim().rsplit(':').next().expect("a port");
+    let address = format!("https://localhost:{port}/v1/declarations:batch");
+    // By a client of others, which reads while it writes; in both versions of HTTP.
+    let posts = async |version: &str, lines: &[String]| -> Vec<Value> {
+        std::fs::write(&sent, lines.join("\n")).expect("it is written");
+        let mut command = tokio::process::Command::new("curl");
+        command.args(["--silent", "--show-error", version, "--header"]);
+        command.arg(format!("Authorization: Bearer {key}")).arg("--cacert");
+        command.arg(sandbox.directory.path().join("identities/authority.pem"));
+        command.arg("--data-binary").arg(format!("@{}", sent.display())).arg("--output");
+        command.arg(&answered).args(["--write-out", "%{http_version} %{http_code}"]).arg(&address);
+        let done = command.output().await.expect("curl is installed");
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        let expected = if version == "--http2" { "2 200" } else { "1.1 200" };
+        assert_eq!(said, expected, "{}", String::from_utf8_lossy(&done.stderr));
+        let answers = std::fs::read_to_string(&answered).expect("it is there");
+        answers.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    };
+
+    let answers = posts("--http2", &lines).await;
+    assert_eq!(answers.len(), MOST + 1);
+    let (over, filed) = answers.split_last().expect("some");
+    assert!(filed.iter().all(|it| it["receipt"]["version"] == 1), "everything before it is filed");
+    let known = (&over["line"], &over["problem"]["code"]);
+    assert_eq!(known, (&(MOST + 1).into(), &Code::TooManyEntries.id().into()), "{over}");
+    assert!(over.to_string().contains(&MOST.to_string()), "{over}");
+    // The same once more, as far as it may go.
+    let again = posts("--http1.1", &lines[..MOST]).await;
+    let names = |answers: &[Value]| -> Vec<Value> {
+        answers.iter().map(|it| it["receipt"]["name"].clone()).collect()
+    };
+    assert_eq!(names(&again), names(filed), "every one is a repetition, in order");
 }
 
 #[tokio::test(flavor = "multi_thread")]

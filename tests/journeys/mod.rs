@@ -14,6 +14,7 @@ mod clock;
 mod command_line;
 mod configuration;
 mod console;
+mod console_money;
 mod documents;
 mod exchange;
 mod finding_out;

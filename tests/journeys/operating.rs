@@ -6,6 +6,7 @@ use futures::StreamExt as _;
 use proto::v1;
 use serde_json::Value;
 
+use crate::harness::browser::Browser;
 use crate::harness::exchange::Stream;
 use crate::harness::http::Http;
 use crate::harness::people::{Enterprise, code, export, filing};
@@ -81,6 +82,61 @@ async fn an_operator_sees_who_is_behind_and_what_to_do() {
     assert_eq!(exit, Some(3), "{found:?}");
     let remedy = found[0]["remedy"]["en"].as_str().expect("a text");
     assert!(remedy.contains("start it"), "{remedy}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_sees_who_calls_and_what_is_refused_to_each() {
+    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let admin = sandbox.connect("admin").await;
+    let listed = async |size: i32, token: &str| {
+        let request = v1::ListCallersRequest { page_size: size, page_token: token.to_owned() };
+        admin.status().list_callers(request).await.expect("an administrator").into_inner()
+    };
+    let of = async |name: &str| {
+        let all = listed(1_000, "").await.callers;
+        all.into_iter().find(|it| it.name == name).expect("it is in the registry")
+    };
+    let never = of("enterprise-b").await;
+    assert_eq!((never.role.as_str(), never.customs_code.as_str()), ("enterprise", "3702960002"));
+    assert_eq!((never.calls, never.refused, never.last_seen_time), (0, 0, None));
+
+    // Over gRPC and over HTTP; by the service, and at the gate.
+    let nothing = || v1::GetRequest {
+        name: format!("declarations/{}", uuid::Uuid::nil()),
+        ..Default::default()
+    };
+    let firm = sandbox.connect("enterprise-b").await;
+    let before = of("enterprise-b").await;
+    firm.status().get_status(v1::GetStatusRequest {}).await.expect("everybody may");
+    firm.declarations().get(nothing()).await.expect_err("there is none");
+    firm.status().list_callers(v1::ListCallersRequest::default()).await.expect_err("it may not");
+    let mut http = Http::connect(&sandbox, "enterprise-b").await;
+    assert_eq!(http.gets(&format!("/v1/{}", nothing().name), "application/json").await.status, 404);
+    assert_eq!(http.gets("/v1/status", "application/json").await.status, 200);
+    let after = of("enterprise-b").await;
+    assert_eq!((after.calls - before.calls, after.refused - before.refused), (5, 3));
+    let seen = after.last_seen_time.expect("it called").seconds;
+    #[expect(clippy::disallowed_methods, reason = "it was now")]
+    let now = time::OffsetDateTime::now_utc().unix_timestamp();
+    assert!((now - 60..=now).contains(&seen), "{seen} {now}");
+
+    // Page by page it is the same; and the operator's page has it.
+    let (mut names, mut token) = (Vec::new(), String::new());
+    loop {
+        let page = listed(4, &token).await;
+        assert!(page.callers.len() <= 4);
+        names.extend(page.callers.into_iter().map(|it| it.name));
+        token = page.next_page_token;
+        if token.is_empty() {
+            break;
+        }
+    }
+    let all: Vec<_> = listed(0, "").await.callers.into_iter().map(|it| it.name).collect();
+    assert_eq!(names, all);
+    let mut person = Browser::of(&sandbox, "admin").await;
+    let page = person.opens("/console/operation").await;
+    let row = format!("\"number right\">{}</td>", after.calls);
+    assert!(page.says("last seen") && page.says(&row), "{}", page.text);
 }
 
 /// How often was refused, by code, as administrators are told.

@@ -9,10 +9,11 @@ use serde_json::Value;
 use sqlx::Row as _;
 use uuid::Uuid;
 
+use crate::harness::browser::Browser;
 use crate::harness::endpoint::{Endpoint, Posted};
 use crate::harness::http::Http;
 use crate::harness::people::{Enterprise, code};
-use crate::harness::{PATIENCE, Sandbox, eventually, workspace};
+use crate::harness::{PATIENCE, Sandbox, binary, eventually, workspace};
 
 const FIRM_A: &str = "3702960001";
 
@@ -303,6 +304,137 @@ async fn what_happens_while_its_caller_paused_it_is_posted_afterwards() {
     a.webhooks().resume_webhook(resume).await.expect("its own");
     comes(&endpoint, "/fail", "declaration.filed", FILED + 3).await;
     drop(other);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_given_up_is_posted_again_when_asked() {
+    const FILED: usize = 2;
+    let sandbox = Sandbox::with(&["--no-agencies"]).await;
+    let endpoint = Endpoint::start().await;
+    let (a, b) = (sandbox.connect("enterprise-a").await, sandbox.connect("enterprise-b").await);
+    let paths = ["/picky/call", "/picky/command", "/picky/console"];
+    let mut hooks = Vec::new();
+    for path in paths {
+        hooks.push(creates(&a, endpoint.url(path), &["declaration.filed"]).await.0);
+    }
+    for number in 0..FILED {
+        Enterprise(a.clone()).files(&format!("QD-GIVEN-UP-{number}")).await;
+    }
+    let of = async |id: &str| {
+        let all = deliveries(&a, id).await.into_iter();
+        all.filter(|it| it.r#type == "declaration.filed").collect::<Vec<_>>()
+    };
+    let becomes = async |id: &str, state: v1::WebhookDeliveryState, tries: u32| {
+        eventually("every one was tried", PATIENCE, async || {
+            let all = of(id).await;
+            let is_so = |it: &v1::WebhookDelivery| it.state() == state && it.tries == tries;
+            if all.len() >= FILED && all.iter().all(is_so) { Ok(()) } else { Err(all) }
+        })
+        .await;
+    };
+
+    // Each try of the law fails. What is taken between them keeps the days from pausing it.
+    for (tries, pause) in (1..).zip(domain::webhook::RETRY_PAUSES) {
+        for id in &hooks {
+            becomes(id, v1::WebhookDeliveryState::Waiting, tries).await;
+            let test = v1::TestWebhookRequest { id: id.clone() };
+            a.webhooks().test_webhook(test).await.expect("its own");
+            eventually("it takes a test", PATIENCE, async || {
+                let it = shown(&a, id).await;
+                if it.failing_since.is_none() { Ok(()) } else { Err(it) }
+            })
+            .await;
+        }
+        advances(&sandbox, u64::from(pause) + 1).await;
+    }
+    let last = u32::try_from(domain::webhook::RETRY_PAUSES.len()).expect("a few") + 1;
+    for (id, path) in hooks.iter().zip(paths) {
+        becomes(id, v1::WebhookDeliveryState::GivenUp, last).await;
+        let posted = endpoint.at(path).into_iter().filter(|it| it.is_of("declaration.filed"));
+        assert_eq!(posted.count(), FILED * usize::try_from(last).expect("a few"), "{path}");
+        assert_eq!(shown(&a, id).await.state(), v1::WebhookState::Active, "{path}");
+    }
+
+    // All of one webhook again: by a call, on the command line, in the console. What was taken does not come again.
+    endpoint.takes_all();
+    let all = |id: &str| v1::ResendRequest { id: id.to_owned(), message_id: String::new() };
+    let status = b.webhooks().resend(all(&hooks[0])).await.expect_err("another's");
+    assert_eq!(code(&status).0, "SW-1201");
+    let again = a.webhooks().resend(all(&hooks[0])).await.expect("its own").into_inner();
+    assert_eq!(again.count, 2);
+    becomes(&hooks[0], v1::WebhookDeliveryState::Delivered, 1).await;
+    becomes(&hooks[1], v1::WebhookDeliveryState::GivenUp, last).await;
+    let said = ["--as", "enterprise-a", "--output", "json", "webhooks", "resend", &hooks[1]];
+    let said = sandbox.command(&said);
+    let said: Value = serde_json::from_slice(&said.stdout).expect("JSON");
+    assert_eq!(said["count"], 2, "{said}");
+    becomes(&hooks[1], v1::WebhookDeliveryState::Delivered, 1).await;
+    let mut person = Browser::of(&sandbox, "enterprise-a").await;
+    let address = format!("/console/webhooks/{}", hooks[2]);
+    let page = person.opens(&address).await;
+    assert!(page.says("given up"), "{}", page.text);
+    let form = [("token", page.value("token"))];
+    let page = person.sends(&format!("{address}/resend"), &form).await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    becomes(&hooks[2], v1::WebhookDeliveryState::Delivered, 1).await;
+    for path in paths {
+        let posted = endpoint.at(path).into_iter().filter(|it| it.is_of("declaration.filed"));
+        let ids: BTreeSet<_> = posted.map(|it| it.id().to_owned()).collect();
+        assert_eq!(ids.len(), FILED, "{path}: under the ids that they had");
+        let tests = endpoint.at(path).into_iter().filter(|it| it.is_of("webhook.test")).count();
+        assert_eq!(tests, domain::webhook::RETRY_PAUSES.len(), "{path}");
+    }
+    assert_eq!(a.webhooks().resend(all(&hooks[0])).await.expect("none").into_inner().count, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_on_a_developers_machine_is_posted_to_by_a_command() {
+    use tokio::io::{AsyncBufReadExt as _, BufReader};
+    let sandbox = Sandbox::start().await;
+    let endpoint = Endpoint::start().await;
+    let mut command = tokio::process::Command::new(binary());
+    command.args(["--as", "enterprise-a", "--output", "json", "webhooks", "listen"]);
+    command.args(["--type", "declaration.filed", "--type", "declaration.withdrawn"]);
+    command.args(["--forward-to", &endpoint.url("/ok")]);
+    command.arg("--data-dir").arg(sandbox.directory.path());
+    command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::piped());
+    let mut listening = command.kill_on_drop(true).spawn().expect("it starts");
+    let mut said = BufReader::new(listening.stdout.take().expect("it is piped")).lines();
+    let mut next = async || {
+        let line = tokio::time::timeout(PATIENCE, said.next_line()).await.expect("in time");
+        let line = line.expect("text").expect("it goes on");
+        serde_json::from_str::<Value>(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    };
+    let secret = next().await["secret"].as_str().expect("a secret").to_owned();
+
+    // It follows from now on, so something of its own shows that it does.
+    let firm = Enterprise(sandbox.connect("enterprise-a").await);
+    let filed = firm.files("QD-LISTEN-1").await;
+    firm.sees(&filed.name, v1::State::Released).await;
+    let second = firm.files("QD-LISTEN-2").await;
+    let mut told = Vec::new();
+    while told.iter().all(|it: &Value| it["name"] != second.name.as_str()) {
+        told.push(next().await);
+    }
+    for line in &told {
+        assert_eq!((&line["type"], &line["outcome"]), (&"declaration.filed".into(), &"204".into()));
+    }
+    let posted = endpoint.at("/ok");
+    assert_eq!(posted.len(), told.len(), "the release is of another type");
+    for (posted, line) in posted.iter().zip(&told) {
+        assert!(posted.verifies(&secret) && posted.is_of("declaration.filed"), "{posted:?}");
+        let json = posted.json();
+        assert_eq!((posted.id(), &json["data"]["name"]), (text(line, "message_id"), &line["name"]));
+    }
+    listening.kill().await.expect("it is ours");
+    let wrong =
+        ["--as", "enterprise-a", "webhooks", "listen", "--forward-to", "https://a.example/"];
+    let wrong = sandbox.command(&wrong);
+    assert!(!wrong.status.success(), "{wrong:?}");
+}
+
+fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+    value[name].as_str().unwrap_or_else(|| panic!("there is no {name}: {value}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 - basic: a declaration is released, with the sample `agency` of the same language as customs.
 - many and follow: the window is killed (SIGKILL) while items are on their way and started again; the follower is killed
   and started again, too. Every item is answered, every declaration is there once, and each release is heard of.
+- national: a message is sent and its receipts are followed, by Python and TypeScript.
 - over HTTP: a declaration is released by curl, and by Java and Go where they are.
 
 Only the standard library, so that nothing of a client is trusted to check it.
@@ -229,6 +230,25 @@ def many_and_follow(sandbox: Sandbox, language: str, directory: Path) -> None:
     followers[1].process.kill()
 
 
+def national(sandbox: Sandbox, language: str) -> None:
+    """A national message is sent, answered at once, and its receipts are followed; sent by the next one it is a repetition."""
+    program = {"Python": [sys.executable, "ceb.py"], "TypeScript": ["node", "ceb.mjs"]}.get(language)
+    if program is None:
+        return
+    message = str(ROOT / "docs/examples/ceb/ceb311.xml")
+    command = [program[0], str(ROOT / "tests/sdks" / program[1]), message, "DXPENT0000000004"]
+    sample = Program(*command, data=sandbox.data)
+    sandbox.started.append(sample)
+    lines = [line.split() for line in sample.ends(0)]
+    check(lines[0] == ["broken", "0", "True" if language == "Python" else "true"], f"{language}: {lines}")
+    check(lines[1][:2] == ["sent", "311"] and len(lines[1]) > 2, f"{language}: {lines}")
+    told = [line for line in lines if line[0] == "receipt"]
+    check([line[3] for line in told] == lines[1][2:], f"{language}: {lines}")
+    check({line[2] for line in told} == {"312"}, f"{language}: {lines}")
+    check(lines[-1] == ["resume", told[-1][1]], f"{language}: {lines}")
+    print(f"{language}: a national message and its receipts {[line[3] for line in told]}")
+
+
 def over_http(sandbox: Sandbox, program: str, file: str) -> None:
     command = [*program.split(), str(ROOT / "docs/examples/http" / file)]
     if shutil.which(command[0]) is None:
@@ -254,6 +274,8 @@ def main() -> None:
             sandbox.run("agency", "customs")
             for language in SAMPLES:
                 many_and_follow(sandbox, language, directory)
+            for language in SAMPLES:
+                national(sandbox, language)
             for program, file in HTTP.items():
                 over_http(sandbox, program, file)
         finally:

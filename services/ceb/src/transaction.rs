@@ -310,6 +310,7 @@ async fn post(
                 topics: 0,
                 recorded_time: now,
                 trace: message.trace,
+                actor: String::new(),
                 facts: message.about.kept(),
                 shows_content: false,
                 body: Ok(Some(message.body)),

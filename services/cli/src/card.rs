@@ -38,7 +38,8 @@ pub(super) fn whole(record: &v1::DeclarationRecord, language: Language) -> Strin
         let time = when(entry.time.and_then(proto::time));
         let facts = describe_all(&entry.facts, language);
         // One line an entry, however long: people look for words in it.
-        let _infallible = write!(text, "\n{time}  v{}  {facts}", entry.version);
+        let actor = words::acted(&entry.actor);
+        let _infallible = write!(text, "\n{time}  v{}  {facts}{actor}", entry.version);
     }
     text
 }

@@ -58,6 +58,9 @@ pub struct TraceEvent {
     pub service: &'static str,
     /// Who said it.
     pub who: &'static str,
+    /// Who acted, where the service keeps that: the caller, and a person's or key's name.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub actor: String,
     /// What.
     #[serde(flatten)]
     pub what: TraceText,
@@ -300,7 +303,8 @@ impl ParcelStory {
     ) {
         let rfc = &time::format_description::well_known::Rfc3339;
         let time = proto::text(at.and_then(|at| at.format(rfc).ok()));
-        self.events.push(TraceEvent { time, at, service, who, what });
+        let actor = String::new();
+        self.events.push(TraceEvent { time, at, service, who, actor, what });
     }
 
     fn rule(&mut self, rule: &str, law: &str, what: TraceText) {
@@ -331,6 +335,9 @@ impl ParcelStory {
                 let what =
                     TraceText::new(in_language(Language::English), in_language(Language::Chinese));
                 self.event(entry.time.and_then(proto::time), ("declaration", speaker(fact)), what);
+                if let Some(event) = self.events.last_mut() {
+                    event.actor.clone_from(&entry.actor);
+                }
             }
         }
         // Which documents the firm is waited for is said by each request.
@@ -556,7 +563,7 @@ impl ParcelStory {
             let head = format!("{}  {:<13} ", when(event.at), event.who);
             let what = event.what.pick(language);
             // One line an event, however long: people look for words in it.
-            let _infallible = writeln!(text, "{head}{what}");
+            let _infallible = writeln!(text, "{head}{what}{}", words::acted(&event.actor));
         }
         let mut section = |title: &str, lines: Vec<String>| {
             let none = pick(language, "nothing", "无").to_owned();

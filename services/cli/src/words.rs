@@ -18,6 +18,11 @@ pub(super) fn pick<'a>(language: Language, english: &'a str, chinese: &'a str) -
     }
 }
 
+/// Who acted, behind what was done; nothing where it is the caller itself and no person or key of a name.
+pub(super) fn acted(actor: &str) -> String {
+    if actor.contains(" / ") { format!("  ({actor})") } else { String::new() }
+}
+
 /// Bytes as hexadecimal digits.
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -11,6 +11,19 @@
     target.setCustomValidity(tooLarge ? target.dataset.tooLarge : "");
     target.reportValidity();
   });
+  // Of photographs and certificates only the digests are told: the files stay with whoever has them.
+  document.addEventListener("change", async ({ target }) => {
+    const digests = document.getElementById(target.dataset.digests ?? "");
+    if (!target.files || !digests) return;
+    const files = [...target.files];
+    digests.setCustomValidity(target.dataset.reading);
+    const hex = async (file) => {
+      const digest = await crypto.subtle.digest("SHA-256", await file.arrayBuffer());
+      return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    };
+    digests.value = (await Promise.all(files.map(hex))).join(" ");
+    digests.setCustomValidity("");
+  });
   let waiting = null;
   let reading = false;
 

@@ -79,6 +79,8 @@ struct ListPage<'a> {
     states: Vec<StateChoice>,
     day: &'a str,
     mode: &'a str,
+    /// Only what the firm has to do something for.
+    waits_for_me: bool,
     is_first: bool,
     /// The next page; empty on the last.
     next: String,
@@ -91,22 +93,32 @@ struct StateChoice {
     is_chosen: bool,
 }
 
-fn listed_declarations(visit: &Visit, records: &[v1::DeclarationRecord]) -> Vec<ListedDeclaration> {
-    records.iter().map(|record| ListedDeclaration::of(visit, record)).collect()
+fn listed_declarations<'r>(
+    visit: &Visit,
+    records: impl IntoIterator<Item = &'r v1::DeclarationRecord>,
+) -> Vec<ListedDeclaration> {
+    records.into_iter().map(|record| ListedDeclaration::of(visit, record)).collect()
 }
 
-/// `GET /console/declarations?number=…&state=…&day=…&mode=…&size=…&page=…`.
+/// Whether a firm has to do something for it: provide documents, or see to its duty.
+fn waits_for_firm(record: &v1::DeclarationRecord) -> bool {
+    record.waits_for().any(|it| matches!(it, v1::Awaited::Documents | v1::Awaited::Duty))
+}
+
+/// `GET /console/declarations?number=…&state=…&day=…&mode=…&waits=me&size=…&page=…`. What waits for the firm is found
+/// among as many as a page may have at most; the next page goes on behind them.
 pub(crate) async fn list(Extension(visit): Extension<Arc<Visit>>) -> Response {
     settle(&visit, listed(&visit).await)
 }
 
 async fn listed(visit: &Visit) -> PageAnswer {
-    let number = visit.query("number");
+    let (number, waits_for_me) = (visit.query("number"), visit.query("waits") == "me");
     let (mut rows, mut missing, mut next) = (Vec::new(), "", String::new());
     if number.is_empty() {
         let (from, until) = day(visit.query("day"));
+        let size = visit.query("size").parse().unwrap_or(0); // as many as usual
         let mut request = v1::ListRequest {
-            page_size: visit.query("size").parse().unwrap_or(0), // as many as usual
+            page_size: if waits_for_me { limits::CONSOLE_ROWS_MAX } else { size },
             page_token: visit.query("page").to_owned(),
             state: visit.query("state").parse().unwrap_or(0), // every one
             trade_mode: visit.query("mode").to_owned(),
@@ -120,7 +132,9 @@ async fn listed(visit: &Visit) -> PageAnswer {
             let asked = visit.call(request.clone());
             let answer = visit.declarations().list(asked).await?.into_inner();
             left -= i32::try_from(answer.records.len()).unwrap_or(left); // no page has more
-            let listed = listed_declarations(visit, &answer.records);
+            let asked_for =
+                |record: &&v1::DeclarationRecord| !waits_for_me || waits_for_firm(record);
+            let listed = listed_declarations(visit, answer.records.iter().filter(asked_for));
             // Nine pages of these wait for the tenth, and the HTML is counted only when it is whole.
             memory::need(listed.iter().map(ListedDeclaration::bytes).sum())
                 .map_err(|refusal| status::refused(&refusal, visit.language))?;
@@ -160,6 +174,7 @@ async fn listed(visit: &Visit) -> PageAnswer {
         states: states.collect(),
         day: visit.query("day"),
         mode: visit.query("mode"),
+        waits_for_me,
         is_first: visit.query("page").is_empty() && number.is_empty(),
         next,
     }))

@@ -77,7 +77,7 @@ async fn visit(
             Some(session) => session,
             // Logged in by a certificate.
             None => {
-                let begun = console.cookies.begin(&principal.name, LoginProof::Certificate);
+                let begun = console.cookies.begin(&principal.name, "", LoginProof::Certificate);
                 let (session, cookie) = begun.map_err(|fault| Box::new(failed(&fault)))?;
                 fresh = Some(cookie);
                 session

@@ -89,7 +89,7 @@ pub(crate) async fn form(Extension(visit): Extension<Arc<Visit>>) -> Response {
             return bare(&visit, StatusCode::UNAUTHORIZED);
         }
         let first = link.0.people.first().map_or("", |(name, _)| name);
-        return entered(&visit, first, LoginProof::Link, "/console/sandbox");
+        return entered(&visit, (first, ""), LoginProof::Link, "/console/sandbox");
     }
     let page = LoginPage { visit: &visit, back: own_path(visit.query("back")), wrong: false };
     page_with(StatusCode::OK, &page)
@@ -99,7 +99,10 @@ pub(crate) async fn form(Extension(visit): Extension<Arc<Visit>>) -> Response {
 pub(crate) async fn enter(Extension(visit): Extension<Arc<Visit>>) -> Response {
     let (key, back) = (visit.field("key"), own_path(visit.field("back")));
     match (visit.console.holder)(key) {
-        Some(caller) => entered(&visit, &caller, LoginProof::Key(key.to_owned()), back),
+        Some(caller) => {
+            let whose = (caller.as_str(), visit.field("person"));
+            entered(&visit, whose, LoginProof::Key(key.to_owned()), back)
+        }
         None => {
             page_with(StatusCode::UNAUTHORIZED, &LoginPage { visit: &visit, back, wrong: true })
         }
@@ -113,7 +116,7 @@ pub(crate) async fn play(Extension(visit): Extension<Arc<Visit>>) -> Response {
     if !known || !visit.plays_everybody() {
         return bare(&visit, StatusCode::FORBIDDEN);
     }
-    entered(&visit, name, LoginProof::Link, crate::PATH)
+    entered(&visit, (name, visit.field("person")), LoginProof::Link, crate::PATH)
 }
 
 /// `POST /console/logout`.
@@ -121,8 +124,8 @@ pub(crate) async fn leave() -> Response {
     with_cookie(Redirect::to("/console/login").into_response(), Cookies::forget())
 }
 
-fn entered(visit: &Visit, caller: &str, by: LoginProof, to: &str) -> Response {
-    match visit.console.cookies.begin(caller, by) {
+fn entered(visit: &Visit, (caller, person): (&str, &str), by: LoginProof, to: &str) -> Response {
+    match visit.console.cookies.begin(caller, person, by) {
         Ok((_, cookie)) => with_cookie(Redirect::to(to).into_response(), cookie),
         Err(fault) => failed(&fault),
     }

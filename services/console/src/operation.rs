@@ -39,6 +39,24 @@ struct StuckRow {
     behind: u32,
 }
 
+/// A caller of the registry, with what use it made of this window.
+struct CallerRow {
+    name: String,
+    role: String,
+    code: String,
+    calls: u64,
+    refused: u64,
+    last_seen: String,
+}
+
+impl From<v1::CallerRecord> for CallerRow {
+    fn from(it: v1::CallerRecord) -> Self {
+        let v1::CallerRecord { name, role, customs_code, calls, refused, last_seen_time } = it;
+        let last_seen = words::minute(last_seen_time.and_then(proto::time));
+        Self { name, role, code: customs_code, calls, refused, last_seen }
+    }
+}
+
 /// The space of the database, in words.
 struct SpaceFigures {
     free: String,
@@ -57,6 +75,7 @@ struct OperationPage<'a> {
     lag: WindowLag,
     stuck: Vec<StuckRow>,
     next: String,
+    callers: Vec<CallerRow>,
     keys: Vec<CallerKey>,
     /// One that was made now; it is said once.
     made: Option<&'a str>,
@@ -110,6 +129,9 @@ async fn looked_after(visit: &Visit, made: Option<&str>) -> PageAnswer {
     let request = v1::ListKeysRequest { page_size: KEYS_SHOWN, ..Default::default() };
     let keys = visit.operation().list_keys(visit.call(request)).await?.into_inner().records;
     let keys = keys.into_iter().map(CallerKey::from).collect();
+    let request = v1::ListCallersRequest { page_size: CALLERS_SHOWN, ..Default::default() };
+    let callers = visit.status().list_callers(visit.call(request)).await?.into_inner().callers;
+    let callers = callers.into_iter().map(CallerRow::from).collect();
     let stuck = answer.items.into_iter().map(row).collect();
     let rate = match filing_rate::of(visit).await {
         Ok(rate) => Some(rate),
@@ -117,7 +139,7 @@ async fn looked_after(visit: &Visit, made: Option<&str>) -> PageAnswer {
         Err(refused) => return Err(refused),
     };
     let lag = lag::of(visit).await?;
-    Ok(page(&OperationPage { visit, services, space, rate, lag, stuck, next, keys, made }))
+    Ok(page(&OperationPage { visit, services, space, rate, lag, stuck, next, callers, keys, made }))
 }
 
 async fn is_serving(visit: &Visit, name: &str) -> Result<bool, Box<RefusedCall>> {
@@ -128,6 +150,8 @@ async fn is_serving(visit: &Visit, name: &str) -> Result<bool, Box<RefusedCall>>
 
 /// More keys are for programs to list.
 const KEYS_SHOWN: i32 = 200;
+/// And more callers.
+const CALLERS_SHOWN: i32 = 500;
 
 fn gigabytes(bytes: u64) -> String {
     format!("{}.{} GB", bytes / 1_000_000_000, bytes % 1_000_000_000 / 100_000_000)

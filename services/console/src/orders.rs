@@ -7,7 +7,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::Path;
 use axum::response::{IntoResponse as _, Redirect, Response};
-use cli::inspect::words as order_words;
+use cli::inspect::{self, FindingReport, words as order_words};
 use cli::words;
 use domain::inspection::finding::{Disposal, FoundResult};
 use proto::v1;
@@ -223,7 +223,7 @@ async fn order(visit: &Visit, id: &str) -> PageAnswer {
     let entry = |entry: &v1::OrderHistoryEntry| TimelineEntry {
         time: words::when(entry.time.and_then(proto::time)),
         version: entry.version,
-        who: "",
+        who: entry.actor.clone(),
         facts: vec![TimelineFact {
             text: order_words::facts(&entry.facts, language),
             tone: "open",
@@ -268,6 +268,10 @@ fn standing(
     let language = visit.language;
     let officers: Vec<_> = work.officers.iter().map(|duty| duty.officer.clone()).collect();
     let (place, window) = appointed(visit, state);
+    let treatment = work.treatment.as_ref().map_or_else(String::new, |it| {
+        let outcome = if it.passed { "the goods are clean now" } else { "the treatment failed" };
+        format!("{}, {}, SHA-256 {}", it.certificate, visit.t(outcome), hex(&it.digest))
+    });
     let decided = |code: &str| {
         if code.is_empty() { String::new() } else { order_words::disposal(language, code) }
     };
@@ -285,6 +289,7 @@ fn standing(
             visit.t("with the goods"),
             order_words::attendance(language, work.attendance()).to_owned(),
         ),
+        (visit.t("treatment"), treatment),
         (visit.t("customs decided"), decided(&state.by_customs)),
         (visit.t("quarantine decided"), decided(&state.by_quarantine)),
         (visit.t("what happens to the goods"), decided(&state.disposal)),
@@ -324,8 +329,12 @@ fn line(visit: &Visit, gnum: u32) -> String {
     if gnum == 0 { visit.t("all").to_owned() } else { gnum.to_string() }
 }
 
+/// Bytes as hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn findings(visit: &Visit, work: &v1::Examination) -> Vec<FindingRow> {
-    let hex = |bytes: &Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let row = |it: &v1::ExaminationFinding| FindingRow {
         key: order_words::key(it.agency(), &it.instruction),
         line: line(visit, it.gnum),
@@ -333,7 +342,7 @@ fn findings(visit: &Visit, work: &v1::Examination) -> Vec<FindingRow> {
         is_conform: it.result == FoundResult::Conform.code(),
         officer: it.officer.clone(),
         text: it.text.clone(),
-        evidence: it.evidence.iter().map(hex).collect(),
+        evidence: it.evidence.iter().map(|it| hex(it)).collect(),
     };
     work.findings.iter().map(row).collect()
 }
@@ -380,11 +389,14 @@ async fn steps(
     })
 }
 
-/// Windows with room at the places of the order's port.
+/// Windows with room at the places of the order's port, the earliest first.
 async fn windows(visit: &Visit, order: &v1::OrderRecord) -> Result<Vec<Choice>, Box<RefusedCall>> {
     let request = visit.call(v1::ListPlacesRequest {});
     let places = visit.inspection().list_places(request).await?.into_inner().places;
-    let serves = |place: &&v1::Place| place.port_codes.contains(&order.port_code);
+    // One without codes is for all.
+    let serves = |place: &&v1::Place| {
+        place.port_codes.is_empty() || place.port_codes.contains(&order.port_code)
+    };
     let mut choices = Vec::new();
     for place in places.iter().filter(serves).take(PLACES_MAX) {
         let request =
@@ -395,10 +407,11 @@ async fn windows(visit: &Visit, order: &v1::OrderRecord) -> Result<Vec<Choice>, 
             let Some(start) = window.start.and_then(proto::time) else { continue };
             let Ok(said) = start.format(&Rfc3339) else { continue };
             let word = format!("{name}, {} ({})", words::minute(Some(start)), window.free);
-            choices.push(Choice { value: format!("{} {said}", place.id), word });
+            choices.push((start, Choice { value: format!("{} {said}", place.id), word }));
         }
     }
-    Ok(choices)
+    choices.sort_by_key(|(start, _)| *start);
+    Ok(choices.into_iter().map(|(_, choice)| choice).collect())
 }
 
 /// Of which windows are shown.
@@ -490,7 +503,12 @@ fn step(visit: &Visit, state: &v1::OrderState, act: &str) -> Option<Step> {
         "send" => {
             Step::Dispatch(v1::Dispatch { sample: said("sample"), laboratory: said("laboratory") })
         }
-        "find" => Step::Findings(v1::Findings { findings: found(visit, state, method) }),
+        "find" => Step::Findings(found(visit, state)),
+        "treated" => Step::Treatment(v1::Treatment {
+            certificate: said("certificate"),
+            digest: digest(visit.field("digest")),
+            passed: visit.field("outcome") == "passed",
+        }),
         "replace" => Step::Replacement(v1::Replacement { officer: said("officer") }),
         "close" => Step::Closing(v1::Closing {}),
         _ => return None,
@@ -504,42 +522,32 @@ fn instruction(state: &v1::OrderState, key: &str) -> Option<(i32, String)> {
     Some((found.agency, found.id.clone()))
 }
 
+/// A SHA-256 digest in hexadecimal digits. What is none becomes an empty one, which the service refuses.
+fn digest(said: &str) -> Vec<u8> {
+    // What is no digest is for the service to refuse.
+    inspect::parse_hex(said).map(Vec::from).unwrap_or_default()
+}
+
 /// The result for one instruction, or for every one that has none.
-fn found(visit: &Visit, state: &v1::OrderState, method: v1::Method) -> Vec<v1::ExaminationFinding> {
-    let work = state.work.clone().unwrap_or_default(); // nobody has claimed it: the service says so
-    let is_about = |it: &v1::ExaminationFinding, agency: i32, id: &str| {
-        it.agency == agency && it.instruction == id
+fn found(visit: &Visit, state: &v1::OrderState) -> v1::Findings {
+    let mut samples = state.work.iter().flat_map(|work| &work.samples);
+    let sample = match visit.field("sample") {
+        "" => None,
+        id => samples.find(|sample| sample.id == id).cloned().or_else(|| {
+            // The service says that there is none.
+            Some(v1::Sample { id: id.to_owned(), ..v1::Sample::default() })
+        }),
     };
-    let answers: Vec<(i32, String)> = match instruction(state, visit.field("instruction")) {
-        Some(one) => vec![one],
-        None => {
-            let open = state.instructions.iter();
-            let open = open.filter(|instruction| {
-                let (agency, id) = (instruction.agency, instruction.id.as_str());
-                !work.findings.iter().any(|it| is_about(it, agency, id))
-            });
-            open.map(|it| (it.agency, it.id.clone())).collect()
-        }
+    let report = FindingReport {
+        result: visit.field("result").to_owned(),
+        instructions: instruction(state, visit.field("instruction")).into_iter().collect(),
+        line: visit.field("line").parse().ok(),
+        sample,
+        method: None,
+        officer: visit.field("officer").to_owned(),
+        text: visit.field("text").to_owned(),
+        evidence: visit.field("evidence").split_whitespace().map(digest).collect(),
+        revision: None,
     };
-    let gnum = seen(visit, "line", 0);
-    let finding = |(agency, instruction): (i32, String)| {
-        let sample = visit.field("sample").to_owned();
-        let same = |it: &&v1::ExaminationFinding| {
-            is_about(it, agency, &instruction) && it.gnum == gnum && it.sample == sample
-        };
-        let before = work.findings.iter().find(same).map_or(0, |it| it.revision);
-        v1::ExaminationFinding {
-            agency,
-            instruction,
-            gnum,
-            sample,
-            result: visit.field("result").to_owned(),
-            method: method.into(),
-            text: visit.field("text").to_owned(),
-            evidence: Vec::new(),
-            officer: visit.field("officer").to_owned(),
-            revision: before + 1,
-        }
-    };
-    answers.into_iter().map(finding).collect()
+    report.about(state)
 }

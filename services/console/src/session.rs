@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use domain::limits;
+use domain::principal::ActingPerson;
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -40,6 +41,9 @@ pub struct BrowserSession {
     until: i64,
     /// By what.
     pub by: LoginProof,
+    /// The name that the person gave; empty where none was asked for.
+    #[serde(default)]
+    pub person: String,
 }
 
 impl std::fmt::Debug for BrowserSession {
@@ -54,9 +58,10 @@ impl BrowserSession {
     /// # Errors
     ///
     /// [`Fault`] when the system gives no random bytes.
-    fn begin(caller: &str, by: LoginProof, clock: &Clock) -> Result<Self, Fault> {
+    fn begin(caller: &str, person: &str, by: LoginProof, clock: &Clock) -> Result<Self, Fault> {
         let until = clock.now().unix_timestamp() + SECONDS;
-        Ok(Self { caller: caller.to_owned(), form_token: random()?, until, by })
+        let (caller, person) = (caller.to_owned(), ActingPerson::name(person));
+        Ok(Self { caller, form_token: random()?, until, by, person })
     }
 }
 
@@ -101,9 +106,10 @@ impl Cookies {
     pub(crate) fn begin(
         &self,
         caller: &str,
+        person: &str,
         by: LoginProof,
     ) -> Result<(BrowserSession, HeaderValue), Fault> {
-        let session = BrowserSession::begin(caller, by, &self.clock)?;
+        let session = BrowserSession::begin(caller, person, by, &self.clock)?;
         let cookie = HeaderValue::from_str(&self.set(&session)?);
         let cookie = cookie.map_err(|error| Fault::Broken(format!("a cookie: {error}")))?;
         Ok((session, cookie))
@@ -156,7 +162,8 @@ mod tests {
         let key = TokenKey::new(&[7; 32]);
         let cookies = |seconds| Cookies::new(&key, at(seconds)).expect("a key");
         let by = LoginProof::Key("k".to_owned());
-        let (session, set) = cookies(BEGUN).begin("enterprise-a", by).expect("random bytes");
+        let (session, set) =
+            cookies(BEGUN).begin("enterprise-a", "李明", by).expect("random bytes");
         let sent = set.to_str().expect("ASCII").split(';').next().expect("a first part").to_owned();
         let read = |seconds, sent: &str| {
             let mut headers = HeaderMap::new();

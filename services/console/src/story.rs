@@ -24,7 +24,7 @@ pub(crate) struct TimelineEntry {
     /// Of the declaration; 0 where another service tells it.
     pub(crate) version: u32,
     /// Who says so, where that is not in the words.
-    pub(crate) who: &'static str,
+    pub(crate) who: String,
     pub(crate) facts: Vec<TimelineFact>,
 }
 
@@ -340,7 +340,7 @@ fn timeline(
         let shown = TimelineEntry {
             time: words::when(at),
             version: entry.version,
-            who: "",
+            who: entry.actor.clone(),
             facts: entry.facts.iter().map(|fact| timeline_fact(visit, fact)).collect(),
         };
         (at, shown)
@@ -350,7 +350,7 @@ fn timeline(
         let shown = TimelineEntry {
             time: words::when(event.at),
             version: 0,
-            who: visit.t(event.who),
+            who: visit.t(event.who).to_owned(),
             facts: vec![TimelineFact { text, tone: "plain" }],
         };
         (event.at, shown)

@@ -183,6 +183,11 @@ impl Visit {
         self.person.as_ref().map_or("", |person| &person.principal.name)
     }
 
+    /// The name that the person gave; empty where none was asked for.
+    pub(crate) fn person_name(&self) -> &str {
+        self.person.as_ref().map_or("", |person| &person.session.person)
+    }
+
     /// What kind of caller that is.
     pub(crate) fn kind_word(&self) -> &'static str {
         let Some(kind) = self.kind() else { return "" };

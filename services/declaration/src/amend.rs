@@ -14,6 +14,7 @@ use prost::Message as _;
 use proto::stored::FilingKind;
 use sha2::{Digest as _, Sha256};
 use store::Fault;
+use store::journal::Origin;
 use store::request::{Digest, RequestKey, RequestStatus};
 
 use crate::declared_order::OrderKey;
@@ -34,7 +35,7 @@ pub(crate) struct Amendment {
     pub(crate) required: Stands,
     pub(crate) body: Bytes,
     pub(crate) digest: Digest,
-    pub(crate) trace: String,
+    pub(crate) origin: Origin,
 }
 
 /// From the message to an amendment.
@@ -43,7 +44,7 @@ pub(crate) fn parse(
     principal: &Principal,
     (request_id, name, seen): (&str, &str, u32),
     content: Option<crate::Content>,
-    trace: String,
+    origin: Origin,
 ) -> Result<Amendment, Error> {
     let request_id = proto::exchange::request(request_id)?;
     let id = crate::read::parse_name(name)?;
@@ -62,7 +63,7 @@ pub(crate) fn parse(
         .into();
     let scope = principal.scope();
     let required = declarations.profile.required(&checked);
-    Ok(Amendment { request_id, id, seen, scope, checked, required, body, digest, trace })
+    Ok(Amendment { request_id, id, seen, scope, checked, required, body, digest, origin })
 }
 
 /// Files the new version and gives its number, or answers as it was answered before.
@@ -124,8 +125,13 @@ async fn file(
     step.outside.put(case);
     step.record(id, [HistoryFact::Amended { previous_version }]);
     step.keep_content(id, then.version, amendment.body.clone())?;
-    step.enter(id, &amendment.trace)?;
-    filing::keep(step, (key, amendment.digest), FilingKind::Amend, (id, then.version));
+    step.enter(id, &amendment.origin)?;
+    filing::keep(
+        step,
+        (key, amendment.digest, &amendment.origin),
+        FilingKind::Amend,
+        (id, then.version),
+    );
     Ok(Ok(then.version))
 }
 

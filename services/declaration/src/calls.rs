@@ -66,7 +66,7 @@ impl Declarations {
 
     fn parse(&self, call: &Call, request: v1::SubmitRequest) -> Result<Box<Submission>, Error> {
         let v1::SubmitRequest { request_id, declaration, validate_only, pre_no } = request;
-        let about = (validate_only, call.trace.clone());
+        let about = (validate_only, call.origin());
         let asked = (request_id.as_str(), pre_no);
         submit::parse(self, &call.principal, asked, declaration, about).map(Box::new)
     }
@@ -202,9 +202,9 @@ impl Declarations {
         request: v1::AmendRequest,
     ) -> Result<v1::AmendResponse, Error> {
         let v1::AmendRequest { request_id, name, version, declaration, validate_only } = request;
-        let Call { principal, trace, .. } = call;
+        let (origin, principal) = (call.origin(), call.principal);
         let asked = (request_id.as_str(), name.as_str(), version);
-        let amendment = amend::parse(self, &principal, asked, declaration, trace)?;
+        let amendment = amend::parse(self, &principal, asked, declaration, origin)?;
         let (id, checked) = (amendment.id, &amendment.checked);
         let warnings = warnings(&checked.warnings);
         let whose = (&Share::of(&principal), id.slot());
@@ -221,9 +221,9 @@ impl Declarations {
         request: v1::WithdrawRequest,
     ) -> Result<v1::WithdrawResponse, Error> {
         let v1::WithdrawRequest { request_id, name, version, reason, validate_only } = request;
-        let Call { principal, trace, .. } = call;
+        let (origin, principal) = (call.origin(), call.principal);
         let asked = (request_id.as_str(), name.as_str(), version);
-        let withdrawal = withdraw::parse(&principal, asked, reason, trace)?;
+        let withdrawal = withdraw::parse(&principal, asked, reason, origin)?;
         let id: DeclarationId = withdrawal.id;
         let whose = (&Share::of(&principal), id.slot());
         let command = |reply| DeclarationCommand::Withdraw(withdrawal, reply);
@@ -245,11 +245,11 @@ impl Declarations {
             documents,
             validate_only,
         } = request;
-        let Call { principal, trace, .. } = call;
+        let (origin, principal) = (call.origin(), call.principal);
         let asked = (request_id.as_str(), name.as_str(), version);
         let documents = documents.into_iter().map(Into::into).collect();
         let answer = (document_request_id.as_str(), documents);
-        let provision = provide::parse(self, &principal, asked, answer, trace).await?;
+        let provision = provide::parse(self, &principal, asked, answer, origin).await?;
         let id: DeclarationId = provision.id;
         let whose = (&Share::of(&principal), id.slot());
         let command = |reply| DeclarationCommand::Provide(Box::new(provision), reply);

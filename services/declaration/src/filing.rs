@@ -5,6 +5,7 @@ use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, RequestId, Slot};
 use proto::stored::{FilingKind, FilingRecord};
 use store::Fault;
+use store::journal::Origin;
 use store::request::RequestKey;
 
 use crate::key_holder::KeyHolder;
@@ -51,10 +52,10 @@ pub(crate) async fn reused(
 /// Notes a request with what came of it.
 pub(crate) fn keep(
     step: &mut DeclarationTransaction<'_>,
-    (key, digest): (RequestKey, store::request::Digest),
+    (key, digest, origin): (RequestKey, store::request::Digest, &Origin),
     kind: FilingKind,
     (declaration, version): (DeclarationId, u32),
 ) {
     let filing = FilingRecord { kind, declaration, version };
-    step.requests.keep(key, digest, filing.encode());
+    step.requests.keep_by(&origin.actor, key, digest, filing.encode());
 }

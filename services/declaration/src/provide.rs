@@ -15,6 +15,7 @@ use domain::{DeclarationId, Principal, RequestId};
 use proto::stored::FilingKind;
 use sha2::{Digest as _, Sha256};
 use store::Fault;
+use store::journal::Origin;
 use store::request::{Digest, RequestKey, RequestStatus};
 
 use crate::attachment_rows::{self, AttachmentOwner};
@@ -34,7 +35,7 @@ pub(crate) struct Provision {
     /// Those of its attachments that were uploaded.
     here: BTreeSet<AttachmentDigest>,
     digest: Digest,
-    trace: String,
+    origin: Origin,
 }
 
 /// From the message to an answer.
@@ -43,7 +44,7 @@ pub(crate) async fn parse(
     principal: &Principal,
     (request_id, name, seen): (&str, &str, u32),
     (asked, documents): (&str, Vec<ProvidedDocument>),
-    trace: String,
+    origin: Origin,
 ) -> Result<Provision, Error> {
     let request_id = proto::exchange::request(request_id)?;
     let id = read::parse_name(name)?;
@@ -60,7 +61,7 @@ pub(crate) async fn parse(
     let here = attachment_rows::find(&declarations.pool, &owner, &named).await?;
     let here = here.into_iter().map(|it| it.sha256).collect();
     let digest = digest((id, seen, asked), &documents);
-    Ok(Provision { request_id, id, seen, scope, asked, documents, here, digest, trace })
+    Ok(Provision { request_id, id, seen, scope, asked, documents, here, digest, origin })
 }
 
 fn digest(
@@ -132,7 +133,12 @@ async fn answer(
     step.case(id)?.clearance = then;
     let documents = provision.documents.clone();
     step.record(id, [HistoryFact::DocumentsProvided { request, agency, documents }]);
-    step.enter(id, &provision.trace)?;
-    filing::keep(step, (key, provision.digest), FilingKind::Provide, (id, then.version));
+    step.enter(id, &provision.origin)?;
+    filing::keep(
+        step,
+        (key, provision.digest, &provision.origin),
+        FilingKind::Provide,
+        (id, then.version),
+    );
     Ok(Ok(()))
 }

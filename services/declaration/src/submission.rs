@@ -4,6 +4,7 @@ use bytes::Bytes;
 use domain::clearance::Clearance;
 use domain::declaration::ValidDeclaration;
 use domain::{DeclarationId, RequestId, Slot};
+use store::journal::Origin;
 use store::request::{Digest, RequestKey};
 use time::OffsetDateTime;
 
@@ -30,8 +31,8 @@ pub(crate) struct Submission {
     pub(crate) pre_no: Option<String>,
     /// It is only checked: nothing of it is kept.
     pub(crate) only_check: bool,
-    /// `traceparent` of the caller.
-    pub(crate) trace: String,
+    /// By whose request.
+    pub(crate) origin: Origin,
 }
 
 impl Submission {

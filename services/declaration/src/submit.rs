@@ -16,6 +16,7 @@ use prost::Message as _;
 use proto::stored::FilingKind;
 use sha2::{Digest as _, Sha256};
 use sqlx::PgConnection;
+use store::journal::Origin;
 use store::numbers::{NumberSeries, Numbers, use_numbers};
 use store::permutation::NumberKey;
 use store::request::RequestStatus;
@@ -45,7 +46,7 @@ pub(crate) fn parse(
     principal: &Principal,
     (request_id, pre_no): (&str, String),
     content: Option<crate::Content>,
-    (only_check, trace): (bool, String),
+    (only_check, origin): (bool, Origin),
 ) -> Result<Submission, Error> {
     let request_id = proto::exchange::request(request_id)?;
     let pre_no = given_number(principal, pre_no)?;
@@ -76,7 +77,7 @@ pub(crate) fn parse(
         national,
         pre_no,
         only_check,
-        trace,
+        origin,
     })
 }
 
@@ -209,8 +210,8 @@ async fn file<'t>(
     step.open(case);
     step.record(id, [HistoryFact::Filed { pre_no: pre_no.clone() }]);
     step.keep_content(id, 1, submission.body.clone())?;
-    step.enter(id, &submission.trace)?;
-    let request = (submission.key(), submission.digest);
+    step.enter(id, &submission.origin)?;
+    let request = (submission.key(), submission.digest, &submission.origin);
     filing::keep(step, request, FilingKind::Submit, (id, 1));
     let filed_time = step.now;
     Ok(Ok(Receipt { id, pre_no, filed_time, repeated: false }))

@@ -15,7 +15,7 @@ use store::Fault;
 use store::cipher::Cipher;
 use store::column::integer;
 use store::content::{self, ContentKey};
-use store::journal::{Heads, JournalEntry};
+use store::journal::{Heads, JournalEntry, Origin};
 use store::request::Requests;
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -153,13 +153,13 @@ impl<'t> DeclarationTransaction<'t> {
     /// own.
     pub(crate) fn enter_waiting(&mut self, id: DeclarationId) -> Result<(), Fault> {
         if self.pending.contains_key(&id) {
-            self.enter(id, "")?;
+            self.enter(id, &Origin::default())?;
         }
         Ok(())
     }
 
     /// Makes an entry of what was recorded about a case so far.
-    pub(crate) fn enter(&mut self, id: DeclarationId, trace: &str) -> Result<(), Fault> {
+    pub(crate) fn enter(&mut self, id: DeclarationId, origin: &Origin) -> Result<(), Fault> {
         let pending = self.pending.remove(&id);
         let PendingEntry { records, body, trace: decided } = pending
             .ok_or_else(|| Fault::Broken("an entry is about nothing that happened".into()))?;
@@ -187,7 +187,8 @@ impl<'t> DeclarationTransaction<'t> {
             phase: phase_column(case.clearance.phase),
             topics: records.iter().fold(whole, |topics, record| topics | record.topic()),
             recorded_time: self.now,
-            trace: if trace.is_empty() { decided } else { trace.to_owned() },
+            trace: if origin.trace.is_empty() { decided } else { origin.trace.clone() },
+            actor: origin.actor.as_str().to_owned(),
             facts: proto::facts::encode(records, &awaited(&case.clearance)),
             shows_content: body.is_some(),
             body: Ok(body),
@@ -216,6 +217,7 @@ impl<'t> DeclarationTransaction<'t> {
             topics: fact.topic(),
             recorded_time: self.now,
             trace: String::new(),
+            actor: String::new(),
             facts: proto::facts::encode(vec![fact], &[]),
             shows_content: false,
             body: Ok(None),
@@ -249,7 +251,7 @@ impl<'t> DeclarationTransaction<'t> {
     pub(crate) async fn write(mut self) -> Result<DeclarationCommit, Fault> {
         let waiting: Vec<_> = self.pending.keys().copied().collect();
         for id in waiting {
-            self.enter(id, "")?;
+            self.enter(id, &Origin::default())?;
         }
         let (new, changed): (Vec<&DeclarationRow>, Vec<&DeclarationRow>) = self
             .cases

@@ -87,6 +87,7 @@ pub(crate) fn whole(whole: read::DeclarationDetails) -> Result<v1::DeclarationRe
             time: Some(proto::timestamp(entry.recorded_time)),
             version: column::number(entry.version)?,
             facts: proto::facts::decode(&entry.facts).map_err(damaged)?.facts,
+            actor: entry.actor,
         });
     }
     if shown.waits_for.contains(&v1::Awaited::Documents.into()) {

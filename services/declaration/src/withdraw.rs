@@ -10,6 +10,7 @@ use domain::{DeclarationId, Principal, RequestId, limits};
 use proto::stored::FilingKind;
 use sha2::{Digest as _, Sha256};
 use store::Fault;
+use store::journal::Origin;
 use store::request::{Digest, RequestKey, RequestStatus};
 
 use crate::transaction::DeclarationTransaction;
@@ -24,7 +25,7 @@ pub(crate) struct Withdrawal {
     pub(crate) scope: Scope,
     pub(crate) reason: String,
     pub(crate) digest: Digest,
-    pub(crate) trace: String,
+    pub(crate) origin: Origin,
 }
 
 /// From the message to a withdrawal.
@@ -32,7 +33,7 @@ pub(crate) fn parse(
     principal: &Principal,
     (request_id, name, seen): (&str, &str, u32),
     reason: String,
-    trace: String,
+    origin: Origin,
 ) -> Result<Withdrawal, Error> {
     let request_id = proto::exchange::request(request_id)?;
     let id = crate::read::parse_name(name)?;
@@ -49,7 +50,7 @@ pub(crate) fn parse(
         .chain_update(&reason)
         .finalize()
         .into();
-    Ok(Withdrawal { request_id, id, seen, scope: principal.scope(), reason, digest, trace })
+    Ok(Withdrawal { request_id, id, seen, scope: principal.scope(), reason, digest, origin })
 }
 
 /// Takes it back, or answers as it was answered before.
@@ -91,7 +92,12 @@ fn take_back(
     };
     case.clearance = then;
     step.record(id, [HistoryFact::Withdrawn { reason: withdrawal.reason.clone() }]);
-    step.enter(id, &withdrawal.trace)?;
-    filing::keep(step, (key, withdrawal.digest), FilingKind::Withdraw, (id, then.version));
+    step.enter(id, &withdrawal.origin)?;
+    filing::keep(
+        step,
+        (key, withdrawal.digest, &withdrawal.origin),
+        FilingKind::Withdraw,
+        (id, then.version),
+    );
     Ok(Ok(()))
 }

@@ -1,7 +1,9 @@
 //! Who is calling, and whose data that caller may see. The certificate says who, the registry says
 //! what may; nothing is ever taken from the message.
 
-use crate::{Declaration, Slot};
+use std::sync::Arc;
+
+use crate::{Declaration, Slot, text};
 
 /// What kind of caller a certificate belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,6 +38,25 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether it is a part of a window: nobody acts in its name.
+    pub fn is_service(self) -> bool {
+        match self {
+            Self::InspectionService
+            | Self::PaymentService
+            | Self::RefundService
+            | Self::WebhookService
+            | Self::Gateway => true,
+            Self::Enterprise
+            | Self::Agent
+            | Self::Customs
+            | Self::Quarantine
+            | Self::Site
+            | Self::Bank
+            | Self::TaxOffice
+            | Self::Administrator => false,
+        }
+    }
+
     /// Whether it is a firm, which sees what is its own. Everybody else is at work here.
     pub fn is_firm(self) -> bool {
         match self {
@@ -88,6 +109,38 @@ pub struct Principal {
     /// Certificates that sign for this caller: SHA-256, hexadecimal, or the certificate number
     /// (KeyName) of the signing card.
     pub signers: Vec<String>,
+}
+
+/// Who acted in the name of a caller (经办人): the caller, and behind a stroke the name that a person gave at the
+/// console, or that its key or certificate has, `enterprise-a / 李明`. Empty where nobody did: a service of the
+/// window went on by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ActingPerson(Arc<str>);
+
+/// Characters of the name of a person. Ours.
+const NAME_MAX: usize = 60;
+
+impl ActingPerson {
+    /// The person of this name for a caller. A name that is empty, or the caller's own, says nothing more.
+    pub fn new(caller: &str, name: &str) -> Self {
+        let name = Self::name(name);
+        Self(if name.is_empty() || name == caller {
+            caller.into()
+        } else {
+            format!("{caller} / {name}").into()
+        })
+    }
+
+    /// A name as it is kept: what nobody sees is left out, and so is what is longer than names are.
+    pub fn name(said: &str) -> String {
+        let name = said.trim().chars().filter(|letter| text::flaw(*letter).is_none());
+        name.take(NAME_MAX).collect::<String>().trim().to_owned()
+    }
+
+    /// As it is kept and shown.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Which declarants a caller may see.

@@ -44,7 +44,8 @@ pub fn flaw_in_word(text: &str) -> Option<(Flaw, char)> {
     text.chars().find_map(|c| Some((flaw(c)?, c)))
 }
 
-fn flaw(c: char) -> Option<Flaw> {
+/// What is wrong with a character.
+pub(crate) fn flaw(c: char) -> Option<Flaw> {
     match c {
         c if c.is_control() => Some(Flaw::Control),
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}' => {

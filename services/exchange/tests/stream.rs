@@ -116,6 +116,7 @@ async fn write_about(
         topics,
         recorded_time: OffsetDateTime::UNIX_EPOCH,
         trace: String::new(),
+        actor: String::new(),
         facts: facts.to_vec().into(),
         shows_content: false,
         body: Ok(Some(CONTENT.into())),

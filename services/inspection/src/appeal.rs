@@ -1,6 +1,7 @@
 //! Credit of firms by hand: certification, appeals and their decisions (measure 31).
 
 use domain::inspection::credit::{Credit, CreditEvent};
+use domain::principal::ActingPerson;
 use domain::refusal::{Code, Refusal};
 use domain::{RequestId, Slot};
 use store::request::{Digest, RequestKey, RequestStatus};
@@ -13,6 +14,8 @@ pub(crate) struct CreditRequest {
     pub(crate) request_id: RequestId,
     /// Name of the caller in the registry.
     pub(crate) caller: String,
+    /// Who acts in its name.
+    pub(crate) actor: ActingPerson,
     pub(crate) firm: String,
     pub(crate) digest: Digest,
     pub(crate) what: AppealCommand,
@@ -44,7 +47,7 @@ pub(crate) fn appeal(
     step: &mut InspectionTransaction<'_>,
     appealed: &CreditRequest,
 ) -> Result<Credit, Refusal> {
-    let CreditRequest { caller, firm, digest, what, reason, .. } = appealed;
+    let CreditRequest { caller, actor, firm, digest, what, reason, .. } = appealed;
     let (day, key) = (step.today(), appealed.key());
     let seen = step.requests.seen(&key, digest);
     if let RequestStatus::Other(_) = seen {
@@ -73,7 +76,7 @@ pub(crate) fn appeal(
             step.credits.remark(firm, caller, reason);
         }
         // It is answered with the credit as it stands.
-        step.requests.keep(key, *digest, Vec::new());
+        step.requests.keep_by(actor, key, *digest, Vec::new());
     }
     Ok(step.credits.on(firm, day))
 }

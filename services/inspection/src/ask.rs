@@ -64,9 +64,9 @@ pub(crate) async fn ask(
             return Ok(Err(filed.map_or(refusal.clone(), |filed| named(refusal, filed))));
         }
     };
-    step.trace(id, &asked.trace);
+    step.name_origin(id, &asked.origin);
     // It is answered with the order as it stands.
-    step.requests.keep(key, asked.digest, Vec::new());
+    step.requests.keep_by(&asked.origin.actor, key, asked.digest, Vec::new());
     let order = step.order(id)?.clone();
     Ok(Ok(OrderAnswer { order, draws }))
 }

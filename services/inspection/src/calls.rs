@@ -58,7 +58,7 @@ impl Inspection {
             view: View::of(&self.reads, principal).await?,
             id,
             digest,
-            trace: call.trace.clone(),
+            origin: call.origin(),
             what,
         };
         let command = |reply| InspectionCommand::Ask(Box::new(asked), reply);
@@ -80,7 +80,9 @@ impl Inspection {
         let principal = &*call.principal;
         let (Change { request_id, digest }, caller) = (change, principal.name.clone());
         let about = firm.clone();
-        let appealed = CreditRequest { request_id, caller, firm: about, digest, what, reason };
+        let actor = call.actor.clone();
+        let appealed =
+            CreditRequest { request_id, caller, actor, firm: about, digest, what, reason };
         let command = |reply| InspectionCommand::Appeal(Box::new(appealed), reply);
         let credit = self.requests.try_enqueue(slot, &Share::of(principal), command).await??;
         Ok(Some(inspection::credit_to_wire(&firm, &credit)))

@@ -8,6 +8,7 @@ use domain::inspection::order::{SiteAct, Treatment};
 use domain::refusal::{Code, Refusal};
 use domain::{DeclarationId, RequestId};
 use store::Fault;
+use store::journal::Origin;
 use store::request::{Digest, RequestKey};
 use time::OffsetDateTime;
 
@@ -25,7 +26,7 @@ pub(crate) struct OrderRequest {
     pub(crate) id: DeclarationId,
     /// Of the request, to tell a repetition from another one.
     pub(crate) digest: Digest,
-    pub(crate) trace: String,
+    pub(crate) origin: Origin,
     pub(crate) what: OrderCommand,
 }
 

@@ -18,7 +18,7 @@ use sqlx::PgConnection;
 use store::Fault;
 use store::cipher::Cipher;
 use store::column::integer;
-use store::journal::{Heads, JournalEntry};
+use store::journal::{Heads, JournalEntry, Origin};
 use store::request::Requests;
 use time::{Date, OffsetDateTime};
 use uuid::Uuid;
@@ -48,7 +48,7 @@ pub(crate) struct InspectionTransaction<'t> {
     /// Instructions of assessments that were made before, by declaration and version.
     pub(crate) instructed: HashMap<(DeclarationId, u32), Vec<Instruction>>,
     /// What happened to orders and is not an entry yet.
-    notices: BTreeMap<DeclarationId, (Vec<OrderNotice>, String)>,
+    notices: BTreeMap<DeclarationId, (Vec<OrderNotice>, Origin)>,
     /// Orders that have to be written.
     touched: BTreeSet<DeclarationId>,
     pub(crate) answers: Vec<OutgoingAnswer>,
@@ -273,10 +273,10 @@ impl<'t> InspectionTransaction<'t> {
     }
 
     /// Names the call that caused it.
-    pub(crate) fn trace(&mut self, id: DeclarationId, trace: &str) {
+    pub(crate) fn name_origin(&mut self, id: DeclarationId, origin: &Origin) {
         // A call without an effect caused nothing.
         if let Some((_, known)) = self.notices.get_mut(&id) {
-            trace.clone_into(known);
+            origin.clone_into(known);
         }
     }
 
@@ -311,7 +311,7 @@ impl<'t> InspectionTransaction<'t> {
         orders::write(&mut *tx, &changed).await?;
         orders::wait(&mut *tx, &waits).await?;
         let mut entries = Vec::with_capacity(notices.len());
-        for (id, (notices, trace)) in notices {
+        for (id, (notices, Origin { trace, actor })) in notices {
             let filed = loaded(&id)?;
             entries.push(JournalEntry {
                 slot: id.slot(),
@@ -325,6 +325,7 @@ impl<'t> InspectionTransaction<'t> {
                 topics: 1,
                 recorded_time: now,
                 trace,
+                actor: actor.as_str().to_owned(),
                 facts: encode_order_facts(&notices),
                 shows_content: false,
                 body: Ok(Some(Bytes::from(encode_record(filed.shown())))),

@@ -297,6 +297,7 @@ pub(crate) fn history(
         time: Some(proto::timestamp(entry.recorded_time)),
         version: store::column::number(entry.version)?,
         facts: facts(principal, &entry.facts)?,
+        actor: entry.actor,
     })
 }
 

@@ -46,6 +46,8 @@ pub struct ApiKey {
     pub caller: String,
     /// What that caller was when it was made, as the registry says it.
     pub role: String,
+    /// What it is for, as whoever made it said: its name.
+    pub note: String,
     /// It opens what only reads.
     pub read_only: bool,
     /// When it is not good any more.
@@ -294,6 +296,7 @@ impl Keys {
                 Arc::new(ApiKey {
                     caller: row.caller,
                     role: row.role,
+                    note: row.note,
                     read_only: row.read_only,
                     over: CancellationToken::new(),
                     id: row.id,

@@ -8,6 +8,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
+use domain::principal::ActingPerson;
 use domain::refusal::Code;
 use domain::{Principal, RequestId, limits};
 use futures::stream::FuturesOrdered;
@@ -18,6 +19,7 @@ use proto::text::Texts;
 use proto::{exchange, memory};
 use ring::digest::{SHA256, digest};
 use store::ServiceError;
+use store::journal::Origin;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -37,13 +39,25 @@ pub struct Call {
     pub language: Language,
     /// The caller's `traceparent`; empty when there is none.
     pub trace: String,
+    /// Who acts in the caller's name; empty for services of the window.
+    pub actor: ActingPerson,
 }
 
 impl Call {
     fn of<Q: Texts>(request: &Request<Q>) -> Result<Self, Status> {
         let principal = call::caller(request)?;
         let (language, trace) = (Language::of(request.metadata()), call::trace(request));
-        Ok(Self { principal, language, trace })
+        let actor = if principal.kind.is_service() {
+            ActingPerson::default()
+        } else {
+            call::acting(request)
+        };
+        Ok(Self { principal, language, trace, actor })
+    }
+
+    /// What an entry of the journal says of the call that caused it.
+    pub fn origin(&self) -> Origin {
+        Origin { trace: self.trace.clone(), actor: self.actor.clone() }
     }
 
     /// The span of what is asked, and the call as what follows from it.

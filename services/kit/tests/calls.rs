@@ -347,6 +347,7 @@ impl Served {
             topics: 0,
             recorded_time: OffsetDateTime::UNIX_EPOCH,
             trace: String::new(),
+            actor: String::new(),
             facts: Vec::new().into(),
             shows_content: false,
             body: Ok(None),

@@ -32,6 +32,7 @@ pub(crate) fn entry(
         topics: BANK_TOPIC,
         recorded_time: now,
         trace: String::new(),
+        actor: String::new(),
         facts: facts.into(),
         shows_content: false,
         body: Ok(None),

@@ -119,6 +119,7 @@ impl<'t> RefundTransaction<'t> {
                 topics: 1,
                 recorded_time: now,
                 trace: String::new(),
+                actor: String::new(),
                 facts: encode_notes(name, notes).into(),
                 shows_content: false,
                 body: Ok(None),

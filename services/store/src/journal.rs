@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
 use domain::Slot;
+use domain::principal::ActingPerson;
 use sqlx::{PgConnection, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -40,6 +41,8 @@ pub struct JournalEntry {
     pub recorded_time: OffsetDateTime,
     /// `traceparent` of the request that caused it.
     pub trace: String,
+    /// Who acted ([`ActingPerson`]); empty where nobody did.
+    pub actor: String,
     /// The facts, encoded.
     pub facts: Bytes,
     /// Its body is the content of this version of the subject, which is kept apart ([`crate::content`]);
@@ -55,6 +58,15 @@ impl JournalEntry {
         let body = self.body.as_ref().ok().and_then(Option::as_ref);
         256 + self.facts.len() + body.map_or(0, Bytes::len)
     }
+}
+
+/// What caused an entry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// `traceparent` of the request; empty when there is none.
+    pub trace: String,
+    /// Who acted.
+    pub actor: ActingPerson,
 }
 
 /// The heads of some slots, locked until the end of the transaction.
@@ -140,6 +152,7 @@ impl Heads {
         let topics: Vec<i32> = entries.iter().map(|e| e.topics).collect();
         let times: Vec<OffsetDateTime> = entries.iter().map(|e| e.recorded_time).collect();
         let traces: Vec<&str> = entries.iter().map(|e| e.trace.as_str()).collect();
+        let actors: Vec<&str> = entries.iter().map(|e| e.actor.as_str()).collect();
         let facts: Vec<&[u8]> = entries.iter().map(|e| &e.facts[..]).collect();
         let shows: Vec<bool> = entries.iter().map(|e| e.shows_content).collect();
         let encrypt = |e: &JournalEntry| match &e.body {
@@ -154,11 +167,12 @@ impl Heads {
         let bodies: Vec<Option<Vec<u8>>> = entries.iter().map(encrypt).collect::<Result<_, _>>()?;
         sqlx::query!(
             "insert into journal (slot, position, event_id, subject, owner, version, round, phase,
-                                  topics, recorded_time, trace, facts, shows_content, body)
+                                  topics, recorded_time, trace, facts, shows_content, body,
+                                  actor)
              select * from unnest($1::smallint[], $2::bigint[], $3::uuid[], $4::uuid[], $5::text[],
                                   $6::int[], $7::int[], $8::smallint[], $9::int[],
                                   $10::timestamptz[], $11::text[], $12::bytea[], $13::boolean[],
-                                  $14::bytea[])",
+                                  $14::bytea[], $15::text[])",
             &slots,
             &positions,
             &events,
@@ -173,6 +187,7 @@ impl Heads {
             &facts as &[&[u8]],
             &shows,
             &bodies as &[Option<Vec<u8>>],
+            &actors as &[&str],
         )
         .execute(&mut *tx)
         .await?;
@@ -204,6 +219,7 @@ struct Row {
     topics: i32,
     recorded_time: OffsetDateTime,
     trace: String,
+    actor: String,
     facts: Vec<u8>,
     shows_content: bool,
     body: Option<Vec<u8>>,
@@ -225,7 +241,7 @@ pub(crate) async fn at(
         Row,
         // Every row by its key, whatever the planner knows of the tables.
         r#"select j.position, j.event_id, j.subject, j.owner, j.version, j.round, j.phase, j.topics,
-                  j.recorded_time, j.trace, j.facts, j.shows_content, j.body, c.body as "content?"
+                  j.recorded_time, j.trace, j.actor, j.facts, j.shows_content, j.body, c.body as "content?"
            from journal j
            left join lateral (
                select body from content
@@ -250,6 +266,7 @@ pub(crate) async fn at(
         topics: row.topics,
         recorded_time: row.recorded_time,
         trace: row.trace,
+        actor: row.actor,
         facts: row.facts.into(),
         shows_content: row.shows_content,
         body: if row.shows_content {

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use domain::principal::ActingPerson;
 use domain::{RequestId, Slot};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -43,6 +44,7 @@ pub enum RequestStatus<'r> {
 struct Record {
     digest: Digest,
     outcome: Vec<u8>,
+    actor: ActingPerson,
 }
 
 /// The requests of a transaction.
@@ -88,7 +90,8 @@ impl Requests {
                 .map_err(|_| Fault::Broken("a request is kept without its digest".to_owned()))?;
             let id = RequestId(row.request_id);
             let key = RequestKey { slot: column::slot(row.slot)?, id, caller: row.caller };
-            known.insert(key, Record { digest, outcome: row.outcome });
+            let actor = ActingPerson::default(); // of those that came before it is not asked
+            known.insert(key, Record { digest, outcome: row.outcome, actor });
         }
         Ok(Self { known, new: Vec::new() })
     }
@@ -114,7 +117,18 @@ impl Requests {
 
     /// Keeps a new one. A refusal is not kept: what is asked again is decided again.
     pub fn keep(&mut self, key: RequestKey, digest: Digest, outcome: Vec<u8>) {
-        self.known.insert(key.clone(), Record { digest, outcome });
+        self.keep_by(&ActingPerson::default(), key, digest, outcome);
+    }
+
+    /// The same of somebody who acted in the caller's name.
+    pub fn keep_by(
+        &mut self,
+        actor: &ActingPerson,
+        key: RequestKey,
+        digest: Digest,
+        outcome: Vec<u8>,
+    ) {
+        self.known.insert(key.clone(), Record { digest, outcome, actor: actor.clone() });
         self.new.push(key);
     }
 
@@ -133,6 +147,7 @@ impl Requests {
         let mut callers: Vec<&str> = Vec::with_capacity(count);
         let mut digests: Vec<&[u8]> = Vec::with_capacity(count);
         let mut outcomes: Vec<&[u8]> = Vec::with_capacity(count);
+        let mut actors: Vec<&str> = Vec::with_capacity(count);
         for key in &self.new {
             let record = self.known.get(key);
             let record =
@@ -142,18 +157,20 @@ impl Requests {
             callers.push(&key.caller);
             digests.push(&record.digest);
             outcomes.push(&record.outcome);
+            actors.push(record.actor.as_str());
         }
         sqlx::query!(
-            "insert into request (slot, request_id, caller, digest, outcome, recorded_time)
-             select slot, request_id, caller, digest, outcome, $6
-             from unnest($1::smallint[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[])
-                  as kept (slot, request_id, caller, digest, outcome)",
+            "insert into request (slot, request_id, caller, digest, outcome, recorded_time, actor)
+             select slot, request_id, caller, digest, outcome, $6, actor
+             from unnest($1::smallint[], $2::uuid[], $3::text[], $4::bytea[], $5::bytea[], $7::text[])
+                  as kept (slot, request_id, caller, digest, outcome, actor)",
             &slots,
             &ids,
             &callers as &[&str],
             &digests as &[&[u8]],
             &outcomes as &[&[u8]],
-            now
+            now,
+            &actors as &[&str]
         )
         .execute(tx)
         .await?;

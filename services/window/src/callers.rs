@@ -9,11 +9,12 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use console::{BrowserSession, LoginProof};
+use domain::principal::ActingPerson;
 use domain::refusal::{Code, Refusal};
 use domain::{Principal, limits};
 use futures::future::{AbortHandle, Abortable};
 use http::header::AUTHORIZATION;
-use kit::api_keys::ApiKeys;
+use kit::api_keys::{ApiKey, ApiKeys};
 use rustls_pki_types::CertificateDer;
 use tokio_util::sync::CancellationToken;
 
@@ -63,11 +64,20 @@ pub(crate) enum Credential {
     },
 }
 
+impl Credential {
+    /// Of a key.
+    fn of(key: &ApiKey) -> Self {
+        Self::Key { read_only: key.read_only }
+    }
+}
+
 /// Whose call it is.
 #[derive(Debug, Clone)]
 pub(crate) struct KnownCaller {
     pub(crate) principal: Arc<Principal>,
     pub(crate) credential: Credential,
+    /// Who acts in its name.
+    pub(crate) actor: ActingPerson,
     pub(crate) account: Arc<CallerQuota>,
     /// What its connection has not read.
     pub(crate) unread: UnreadPieces,
@@ -149,8 +159,9 @@ impl Callers {
         let peer = peer(request)?;
         let Some(newcomer) = &peer.newcomer else { return certified(peer) };
         let text = bearer(request.headers()).ok_or_else(|| no(Code::IdentityMissing))?;
-        let (known, credential, over) = self.holder(text).ok_or_else(|| no(Code::KeyRefused))?;
-        let caller = self.caller(peer, &known, (credential, over.clone()));
+        let (known, key) = self.holder(text).ok_or_else(|| no(Code::KeyRefused))?;
+        let (credential, over) = (Credential::of(&key), key.over.clone());
+        let caller = self.caller(peer, &known, (credential, &key.note, over.clone()));
         newcomer.belongs_to(&caller.principal, &caller.account, &over)?;
         Ok(caller)
     }
@@ -168,38 +179,42 @@ impl Callers {
     ) -> Result<Option<KnownCaller>, Box<Refusal>> {
         let peer = peer(request)?;
         let Some(newcomer) = &peer.newcomer else { return certified(peer).map(Some) };
-        let found = match session.map(|session| (&session.by, session.caller.as_str())) {
-            Some((LoginProof::Key(text), _)) => self.holder(text),
-            Some((LoginProof::Link, name)) => {
-                let known = self.registry().by_name(name);
-                known.map(|known| (known, Credential::Own, CancellationToken::new()))
+        let Some(session) = session else { return Ok(None) };
+        let found = match &session.by {
+            LoginProof::Key(text) => self.holder(text).map(|(known, key)| {
+                (known, Credential::of(&key), key.note.clone(), key.over.clone())
+            }),
+            LoginProof::Link => {
+                let known = self.registry().by_name(&session.caller);
+                known.map(|it| (it, Credential::Own, String::new(), CancellationToken::new()))
             }
-            Some((LoginProof::Certificate, _)) | None => None,
+            LoginProof::Certificate => None,
         };
-        let Some((known, credential, over)) = found else { return Ok(None) };
-        let caller = self.caller(peer, &known, (credential, over.clone()));
+        let Some((known, credential, note, over)) = found else { return Ok(None) };
+        let name = if session.person.is_empty() { &note } else { &session.person };
+        let caller = self.caller(peer, &known, (credential, name, over.clone()));
         newcomer.stays_for(&caller.principal, &caller.account, &over)?;
         Ok(Some(caller))
     }
 
-    /// Who holds a key, and when it is not good any more.
-    fn holder(&self, text: &str) -> Option<(Arc<RegisteredCaller>, Credential, CancellationToken)> {
+    /// Who holds a key, and the key.
+    fn holder(&self, text: &str) -> Option<(Arc<RegisteredCaller>, Arc<ApiKey>)> {
         let key = self.keys.as_ref()?.find(text)?;
-        let credential = Credential::Key { read_only: key.read_only };
-        Some((self.registry().named(&key.caller, &key.role)?, credential, key.over.clone()))
+        Some((self.registry().named(&key.caller, &key.role)?, key))
     }
 
     fn caller(
         &self,
         peer: &Peer,
         known: &RegisteredCaller,
-        (credential, over): (Credential, CancellationToken),
+        (credential, name, over): (Credential, &str, CancellationToken),
     ) -> KnownCaller {
         let account = self.quotas.account(&known.principal, known.connections);
         let (principal, unread) = (Arc::clone(&known.principal), peer.unread.clone());
         let over = Some((over, Code::KeyRefused));
         let pause = peer.pause.clone();
-        KnownCaller { principal, credential, account, unread, pause, over }
+        let actor = ActingPerson::new(&principal.name, name);
+        KnownCaller { principal, credential, actor, account, unread, pause, over }
     }
 }
 
@@ -221,7 +236,8 @@ fn certified(peer: &Peer) -> Result<KnownCaller, Box<Refusal>> {
     let over = peer.over.clone().map(|over| (over, Code::CertificateUnknown));
     let unread = peer.unread.clone();
     let (credential, pause) = (Credential::Own, peer.pause.clone());
-    Ok(KnownCaller { principal, credential, account, unread, pause, over })
+    let actor = peer.actor.clone();
+    Ok(KnownCaller { principal, credential, actor, account, unread, pause, over })
 }
 
 /// The key of a call: `Authorization: Bearer swk_…`.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use domain::principal::ActingPerson;
 use domain::refusal::Refusal;
 use domain::{Principal, limits};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -43,6 +44,8 @@ const FAREWELL_BYTES_MAX: usize = 1024 * 1024;
 pub struct Peer {
     /// `None` when its certificate is not in the registry, and without a certificate.
     pub principal: Option<Arc<Principal>>,
+    /// Who acts in its name, by its certificate.
+    pub actor: ActingPerson,
     /// What it has open.
     pub account: Option<Arc<CallerQuota>>,
     /// When its certificate is not accepted any more.

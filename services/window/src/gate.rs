@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use console::Cookies;
+use domain::principal::ActingPerson;
 use domain::refusal::{Code, Refusal};
 use domain::{Principal, limits};
 use proto::memory::CallMemory;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 
 use crate::bodies::{AnswerBody, Form, RequestBody};
+use crate::caller_use::refuses;
 use crate::callers::{Callers, Credential, KnownCaller};
 use crate::json::rules::HttpMatch;
 use crate::policy::{MethodPolicy, Methods};
@@ -130,14 +132,21 @@ where
         };
         let method = self.methods.of(&path);
         let lasting = method.lasting();
-        let account = caller.as_ref().ok().filter(|_| !grpc).map(|it| Arc::clone(&it.account));
+        let known = caller.as_ref().ok().map(|it| Arc::clone(&it.account));
+        if let Some(known) = &known {
+            known.made.calls();
+        }
+        let account = known.clone().filter(|_| !grpc);
         let admitted =
             caller.and_then(|caller| admit(&path, method, caller, (&self.space, &self.backlogs)));
         // Nobody behind the gate has use for it.
         request.headers_mut().remove(http::header::AUTHORIZATION);
-        let AdmittedCall { principal, places, call, unread, over, turn } = match admitted {
+        let AdmittedCall { principal, actor, places, call, unread, over, turn } = match admitted {
             Ok(admitted) => admitted,
             Err(refusal) => {
+                if let Some(known) = &known {
+                    known.made.is_refused();
+                }
                 let refused = if !grpc {
                     let id = problem::request_id(request.headers());
                     let mut refused = problem::of(&refusal).map(Body::new);
@@ -163,6 +172,7 @@ where
         };
         let kind = principal.kind;
         request.extensions_mut().insert(principal);
+        request.extensions_mut().insert(actor);
         match found {
             HttpMatch::Call(call) => drop(request.extensions_mut().insert(call)),
             HttpMatch::Otherwise(methods) => drop(request.extensions_mut().insert(methods)),
@@ -195,12 +205,18 @@ where
                 Some(id) => match tokio::time::timeout(HTTP_TIME, answered).await {
                     Ok(answer) => answer?,
                     Err(_) => {
+                        if let Some(known) = &known {
+                            known.made.is_refused();
+                        }
                         let mut late = problem::of(&Refusal::of(Code::Overloaded)).map(Body::new);
                         late.headers_mut().insert(problem::REQUEST_ID, id);
                         return Ok(late);
                     }
                 },
             };
+            if let Some(known) = known.filter(|_| refuses(&answer)) {
+                known.made.is_refused();
+            }
             let mut form = Form::Grpc;
             if !grpc {
                 // Said in one piece, its size is known before its status is said.
@@ -246,6 +262,7 @@ fn overloaded() -> http::Response<Body> {
 /// A call that was let in.
 struct AdmittedCall {
     principal: Arc<Principal>,
+    actor: ActingPerson,
     places: HeldPermits,
     call: CallMemory,
     /// What its connection has not read, and how long that may take.
@@ -313,7 +330,7 @@ fn opens(credential: Credential, path: &str) -> Result<(), Code> {
 fn admit(
     path: &str,
     method: MethodPolicy,
-    KnownCaller { principal, credential, account, unread, pause, over }: KnownCaller,
+    KnownCaller { principal, credential, actor, account, unread, pause, over }: KnownCaller,
     (space, backlogs): (&Space, &Backlogs),
 ) -> Result<AdmittedCall, Box<Refusal>> {
     let no = |code: Code| Box::new(Refusal::of(code));
@@ -338,6 +355,7 @@ fn admit(
     let places = account.enter(lasting)?;
     Ok(AdmittedCall {
         principal,
+        actor,
         places,
         call: CallMemory::new(account.memory(), method.client_streams, method.server_streams),
         unread: (unread, account.reads_within()),

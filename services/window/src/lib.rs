@@ -8,6 +8,7 @@ mod bodies;
 mod books;
 mod caller_command;
 mod caller_memory;
+mod caller_use;
 pub mod callers;
 pub mod certificates;
 mod clock;

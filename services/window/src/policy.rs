@@ -23,7 +23,11 @@ const OWN: &[Api] = &[
     },
     Api {
         name: status_service_server::SERVICE_NAME,
-        methods: &[("GetStatus", EVERYBODY), ("GetOperatingStatus", &[Kind::Administrator])],
+        methods: &[
+            ("GetStatus", EVERYBODY),
+            ("GetOperatingStatus", &[Kind::Administrator]),
+            ("ListCallers", &[Kind::Administrator]),
+        ],
     },
     Api { name: "grpc.health.v1.Health", methods: &[("Check", EVERYBODY), ("Watch", EVERYBODY)] },
     Api {

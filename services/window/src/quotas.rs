@@ -18,6 +18,7 @@ use proto::turn::{Turn, TurnQueue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::caller_memory::{CallerMemory, SharedMemory};
+use crate::caller_use::CallerUse;
 
 /// Places that are given back when this is dropped.
 #[derive(Debug)]
@@ -150,6 +151,8 @@ pub struct CallRoom {
 #[derive(Debug)]
 pub struct CallerQuota {
     is_firm: bool,
+    /// What use it made of the window.
+    pub(crate) made: CallerUse,
     connections: Stock,
     calls: Stock,
     streams: Stock,
@@ -164,6 +167,7 @@ impl CallerQuota {
         let pool = is_firm.then(|| Arc::clone(&shared.memory));
         Self {
             is_firm,
+            made: CallerUse::default(),
             memory: Arc::new(CallerMemory::new(pool)),
             long_reads: Reads::new(limits::READS_LONG_PER_PRINCIPAL_MAX, &shared.long_reads),
             short_reads: Reads::new(limits::READS_SHORT_PER_PRINCIPAL_MAX, &shared.short_reads),
@@ -287,6 +291,12 @@ impl Quotas {
             Arc::new(CallerQuota::new(is_firm, connections, Arc::clone(&self.shared)))
         });
         Arc::clone(account)
+    }
+
+    /// The account of a caller that called before.
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<CallerQuota>> {
+        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.get(name).map(Arc::clone)
     }
 
     /// A place for a connection; `None` for a caller that the registry does not know. One that is over

@@ -47,4 +47,11 @@ impl StatusService for Standing {
     ) -> Answer<v1::GetOperatingStatusResponse> {
         rpc::unary(request, async |_, _| self.examine().await).await
     }
+
+    async fn list_callers(
+        &self,
+        request: Request<v1::ListCallersRequest>,
+    ) -> Answer<v1::ListCallersResponse> {
+        rpc::unary(request, async |_, asked| Ok(self.callers(&asked))).await
+    }
 }

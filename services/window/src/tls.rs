@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use cli::BilingualText;
 use domain::limits;
+use domain::principal::ActingPerson;
 use futures::future::abortable;
 use futures::stream::FuturesUnordered;
 use futures::{Stream, StreamExt as _};
@@ -27,6 +28,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use x509_parser::prelude::{FromDer as _, X509Certificate};
 
 use crate::callers::Callers;
 use crate::clock;
@@ -281,8 +283,22 @@ async fn greet(
         io::Error::other(format!("{refusal} ({name})"))
     })?;
     let refusal = refusal.map(Arc::new);
-    let peer = Peer { principal, account, over, refusal, ..Peer::default() };
+    let actor = principal
+        .as_ref()
+        .map(|principal| ActingPerson::new(&principal.name, &common_name(certificate)));
+    let actor = actor.unwrap_or_default(); // nobody is known by it
+    let peer = Peer { principal, actor, account, over, refusal, ..Peer::default() };
     Ok(CallerConnection::new(stream, peer, places, None))
+}
+
+/// The name that a certificate gives its holder (CN); empty when it gives none.
+fn common_name(certificate: &CertificateDer<'_>) -> String {
+    let read = X509Certificate::from_der(certificate).ok();
+    let named = read.and_then(|(_, read)| {
+        let name = read.subject().iter_common_name().next()?.as_str().ok()?;
+        Some(name.to_owned())
+    });
+    named.unwrap_or_default() // without one it is the caller's
 }
 
 #[cfg(test)]

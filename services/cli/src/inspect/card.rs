@@ -45,7 +45,8 @@ pub(super) fn whole(found: &v1::GetOrderResponse, language: Language) -> String 
     for entry in &found.history {
         let time = when(entry.time.and_then(proto::time));
         let facts = words::facts(&entry.facts, language);
-        let _infallible = write!(text, "\n{time}  v{}  {facts}", entry.version);
+        let actor = shared::acted(&entry.actor);
+        let _infallible = write!(text, "\n{time}  v{}  {facts}{actor}", entry.version);
     }
     text
 }

@@ -64,20 +64,8 @@ impl FindArgs {
                 known.cloned()
             }
         };
-        let mut answers: Vec<(i32, String)> =
+        let instructions: Vec<(i32, String)> =
             self.instruction.into_iter().map(|key| (wire(Some(key.agency)), key.id)).collect();
-        if answers.is_empty() {
-            answers = match &sample {
-                Some(sample) => vec![(sample.agency, sample.instruction.clone())],
-                None => {
-                    let open = card::unanswered(state).into_iter();
-                    open.map(|key| (wire(Some(key.agency)), key.id)).collect()
-                }
-            };
-        }
-        let nothing =
-            "every instruction has a final result; name one with --instruction to correct it";
-        anyhow::ensure!(!answers.is_empty(), nothing);
         let mut evidence = Vec::new();
         for path in &self.evidence {
             match file::digest(path, language) {
@@ -85,28 +73,84 @@ impl FindArgs {
                 Err(problem) => return Ok(Err(problem)),
             }
         }
+        let report = FindingReport {
+            result: self.result.code().to_owned(),
+            instructions,
+            line: self.line,
+            sample,
+            method: self.method,
+            officer: self.officer,
+            text: self.text,
+            evidence,
+            revision: self.revision,
+        };
+        let findings = report.about(state);
+        let nothing =
+            "every instruction has a final result; name one with --instruction to correct it";
+        anyhow::ensure!(!findings.findings.is_empty(), nothing);
+        Ok(Ok(findings))
+    }
+}
+
+/// What a person says of one result. What is left out is what the order says.
+#[derive(Debug, Default)]
+pub struct FindingReport {
+    /// Word of the result.
+    pub result: String,
+    /// Agency and id of those it answers; none: that of the sample, or every one without a final result.
+    pub instructions: Vec<(i32, String)>,
+    /// Line of goods; `None`: that of the sample, or the consignment.
+    pub line: Option<u32>,
+    /// The sample that was analysed.
+    pub sample: Option<v1::Sample>,
+    /// How was looked; `None`: by hand when that has begun.
+    pub method: Option<v1::Method>,
+    /// The officer, or the analyst of the laboratory.
+    pub officer: String,
+    /// In words.
+    pub text: String,
+    /// SHA-256 of photographs and records.
+    pub evidence: Vec<Vec<u8>>,
+    /// From 1; `None`: the next one.
+    pub revision: Option<u32>,
+}
+
+impl FindingReport {
+    /// One finding for each instruction that it answers in an order that stands so.
+    pub fn about(self, state: &v1::OrderState) -> v1::Findings {
+        let work = state.work.clone().unwrap_or_default(); // nobody has claimed it: the window says so
+        let Self { result, mut instructions, line, sample, method, .. } = self;
+        if instructions.is_empty() {
+            instructions = match &sample {
+                Some(sample) => vec![(sample.agency, sample.instruction.clone())],
+                None => {
+                    let open = card::unanswered(state).into_iter();
+                    open.map(|key| (wire(Some(key.agency)), key.id)).collect()
+                }
+            };
+        }
         let by_hand = work.methods().any(|method| method == v1::Method::Manual);
         let by_machine = work.methods().any(|method| method == v1::Method::Machine);
         let used = if by_machine && !by_hand { v1::Method::Machine } else { v1::Method::Manual };
-        let method = self.method.unwrap_or(used);
-        let gnum = self.line.or(sample.map(|sample| sample.gnum)).unwrap_or_default(); // 0: no line
+        let gnum = line.or(sample.as_ref().map(|sample| sample.gnum)).unwrap_or_default(); // 0: no line
+        let sample = sample.map(|sample| sample.id).unwrap_or_default(); // none was taken
         let finding = |(agency, instruction): (i32, String)| {
             let mut finding = v1::ExaminationFinding {
                 agency,
                 instruction,
                 gnum,
-                sample: self.sample.clone().unwrap_or_default(), // none was taken
-                result: self.result.code().to_owned(),
-                method: method.into(),
+                sample: sample.clone(),
+                result: result.clone(),
+                method: method.unwrap_or(used).into(),
                 text: self.text.clone(),
-                evidence: evidence.clone(),
+                evidence: self.evidence.clone(),
                 officer: self.officer.clone(),
                 revision: 1,
             };
             finding.revision = self.revision.unwrap_or_else(|| next_revision(&finding, &work));
             finding
         };
-        Ok(Ok(v1::Findings { findings: answers.into_iter().map(finding).collect() }))
+        v1::Findings { findings: instructions.into_iter().map(finding).collect() }
     }
 }
 

@@ -26,6 +26,8 @@ mod statistics;
 mod watch;
 pub mod words;
 
+pub use find::FindingReport;
+
 use anyhow::Context as _;
 use domain::clearance::Agency;
 use domain::inspection::Explanation;
@@ -199,7 +201,11 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 /// 32 bytes as 64 hexadecimal digits.
-fn parse_hex(text: &str) -> Result<[u8; 32], String> {
+///
+/// # Errors
+///
+/// What to write instead.
+pub fn parse_hex(text: &str) -> Result<[u8; 32], String> {
     let wrong = || "write 64 hexadecimal digits".to_owned();
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|it| u8::try_from(it).ok());
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use domain::principal::ActingPerson;
 use domain::{RequestId, Slot, limits};
 use sqlx::{PgConnection, PgPool};
 use store::Fault;
@@ -103,6 +104,7 @@ fn entry(slot: Slot, position: i64) -> JournalEntry {
         topics: 1,
         recorded_time: OffsetDateTime::UNIX_EPOCH,
         trace: String::new(),
+        actor: String::new(),
         facts: position.to_string().into(),
         shows_content: false,
         body: Ok(None),
@@ -367,13 +369,17 @@ async fn a_request_is_seen_again_by_its_own_caller_only() {
     let mut tx = database.pool.begin().await.expect("it is there");
     let mut requests = Requests::load(&mut tx, [key("a")]).await.expect("none");
     assert_eq!(requests.seen(&key("a"), &[1; 32]), SeenRequest::New);
-    requests.keep(key("a"), [1; 32], b"done".to_vec());
+    let actor = ActingPerson::new("a", "李明");
+    requests.keep_by(&actor, key("a"), [1; 32], b"done".to_vec());
     // Twice in one transaction is twice.
     assert_eq!(requests.seen(&key("a"), &[1; 32]), SeenRequest::Same(b"done"));
     assert_eq!(requests.seen(&key("a"), &[2; 32]), SeenRequest::Other(b"done"));
     requests.write(&mut tx, OffsetDateTime::UNIX_EPOCH).await.expect("written");
     tx.commit().await.expect("kept");
 
+    let kept = sqlx::query_scalar::<_, String>("select actor from request");
+    let kept = kept.fetch_all(&database.pool).await.expect("one");
+    assert_eq!(kept, ["a / 李明"], "who acted stands with it");
     let mut tx = database.pool.begin().await.expect("it is there");
     let later = Requests::load(&mut tx, [key("a"), key("b")]).await.expect("one");
     assert_eq!(later.seen(&key("a"), &[1; 32]), SeenRequest::Same(b"done"));
