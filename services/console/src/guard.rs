@@ -17,7 +17,7 @@ use http::header::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 
 use crate::session::LoginProof;
-use crate::upload::UploadForm;
+use crate::upload_form::UploadForm;
 use crate::visit::{NamedValues, Visit, Visitor};
 use crate::{Console, language, problem};
 

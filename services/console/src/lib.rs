@@ -39,6 +39,7 @@ mod statistics;
 mod story;
 mod texts;
 mod upload;
+mod upload_form;
 mod visit;
 mod webhooks;
 

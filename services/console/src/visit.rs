@@ -22,7 +22,7 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::session::{BrowserSession, LoginProof};
-use crate::upload::UploadForm;
+use crate::upload_form::UploadForm;
 use crate::{Console, WindowCalls, texts};
 
 /// See the module.

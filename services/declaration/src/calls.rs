@@ -106,8 +106,10 @@ impl Declarations {
     ) -> Result<v1::GetResponse, Error> {
         let scope = call.principal.scope();
         let v1::GetRequest { name, number, number_kind } = request;
-        let one =
-            |found| Ok(v1::GetResponse { record: Some(whole(found)?), candidates: Vec::new() });
+        let one = |found| {
+            let record = Some(whole(&call.principal, found)?);
+            Ok(v1::GetResponse { record, candidates: Vec::new() })
+        };
         if number.is_empty() {
             return one(read::get(self, &scope, &name).await?);
         }

@@ -1,9 +1,9 @@
 //! Messages become questions, and answers become messages.
 
-use domain::DeclarationId;
 use domain::attachment::AttachmentDigest;
 use domain::clearance::{Agency, Phase, awaited};
 use domain::refusal::{Code, Refusal, Violation};
+use domain::{DeclarationId, Principal};
 use prost::Message as _;
 use proto::v1::{self, fact::Kind as FactKind};
 use store::follow::JournalUpdate;
@@ -78,7 +78,10 @@ fn damaged(error: impl std::fmt::Display) -> Error {
     Fault::Broken(format!("a stored message cannot be read: {error}")).into()
 }
 
-pub(crate) fn whole(whole: read::DeclarationDetails) -> Result<v1::DeclarationRecord, Error> {
+pub(crate) fn whole(
+    principal: &Principal,
+    whole: read::DeclarationDetails,
+) -> Result<v1::DeclarationRecord, Error> {
     let read::DeclarationDetails { record: kept, content, history } = whole;
     let mut shown = record(kept);
     shown.declaration = content.map(Content::decode).transpose().map_err(damaged)?;
@@ -87,7 +90,7 @@ pub(crate) fn whole(whole: read::DeclarationDetails) -> Result<v1::DeclarationRe
             time: Some(proto::timestamp(entry.recorded_time)),
             version: column::number(entry.version)?,
             facts: proto::facts::decode(&entry.facts).map_err(damaged)?.facts,
-            actor: entry.actor,
+            actor: principal.actor_shown(&entry.actor).to_owned(),
         });
     }
     if shown.waits_for.contains(&v1::Awaited::Documents.into()) {

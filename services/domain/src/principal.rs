@@ -153,6 +153,18 @@ pub enum Scope {
 }
 
 impl Principal {
+    /// Who acted, as far as this caller may know: a firm knows its own people and nobody else's, a site knows which
+    /// system acted besides, and whoever decides or runs the window knows who it was.
+    pub fn actor_shown<'a>(&self, actor: &'a str) -> &'a str {
+        let (caller, _) = actor.split_once(" / ").unwrap_or((actor, ""));
+        match self.kind {
+            _ if caller == self.name => actor,
+            kind if kind.is_firm() => "",
+            Kind::Site | Kind::Bank | Kind::TaxOffice => caller,
+            _ => actor,
+        }
+    }
+
     /// Whose declarations this caller may file, change and see.
     pub fn scope(&self) -> Scope {
         match self.kind {
@@ -221,5 +233,36 @@ impl Scope {
                 slots
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_shown_to_their_own_and_to_whoever_decides() {
+        let caller = |name: &str, kind| Principal {
+            name: name.to_owned(),
+            kind,
+            customs_code: String::new(),
+            mandates: Vec::new(),
+            dxp_ids: Vec::new(),
+            places: Vec::new(),
+            signers: Vec::new(),
+        };
+        let [firm, site] = ["enterprise-a / 李明", "site / 王芳"];
+        for (name, kind, shown) in [
+            ("enterprise-a", Kind::Enterprise, [firm, ""]),
+            ("agent", Kind::Agent, ["", ""]),
+            ("site", Kind::Site, ["enterprise-a", site]),
+            ("customs", Kind::Customs, [firm, site]),
+            ("admin", Kind::Administrator, [firm, site]),
+        ] {
+            let principal = caller(name, kind);
+            assert_eq!([firm, site].map(|actor| principal.actor_shown(actor)), shown, "{name}");
+        }
+        assert_eq!(caller("site", Kind::Site).actor_shown("agent"), "agent");
+        assert_eq!(caller("agent", Kind::Agent).actor_shown(""), "");
     }
 }

@@ -297,7 +297,7 @@ pub(crate) fn history(
         time: Some(proto::timestamp(entry.recorded_time)),
         version: store::column::number(entry.version)?,
         facts: facts(principal, &entry.facts)?,
-        actor: entry.actor,
+        actor: principal.actor_shown(&entry.actor).to_owned(),
     })
 }
 

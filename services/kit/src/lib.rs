@@ -20,6 +20,7 @@ pub mod operation;
 pub mod pending_answers;
 pub mod person_key;
 pub mod progress;
+pub mod queue_source;
 pub mod rpc;
 pub mod service;
 pub mod stuck;

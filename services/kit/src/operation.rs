@@ -7,9 +7,9 @@ use store::Clock;
 use tonic::Request;
 
 use crate::api_keys::ApiKeys;
+use crate::queue_source::Source;
 use crate::rpc::{self, Answer};
 use crate::service::Api;
-use crate::stuck::Source;
 
 /// Whoever looks after keys: administrators after everybody's, firms after their own.
 const KEY_HOLDERS: &[Kind] = &[Kind::Enterprise, Kind::Agent, Kind::Administrator];

@@ -21,7 +21,7 @@ use tonic::service::Routes;
 
 use crate::deliver::{DeliveryQueue, FIRST_PAUSE, Port};
 use crate::progress::{Progress, measure};
-use crate::stuck::Source;
+use crate::queue_source::Source;
 
 /// What is known of a service before it runs.
 #[derive(Debug)]

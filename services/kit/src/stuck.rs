@@ -3,24 +3,12 @@
 use domain::limits;
 use domain::refusal::{Code, Refusal};
 use proto::v1;
-use sqlx::PgPool;
 use store::ServiceError;
-use store::cipher::Cipher;
 use store::queue::{self, StuckItem};
 use uuid::Uuid;
 
 use crate::operation::Operation;
-
-/// The queues of a service in this process.
-#[derive(Debug, Clone)]
-pub struct Source {
-    /// Its name.
-    pub service: &'static str,
-    /// Where its rows are.
-    pub pool: PgPool,
-    /// What their bodies are encrypted with.
-    pub cipher: Cipher,
-}
+use crate::queue_source::Source;
 
 impl Operation {
     /// The services that are meant; the empty name means all.
