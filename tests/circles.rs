@@ -11,7 +11,7 @@ type Uses = BTreeMap<String, BTreeSet<String>>;
 
 #[test]
 fn modules_do_not_use_each_other_in_a_circle() {
-    let mut crates = vec![workspace().join("proto/src")];
+    let mut crates = Vec::new();
     for service in std::fs::read_dir(workspace().join("services")).expect("the folder is there") {
         let service = service.expect("readable").path();
         let source = service.join("src");

@@ -189,6 +189,8 @@ fn what_is_kept_is_no_request_or_answer_of_a_call() {
                 continue;
             }
             for (number, line) in (1_usize..).zip(read(&file).lines()) {
+                // A list of documents that an agency asks for is no call.
+                let line = line.replace("DocumentRequest::decode(", "");
                 let read = line.contains("Request::decode(") || line.contains("Response::decode(");
                 assert!(
                     !read,

@@ -79,8 +79,8 @@ pub fn place_from_wire(wire: v1::Place) -> Result<(appointment::Place, Vec<Strin
 /// Examinations at once at one place.
 const CAPACITY_MAX: u32 = 10_000;
 
-fn weekday_from_wire(number: u32) -> Option<Weekday> {
-    let from_monday = number.checked_sub(1).and_then(|n| u8::try_from(n).ok())?;
+fn weekday_from_wire(wire: u32) -> Option<Weekday> {
+    let from_monday = wire.checked_sub(1).and_then(|n| u8::try_from(n).ok())?;
     (from_monday < 7).then(|| Weekday::Monday.nth_next(from_monday))
 }
 

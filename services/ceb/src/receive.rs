@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use crate::receipt::IssuedReceipt;
-use crate::received_document::{Header, MalformedMessage, ReceivedDocument, responsible};
+use crate::received_document::{DocumentHeader, MalformedMessage, ReceivedDocument, responsible};
 use crate::split_document::{issued_key, issuers, missing, parts_there, seqs, split};
 use crate::stored_document::{FilingWork, Names, StoredDocument};
 use crate::transaction::CebTransaction;
@@ -116,7 +116,7 @@ fn refuse_repetition(
 fn delete(
     step: &mut CebTransaction,
     received: &ReceivedDocument,
-    header: &Header,
+    header: &DocumentHeader,
     held: Option<StoredDocument>,
 ) -> Vec<IssuedReceipt> {
     let Some(held) = held else { return step.broken("a document is deleted that is not there") };
@@ -264,7 +264,7 @@ fn stray_part(
 
 fn new_document(
     received: &ReceivedDocument,
-    header: &Header,
+    header: &DocumentHeader,
     now: OffsetDateTime,
 ) -> StoredDocument {
     StoredDocument {
@@ -301,7 +301,7 @@ fn new_document(
 }
 
 /// What is said first about a document that is kept.
-fn first(stored: &StoredDocument, header: &Header, changed: bool) -> ReceiptStatus {
+fn first(stored: &StoredDocument, header: &DocumentHeader, changed: bool) -> ReceiptStatus {
     if header.draft {
         ReceiptStatus::stored_draft(&header.guid)
     } else if changed && header.app_type == DocumentIntent::Change {

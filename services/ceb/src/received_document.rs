@@ -109,9 +109,9 @@ impl ReceivedDocument {
         }
     }
 
-    pub(crate) fn header(&self) -> Header {
+    pub(crate) fn header(&self) -> DocumentHeader {
         let value = |element| self.document.text(element);
-        Header {
+        DocumentHeader {
             guid: value("guid"),
             app_type: DocumentIntent::parse(&value("appType")).unwrap_or(DocumentIntent::New),
             app_time: value("appTime"),
@@ -121,7 +121,7 @@ impl ReceivedDocument {
 }
 
 /// What the head of every document says of it.
-pub(crate) struct Header {
+pub(crate) struct DocumentHeader {
     pub(crate) guid: String,
     pub(crate) app_type: DocumentIntent,
     pub(crate) app_time: String,

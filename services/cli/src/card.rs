@@ -9,9 +9,9 @@ use proto::status::Language;
 use proto::v1;
 use proto::v1::fact::Kind;
 
+use super::facts::describe_all;
 use super::session::TableRow;
 use super::table;
-use super::watch::describe_all;
 use super::words::{self, decimal, mask_name, mask_number, money, pick, when};
 
 /// Everything about one declaration.

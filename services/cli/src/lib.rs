@@ -27,6 +27,7 @@ pub mod clock;
 pub mod context;
 mod csv;
 mod diagnosis;
+mod facts;
 mod follow;
 pub mod help;
 mod input;
@@ -63,11 +64,11 @@ use std::time::Duration;
 
 use domain::Code;
 use domain::refusal::Responsibility;
+pub use facts::describe;
 pub use proto::status::Language;
 use serde::Serialize;
 pub use session::Session;
 use tonic::{Code as Grpc, Status};
-pub use watch::describe;
 
 use options::Options;
 use problem::Problem;

@@ -9,9 +9,9 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use tonic::{Code as Grpc, Status};
 
+use crate::facts::describe;
 use crate::pay::{purpose, yuan};
 use crate::table::{columns, wrapped};
-use crate::watch::describe;
 use crate::words::{self, hex, pick, when};
 use crate::{
     BilingualText, Exit, Language, Output, Session, inspect, print_json, print_line, read,

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::problem::Problem;
 use super::words::{self, pick};
-use super::{Exit, Language, Output, Session, input, print_json, print_line, watch};
+use super::{Exit, Language, Output, Session, facts, input, print_json, print_line};
 
 /// So long nothing comes when everything was told that followed from a verdict; an agency is not told of everything.
 const QUIET: Duration = Duration::from_millis(500);
@@ -242,7 +242,7 @@ fn print_outcome(
     };
     for facts in after.iter().filter_map(|event| event.facts.as_ref()) {
         text.push_str("\n  ");
-        text.push_str(&watch::describe_all(&facts.facts, language));
+        text.push_str(&facts::describe_all(&facts.facts, language));
     }
     // An agency is not told of every step.
     let last = after.last().and_then(|event| event.facts.as_ref());

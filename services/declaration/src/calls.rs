@@ -178,11 +178,13 @@ impl Declarations {
     /// What may be archived.
     pub(crate) async fn list_archivable(
         &self,
+        call: &Call,
         request: v1::ListArchivableRequest,
     ) -> Result<v1::ListArchivableResponse, Error> {
         let v1::ListArchivableRequest { older_than_days, after } = request;
         let page = archive::list(self, older_than_days, &after).await?;
-        let records = page.records.into_iter().map(whole).collect::<Result<_, _>>()?;
+        let shown = |found| whole(&call.principal, found);
+        let records = page.records.into_iter().map(shown).collect::<Result<_, _>>()?;
         let next = proto::text(page.next.map(|id| id.name()));
         Ok(v1::ListArchivableResponse { records, waiting: page.waiting, next })
     }

@@ -132,7 +132,8 @@ impl DeclarationService for Service {
         &self,
         request: Request<v1::ListArchivableRequest>,
     ) -> Answer<v1::ListArchivableResponse> {
-        rpc::unary(request, async |_, message| self.0.list_archivable(message).await).await
+        rpc::unary(request, async |call, message| self.0.list_archivable(&call, message).await)
+            .await
     }
 
     async fn archive(&self, request: Request<v1::ArchiveRequest>) -> Answer<v1::ArchiveResponse> {
