@@ -406,20 +406,20 @@ async fn goods_may_come_back_until_their_last_day() {
     assert_eq!(end(&said), (100, "超过出口放行之日起1年"));
 
     // What may come is counted by the site, and those whom the parcel concerns are told.
-    let tally = |invt_no: &str| {
+    let tally = |invt_no: &str, when: i64| {
         let Document::Ceb215(mut tally) = example(215) else { panic!("a tally") };
-        (tally.guid, tally.app_time) = (guid(), app_time(5));
+        (tally.guid, tally.app_time) = (guid(), app_time(when));
         (tally.invt_no, tally.co_el_no) = (invt_no.to_owned(), "BACK-3-1".to_owned());
         [Document::Ceb215(tally)]
     };
-    let said = erp.sends(&tally("42202026E000999999")).await;
+    let said = erp.sends(&tally("42202026E000999999", 5)).await;
     assert_eq!(end(&said).0, 100, "of nothing that is known: {said:?}");
     let mut records = erp.documents("QDBACK-3").await.into_iter();
     let name = records.rfind(|it| it.message_type == 603).expect("it is kept").declaration;
     let told = || shown(&sandbox.command(&["trace", &name, "--as", "admin", "--language", "en"]));
     let counted = "goods of application BACK-3-1 are back and counted";
     assert!(!told().contains(counted), "{}", told());
-    let said = erp.sends(&tally(&sold_no)).await;
+    let said = erp.sends(&tally(&sold_no, 6)).await;
     assert_eq!(end(&said).0, 399, "{said:?}");
     eventually("the count is told", PATIENCE, async || {
         let told = told();

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use domain::declaration::Profile;
 use domain::documents::limits::{Reservation, annual_limit, single_limit};
 use domain::payment::ledger::EntryCheck;
-use domain::refusal::{Code, Refusal};
+use domain::refusal::{Code, Refusal, Violation};
 use domain::{DeclarationId, Kind, Slot, limits};
 use kit::rpc::{Call, Change};
 use proto::v1;
@@ -239,6 +240,10 @@ impl Payments {
         if declared.lines.len() > limits::LINES_MAX_IMPORT {
             let refusal = Refusal::of(Code::TooManyEntries).with("field", "declaration.lines");
             return Err(refusal.with("most", limits::LINES_MAX_IMPORT).into());
+        }
+        let flawed = flawed_texts(&declared);
+        if !flawed.is_empty() {
+            return Err(Refusal::invalid(flawed).into());
         }
         let day = calculation_day(&day)?.unwrap_or_else(|| today(self.clock.now()));
         Ok(calculation(&self.numbers, &declared, day))
@@ -478,4 +483,11 @@ impl Payments {
         let accounts = accounts.iter().map(account_view).collect();
         Ok(v1::PayDutyOrderResponse { order, repeated, accounts })
     }
+}
+
+/// What is wrong with the texts that are there: of a declaration that is only to be computed the rest may be missing.
+fn flawed_texts(declared: &domain::Declaration) -> Vec<Violation> {
+    let broken = declared.clone().check(&Profile::default()).err();
+    let is_flaw = |it: &Violation| matches!(it.code, Code::BadCharacter | Code::TooLong);
+    broken.into_iter().flatten().filter(is_flaw).collect()
 }
