@@ -485,9 +485,15 @@ impl Payments {
     }
 }
 
-/// What is wrong with the texts that are there: of a declaration that is only to be computed the rest may be missing.
+/// What is wrong with the texts and units that are there: of a declaration that is only to be computed the rest may be
+/// missing.
 fn flawed_texts(declared: &domain::Declaration) -> Vec<Violation> {
     let broken = declared.clone().check(&Profile::default()).err();
-    let is_flaw = |it: &Violation| matches!(it.code, Code::BadCharacter | Code::TooLong);
+    let of_amount = |field: &str| field.ends_with(".currency") || field.ends_with(".unit");
+    let is_flaw = |it: &Violation| match it.code {
+        Code::BadCharacter | Code::TooLong => true,
+        Code::CodeUnknown => of_amount(&it.field),
+        _ => false,
+    };
     broken.into_iter().flatten().filter(is_flaw).collect()
 }
