@@ -243,10 +243,15 @@ fn an_inspection_is_carried_through_by_people_in_a_browser() {
     }
     people.are("site");
     people.do_step("close", &[], "CLOSED");
+    // Of others a site is told which callers acted; whoever decides sees the people.
+    wide.sees("site / 王芳");
+    let page = wide.finds("return document.body.innerText");
+    assert!(page.as_str().is_some_and(|page| !page.contains("enterprise-a / ")), "{page}");
+    looks(&wide, "order-closed", &origin, false);
+    people.are("customs");
     for actor in ["enterprise-a", "site", "customs", "quarantine"] {
         wide.sees(&format!("{actor} / 王芳"));
     }
-    looks(&wide, "order-closed", &origin, false);
     let narrow = enters_narrow(&sandbox, &driver, &origin, "site");
     narrow.opens(&people.order);
     narrow.sees("CERT-1");

@@ -258,7 +258,7 @@ mod tests {
                 rules.iter().filter(|rule| rule.call.full_name() == call.full_name()).collect();
             assert!(!own.is_empty(), "{} has no path", call.full_name());
             for rule in own {
-                let reads = ["Get", "List", "Watch", "Follow", "Verify"];
+                let reads = ["Get", "List", "Watch", "Follow", "VerifyLedger", "VerifyDuties"];
                 // A number of a person stands in no address: those are written down on the way.
                 let is_personal = call.name() == "GetQuota";
                 let reads = !is_personal && reads.iter().any(|word| call.name().starts_with(word));
