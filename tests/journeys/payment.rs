@@ -666,6 +666,19 @@ async fn duties_are_computed_again_and_what_comes_out_otherwise_is_named() {
     .await
     .expect("the column is there");
 
+    // What cannot be read is named, and those behind it are computed all the same.
+    let damage =
+        "update payment.duty_trace set body = '\\xff' || body where declaration_id = $1::uuid";
+    let mend =
+        "update payment.duty_trace set body = substr(body, 2) where declaration_id = $1::uuid";
+    let both = [&first, &second].map(|it| it.trim_start_matches("declarations/"));
+    sqlx::query(damage).bind(both[0]).execute(&mut database).await.expect("it is there");
+    let (exit, text) = verified(&sandbox, &[]);
+    assert!(exit == Some(1) && text.contains("2 duties recomputed, 1 come"), "{exit:?} {text}");
+    assert!(text.contains(&first) && text.contains("cannot be read"), "{text}");
+    sqlx::query(mend).bind(both[0]).execute(&mut database).await.expect("it is there");
+    assert_eq!(verified(&sandbox, &[]).0, Some(0));
+
     // A tariff that was put right: the rate of one kind of goods, at every import of it.
     let sample = include_str!("../../services/domain/data/sample-tariff.toml");
     let (before, row) = sample.split_at(sample.find("code = \"4202320000\"").expect("a row"));

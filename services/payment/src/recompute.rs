@@ -4,7 +4,7 @@
 use domain::DeclarationId;
 use domain::payment::parameter_set::ParameterSet;
 use domain::refusal::{Code, Refusal};
-use proto::duty_recomputation::{DutyRecomputation, recompute};
+use proto::duty_recomputation::{DutyRecomputation, UnreadableTrace, recompute};
 use sqlx::PgPool;
 use store::page::Page;
 use store::{Fault, ServiceError, column};
@@ -38,11 +38,23 @@ pub(crate) async fn duties(
     let (kept, next) = load(pool, page).await?;
     let mut recomputed = Vec::with_capacity(kept.len());
     for KeptDuty { slot: _, id, version, amount_fen, trace } in kept {
+        // One that cannot be read is told like every difference: those behind it are computed all the same.
         let found = recompute(&trace, set);
-        let found = found.map_err(|error| Fault::Broken(format!("{id}: {error}")))?;
+        let found = found.unwrap_or_else(|UnreadableTrace| Some(unreadable(amount_fen)));
         recomputed.extend(found.map(|found| RecomputedDuty { id, version, amount_fen, found }));
     }
     Ok((recomputed, next))
+}
+
+/// Of a calculation that is kept and cannot be read nothing is known but what the duty says.
+fn unreadable(amount_fen: i64) -> DutyRecomputation {
+    let text = "what was kept of its calculation cannot be read".to_owned();
+    DutyRecomputation {
+        kept_fen: amount_fen,
+        computed_fen: None,
+        by_other_files: false,
+        differences: vec![(text, "所留存的计算过程无法读取".to_owned())],
+    }
 }
 
 async fn load(pool: &PgPool, page: &Page) -> Result<(Vec<KeptDuty>, String), ServiceError> {
